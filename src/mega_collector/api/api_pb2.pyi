@@ -1,0 +1,258 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Compression(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMPRESSION_NONE: _ClassVar[Compression]
+    COMPRESSION_ZSTD: _ClassVar[Compression]
+
+class SkipReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SKIP_REASON_UNSPECIFIED: _ClassVar[SkipReason]
+    SKIP_REASON_HOLE: _ClassVar[SkipReason]
+    SKIP_REASON_NULS: _ClassVar[SkipReason]
+    SKIP_REASON_LOST: _ClassVar[SkipReason]
+    SKIP_REASON_START_AT_END: _ClassVar[SkipReason]
+
+class RefusalReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFUSAL_REASON_UNSPECIFIED: _ClassVar[RefusalReason]
+    REFUSAL_REASON_WRONG_START: _ClassVar[RefusalReason]
+    REFUSAL_REASON_NOT_OPEN: _ClassVar[RefusalReason]
+    REFUSAL_REASON_MALFORMED: _ClassVar[RefusalReason]
+    REFUSAL_REASON_TOO_LARGE: _ClassVar[RefusalReason]
+    REFUSAL_REASON_NOT_YOURS: _ClassVar[RefusalReason]
+COMPRESSION_NONE: Compression
+COMPRESSION_ZSTD: Compression
+SKIP_REASON_UNSPECIFIED: SkipReason
+SKIP_REASON_HOLE: SkipReason
+SKIP_REASON_NULS: SkipReason
+SKIP_REASON_LOST: SkipReason
+SKIP_REASON_START_AT_END: SkipReason
+REFUSAL_REASON_UNSPECIFIED: RefusalReason
+REFUSAL_REASON_WRONG_START: RefusalReason
+REFUSAL_REASON_NOT_OPEN: RefusalReason
+REFUSAL_REASON_MALFORMED: RefusalReason
+REFUSAL_REASON_TOO_LARGE: RefusalReason
+REFUSAL_REASON_NOT_YOURS: RefusalReason
+
+class CollectorMessage(_message.Message):
+    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    FINISH_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    describe: Describe
+    open: Open
+    block: Block
+    skip: Skip
+    finish: Finish
+    flush: Flush
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ...) -> None: ...
+
+class AggregatorMessage(_message.Message):
+    __slots__ = ("welcome", "resume", "ack", "refusal", "grant")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    resume: Resume
+    ack: Ack
+    refusal: Refusal
+    grant: Grant
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("collector", "host", "tags", "version")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    collector: str
+    host: str
+    tags: _containers.ScalarMap[str, str]
+    version: str
+    def __init__(self, collector: _Optional[str] = ..., host: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("max_message_size", "window", "version")
+    MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    max_message_size: int
+    window: int
+    version: str
+    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+
+class Marker(_message.Message):
+    __slots__ = ("length", "digest")
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    length: int
+    digest: bytes
+    def __init__(self, length: _Optional[int] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class Description(_message.Message):
+    __slots__ = ("source", "path", "device", "inode", "head")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    INODE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    path: bytes
+    device: int
+    inode: int
+    head: Marker
+    def __init__(self, source: _Optional[bytes] = ..., path: _Optional[bytes] = ..., device: _Optional[int] = ..., inode: _Optional[int] = ..., head: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
+
+class Describe(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: Description
+    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ...) -> None: ...
+
+class Resume(_message.Message):
+    __slots__ = ("source", "known")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    known: _containers.RepeatedCompositeFieldContainer[Known]
+    def __init__(self, source: _Optional[bytes] = ..., known: _Optional[_Iterable[_Union[Known, _Mapping]]] = ...) -> None: ...
+
+class Known(_message.Message):
+    __slots__ = ("source", "position", "before", "head")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    position: int
+    before: Marker
+    head: Marker
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
+
+class Open(_message.Message):
+    __slots__ = ("source", "position")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    source: Description
+    position: int
+    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class Block(_message.Message):
+    __slots__ = ("source", "start", "size", "entries", "unterminated", "crc32", "compression", "payload", "read_at")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    UNTERMINATED_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
+    COMPRESSION_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    READ_AT_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    start: int
+    size: int
+    entries: int
+    unterminated: bool
+    crc32: int
+    compression: Compression
+    payload: bytes
+    read_at: int
+    def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., size: _Optional[int] = ..., entries: _Optional[int] = ..., unterminated: _Optional[bool] = ..., crc32: _Optional[int] = ..., compression: _Optional[_Union[Compression, str]] = ..., payload: _Optional[bytes] = ..., read_at: _Optional[int] = ...) -> None: ...
+
+class Skip(_message.Message):
+    __slots__ = ("source", "start", "end", "reason")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    start: int
+    end: int
+    reason: SkipReason
+    def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., reason: _Optional[_Union[SkipReason, str]] = ...) -> None: ...
+
+class Finish(_message.Message):
+    __slots__ = ("source", "position")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    position: int
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ...) -> None: ...
+
+class Flush(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Position(_message.Message):
+    __slots__ = ("source", "position")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    position: int
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ...) -> None: ...
+
+class Ack(_message.Message):
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedCompositeFieldContainer[Position]
+    def __init__(self, positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("source", "start", "expected", "reason", "retry", "message")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    source: bytes
+    start: int
+    expected: int
+    reason: RefusalReason
+    retry: bool
+    message: str
+    def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., expected: _Optional[int] = ..., reason: _Optional[_Union[RefusalReason, str]] = ..., retry: _Optional[bool] = ..., message: _Optional[str] = ...) -> None: ...
+
+class Grant(_message.Message):
+    __slots__ = ("window",)
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    window: int
+    def __init__(self, window: _Optional[int] = ...) -> None: ...
+
+class PublishRequest(_message.Message):
+    __slots__ = ("collector", "source", "block")
+    COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    collector: Hello
+    source: Description
+    block: Block
+    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., source: _Optional[_Union[Description, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ...) -> None: ...
+
+class PublishResponse(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    def __init__(self, position: _Optional[int] = ...) -> None: ...

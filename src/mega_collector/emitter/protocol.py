@@ -1,0 +1,58 @@
+"""The contract of everything that takes batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mega_collector.batch import Batch
+from mega_collector.marker import Marker
+
+
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """An output file as it stands after an emit: what the ledger remembers of it, to recognise it at the next start.
+
+    `length` counts the committed bytes; `before` marks those that end there.
+    """
+
+    path: str
+    device: int
+    inode: int
+    length: int
+    before: Marker
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many of the batches, from the front, an emit has done with: `count` of them, at least one.
+
+    `discarded` says that they were given up (and laid in the dead-letter directory, where there is one) and are not at
+    the destination. `outputs` are the files whose state changed. `cause` is why the rest was not taken, if it was tried.
+    """
+
+    count: int
+    discarded: bool = False
+    outputs: tuple[OutputState, ...] = field(default=())
+    cause: Exception | None = None
+
+
+class Emitter(Protocol):
+    """Takes batches. Emitters wrap one another by taking the next one.
+
+    Called from one thread at a time.
+    """
+
+    def emit(self, batches: Sequence[Batch]) -> Taken:
+        """Take as many of the batches as possible, from the front, durably where the destination can.
+
+        Blocks until the destination has taken them, or the retry policy has decided. Of what was not taken no trace is
+        left at the destination (where it can be rolled back: not in a pipe).
+
+        Raises:
+            EmitError: nothing was taken; trying again can help (but see DestinationGone).
+            RetriesExhausted: nothing was taken, as often as the settings allow.
+            Stopping: nothing was taken, and the shutdown does not allow another try.
+        """
+
+    def close(self) -> None:
+        """Release what is held. Nothing is emitted afterwards. Never raises for what a later start can mend."""
