@@ -1,13 +1,13 @@
 """The errors that this project raises.
 
-    MegaCollectorError
-    ├── SettingError          a setting cannot be used: a person must change it (exit 2)
-    ├── StartError            something outside the settings forbids the start: a port or a state in use (exit 2)
-    ├── EmitError             the destination did not take a batch: trying again can help
-    │   └── DestinationGone   it never will again in this process (a closed pipe): exit 1
-    ├── RetriesExhausted      it was tried as often as the settings say
-    ├── Stopping              the wait for another try was cut short by the shutdown
-    └── WireError             a peer sent what cannot be understood: trying again cannot help
+MegaCollectorError
+├── SettingError          a setting cannot be used: a person must change it (exit 2)
+├── StartError            something outside the settings forbids the start: a port or a state in use (exit 2)
+├── EmitError             the destination did not take a batch: trying again can help
+│   └── DestinationGone   it never will again in this process (a closed pipe): exit 1
+├── RetriesExhausted      it was tried as often as the settings say
+├── Stopping              the wait for another try was cut short by the shutdown
+└── WireError             a peer sent what cannot be understood: trying again cannot help
 """
 
 

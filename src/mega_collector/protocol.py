@@ -1,0 +1,113 @@
+"""What the halves say to each other, as values. Blocks and skips are said as they are; `wire` encodes all of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mega_collector.block import Block, Skip, Source
+from mega_collector.marker import Marker
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who the collector is: the first message of a stream."""
+
+    collector: str
+    host: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """What have you committed of this source, or of earlier ones with its device and inode?"""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The collector goes on with the source from this position."""
+
+    source: Source
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing more will come of the source, which ends at this position."""
+
+    source: Source
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Publish what you have: the window is full, or the collector wants to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The aggregator's limits, in bytes: the largest message, and what may be in flight on this stream."""
+
+    max_message_size: int
+    window: int
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the aggregator has committed of a source."""
+
+    source_id: bytes
+    position: int
+    before: Marker
+    head: Marker
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The answer to Describe: nothing known means that the collector goes on from its checkpoint."""
+
+    source_id: bytes
+    known: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Everything before these positions, by source id, is committed."""
+
+    positions: Mapping[bytes, int]
+
+
+class RefusalReason(Enum):
+    """Why a message was refused."""
+
+    WRONG_START = "wrong start"
+    NOT_OPEN = "not open"
+    MALFORMED = "malformed"
+    TOO_LARGE = "too large"
+    NOT_YOURS = "not yours"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A block, skip or open of this source was not accepted; `retry` says whether sending again can help."""
+
+    source_id: bytes
+    start: int
+    expected: int
+    reason: RefusalReason
+    retry: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many bytes may be in flight on this stream from now on. One block may always be."""
+
+    window: int
+
+
+FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush
+FromAggregator = Welcome | Resume | Ack | Refusal | Grant

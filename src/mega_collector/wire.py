@@ -1,0 +1,300 @@
+"""Messages become bytes and back: with the publisher and the server the only place that knows the generated code.
+
+What arrives is not trusted: whatever contradicts itself is a `WireError`.
+"""
+
+import threading
+import zlib
+from typing import Final
+
+import zstandard
+
+from mega_collector.api import api_pb2 as pb
+from mega_collector.block import NEWLINE, Block, Skip, SkipReason, Source
+from mega_collector.errors import WireError
+from mega_collector.marker import Marker
+from mega_collector.protocol import (
+    Ack,
+    Describe,
+    Finish,
+    Flush,
+    FromAggregator,
+    FromCollector,
+    Grant,
+    Hello,
+    Known,
+    Open,
+    Refusal,
+    RefusalReason,
+    Resume,
+    Welcome,
+)
+
+MAX_MESSAGE_SIZE: Final = 16 << 20
+"""Bytes of the largest message that either side takes: several times the largest block by default, and small enough
+that a hostile peer cannot make the aggregator hold much."""
+
+MAX_BLOCK_SIZE: Final = MAX_MESSAGE_SIZE - (64 << 10)
+"""Bytes of plain data in the largest block: what remains beside a path of 4 KiB and the other fields."""
+
+MAX_SOURCE_ID: Final = 64
+MAX_PATH: Final = 4096
+MAX_NAME: Final = 255
+MAX_TAGS: Final = 64
+MAX_POSITION: Final = (1 << 63) - 1
+"""Offsets are signed 64 bits to the kernel and to SQLite."""
+
+_SKIP_REASONS: Final = {
+    SkipReason.HOLE: pb.SKIP_REASON_HOLE,
+    SkipReason.NULS: pb.SKIP_REASON_NULS,
+    SkipReason.LOST: pb.SKIP_REASON_LOST,
+    SkipReason.START_AT_END: pb.SKIP_REASON_START_AT_END,
+}
+_REFUSAL_REASONS: Final = {
+    RefusalReason.WRONG_START: pb.REFUSAL_REASON_WRONG_START,
+    RefusalReason.NOT_OPEN: pb.REFUSAL_REASON_NOT_OPEN,
+    RefusalReason.MALFORMED: pb.REFUSAL_REASON_MALFORMED,
+    RefusalReason.TOO_LARGE: pb.REFUSAL_REASON_TOO_LARGE,
+    RefusalReason.NOT_YOURS: pb.REFUSAL_REASON_NOT_YOURS,
+}
+_SKIP_REASON_OF: Final = {code: reason for reason, code in _SKIP_REASONS.items()}
+_REFUSAL_REASON_OF: Final = {code: reason for reason, code in _REFUSAL_REASONS.items()}
+
+
+# What the collector says
+
+
+def encode(message: FromCollector, *, compress: bool = False, read_at: int = 0) -> pb.CollectorMessage:
+    """A message of the collector's; `compress` is for the data of blocks."""
+    match message:
+        case Block():
+            return pb.CollectorMessage(block=encode_block(message, compress=compress, read_at=read_at))
+        case Hello():
+            return pb.CollectorMessage(hello=encode_hello(message))
+        case Describe():
+            return pb.CollectorMessage(describe=pb.Describe(source=encode_source(message.source)))
+        case Open():
+            opening = pb.Open(source=encode_source(message.source), position=message.position)
+            return pb.CollectorMessage(open=opening)
+        case Skip():
+            skip = pb.Skip(
+                source=message.source.id, start=message.start, end=message.end, reason=_SKIP_REASONS[message.reason]
+            )
+            return pb.CollectorMessage(skip=skip)
+        case Finish():
+            return pb.CollectorMessage(finish=pb.Finish(source=message.source.id, position=message.position))
+        case Flush():
+            return pb.CollectorMessage(flush=pb.Flush())
+
+
+def encode_hello(hello: Hello) -> pb.Hello:
+    return pb.Hello(collector=hello.collector, host=hello.host, tags=dict(hello.tags), version=hello.version)
+
+
+def encode_source(source: Source) -> pb.Description:
+    return pb.Description(
+        source=source.id,
+        path=source.path,
+        device=source.device,
+        inode=source.inode,
+        head=_encode_marker(source.head),
+    )
+
+
+def encode_block(block: Block, *, compress: bool = False, read_at: int = 0) -> pb.Block:
+    data = bytes(block.data)
+    payload = _zstd.compressor.compress(data) if compress else data
+    return pb.Block(
+        source=block.source.id,
+        start=block.start,
+        size=len(data),
+        entries=block.entries,
+        unterminated=block.unterminated,
+        crc32=zlib.crc32(data),
+        compression=pb.COMPRESSION_ZSTD if compress else pb.COMPRESSION_NONE,
+        payload=payload,
+        read_at=read_at,
+    )
+
+
+def decode_hello(hello: pb.Hello) -> Hello:
+    """Who a collector says that it is.
+
+    Raises:
+        WireError: no id, or names beyond their bounds.
+    """
+    if not hello.collector:
+        raise WireError("the collector gives no id")
+    names = [hello.collector, hello.host, hello.version, *hello.tags.keys(), *hello.tags.values()]
+    if any(len(name) > MAX_NAME for name in names):
+        raise WireError(f"the collector's id, host, version or a tag is longer than {MAX_NAME} characters")
+    if len(hello.tags) > MAX_TAGS:
+        raise WireError(f"the collector has more than {MAX_TAGS} tags")
+    return Hello(hello.collector, hello.host, dict(hello.tags), hello.version)
+
+
+def decode_source(description: pb.Description, hello: Hello) -> Source:
+    """The source that a collector describes.
+
+    Raises:
+        WireError: no id, or an id, path or marker beyond its bounds.
+    """
+    if not 1 <= len(description.source) <= MAX_SOURCE_ID:
+        raise WireError(f"a source id has 1 to {MAX_SOURCE_ID} bytes, not {len(description.source)}")
+    if len(description.path) > MAX_PATH:
+        raise WireError(f"a path has at most {MAX_PATH} bytes, not {len(description.path)}")
+    return Source(
+        id=description.source,
+        path=description.path,
+        device=description.device,
+        inode=description.inode,
+        head=_decode_marker(description.head),
+        collector=hello.collector,
+        host=hello.host,
+        tags=hello.tags,
+    )
+
+
+def decode_block(message: pb.Block, source: Source) -> Block:
+    """The block of a source that is open on the stream.
+
+    Raises:
+        WireError: size, checksum, number of entries or payload contradict each other, or a bound is passed.
+    """
+    if not 0 < message.size <= MAX_BLOCK_SIZE:
+        raise WireError(f"a block has 1 to {MAX_BLOCK_SIZE} bytes, not {message.size}")
+    if message.start + message.size > MAX_POSITION:
+        raise WireError(f"a position is at most {MAX_POSITION}")
+    data = _plain(message)
+    if len(data) != message.size:
+        raise WireError(f"the block says {message.size} bytes and has {len(data)}")
+    if zlib.crc32(data) != message.crc32:
+        raise WireError("the block's checksum does not match its bytes")
+    if message.unterminated == data.endswith(NEWLINE):
+        raise WireError("the block's last entry is not as it says: with a newline or without")
+    entries = data.count(NEWLINE) + message.unterminated
+    if entries != message.entries:
+        raise WireError(f"the block says {message.entries} entries and has {entries}")
+    return Block(source, message.start, data, entries, message.unterminated)
+
+
+def decode_skip(message: pb.Skip, source: Source) -> Skip:
+    """The bytes that a collector passes over.
+
+    Raises:
+        WireError: no reason that is known, or an impossible range.
+    """
+    reason = _SKIP_REASON_OF.get(message.reason)
+    if reason is None:
+        raise WireError("a skip gives its reason")
+    if not message.start < message.end <= MAX_POSITION:
+        raise WireError(f"a skip from {message.start} to {message.end} is impossible")
+    return Skip(source, message.start, message.end, reason)
+
+
+def _plain(message: pb.Block) -> bytes:
+    if message.compression == pb.COMPRESSION_NONE:
+        return message.payload
+    if message.compression != pb.COMPRESSION_ZSTD:
+        raise WireError(f"compression {message.compression} is not known")
+    try:
+        # Asked first: a frame that claims more than the block would be allocated before a byte of it is read.
+        if zstandard.frame_content_size(message.payload) != message.size:
+            raise WireError("the compressed payload does not unpack to the size that the block says")
+        return _zstd.decompressor.decompress(message.payload)
+    except zstandard.ZstdError as error:
+        raise WireError("the compressed payload cannot be unpacked") from error
+
+
+# What the aggregator says
+
+
+def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
+    match message:
+        case Ack():
+            positions = [pb.Position(source=source, position=at) for source, at in message.positions.items()]
+            return pb.AggregatorMessage(ack=pb.Ack(positions=positions))
+        case Resume():
+            known = [
+                pb.Known(
+                    source=each.source_id,
+                    position=each.position,
+                    before=_encode_marker(each.before),
+                    head=_encode_marker(each.head),
+                )
+                for each in message.known
+            ]
+            return pb.AggregatorMessage(resume=pb.Resume(source=message.source_id, known=known))
+        case Refusal():
+            refusal = pb.Refusal(
+                source=message.source_id,
+                start=message.start,
+                expected=message.expected,
+                reason=_REFUSAL_REASONS[message.reason],
+                retry=message.retry,
+                message=message.message,
+            )
+            return pb.AggregatorMessage(refusal=refusal)
+        case Welcome():
+            welcome = pb.Welcome(
+                max_message_size=message.max_message_size, window=message.window, version=message.version
+            )
+            return pb.AggregatorMessage(welcome=welcome)
+        case Grant():
+            return pb.AggregatorMessage(grant=pb.Grant(window=message.window))
+
+
+def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
+    """What the aggregator says; None for what a later version may say that this one does not know.
+
+    Raises:
+        WireError: a message that contradicts itself.
+    """
+    match message.WhichOneof("kind"):
+        case "ack":
+            return Ack({each.source: each.position for each in message.ack.positions})
+        case "resume":
+            return Resume(message.resume.source, tuple(_decode_known(each) for each in message.resume.known))
+        case "refusal":
+            refusal = message.refusal
+            return Refusal(
+                source_id=refusal.source,
+                start=refusal.start,
+                expected=refusal.expected,
+                reason=_REFUSAL_REASON_OF.get(refusal.reason, RefusalReason.MALFORMED),
+                retry=refusal.retry,
+                message=refusal.message,
+            )
+        case "welcome":
+            welcome = message.welcome
+            return Welcome(welcome.max_message_size, welcome.window, welcome.version)
+        case "grant":
+            return Grant(message.grant.window)
+        case _:
+            return None
+
+
+def _decode_known(known: pb.Known) -> Known:
+    return Known(known.source, known.position, _decode_marker(known.before), _decode_marker(known.head))
+
+
+def _encode_marker(marker: Marker) -> pb.Marker:
+    return pb.Marker(length=marker.length, digest=marker.digest)
+
+
+def _decode_marker(marker: pb.Marker) -> Marker:
+    if len(marker.digest) > 64 or bool(marker.length) != bool(marker.digest):
+        raise WireError("a marker that cannot be")
+    return Marker(marker.length, marker.digest)
+
+
+# One of each for a thread: making one costs as much as using it, and neither may be used by two threads at once.
+
+
+class _PerThread(threading.local):
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _PerThread()
