@@ -27,7 +27,7 @@ class Taken:
     """How many of the batches, from the front, an emit has done with: `count` of them, at least one.
 
     `discarded` says that they were given up (and laid in the dead-letter directory, where there is one) and are not at
-    the destination. `outputs` are the files whose state changed. `cause` is why the rest was not taken, if it was tried.
+    the destination. `outputs` are the files whose state changed. `cause` is why the rest was not taken, if tried.
     """
 
     count: int

@@ -1,0 +1,98 @@
+"""What is expected next of each source of one collector: a machine."""
+
+from dataclasses import dataclass
+
+from mega_collector.block import NEWLINE, Block, Skip, Source
+from mega_collector.protocol import Refusal, RefusalReason
+
+
+@dataclass(slots=True)
+class _Standing:
+    source: Source
+    committed: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Nothing of it is new: everything before `committed` is at the destination, the rest is on its way there."""
+
+    committed: int
+
+
+class Admission:
+    """Trims or drops what is already committed or in flight, and refuses what leaves a gap.
+
+    `expected` runs ahead of `committed` by what is in flight. Every method but `commit` is called under the collector's
+    lock; `commit` only moves a number forward and may run beside them.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[bytes, _Standing] = {}
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def committed(self, source_id: bytes) -> int | None:
+        """The committed position of a source that was opened."""
+        standing = self._sources.get(source_id)
+        return None if standing is None else standing.committed
+
+    def open(self, source: Source, position: int, committed: int | None) -> Refusal | None:
+        """The collector goes on with `source` at `position`; the ledger has `committed` of it (None: nothing).
+
+        A source that nothing is known of is taken at the position that the collector names.
+        """
+        standing = self._sources.get(source.id)
+        if standing is None:
+            at = position if committed is None else committed
+            standing = self._sources[source.id] = _Standing(source, at, at)
+        if position > standing.expected:
+            return self._wrong_start(standing, position)
+        return None
+
+    def admit(self, block: Block) -> Block | Duplicate | Refusal:
+        """What of a block is new."""
+        standing = self._sources[block.source.id]
+        if block.start > standing.expected:
+            return self._wrong_start(standing, block.start)
+        if block.end <= standing.expected:
+            return Duplicate(standing.committed)
+        known = standing.expected - block.start
+        standing.expected = block.end
+        return _without(block, known) if known else block
+
+    def skip(self, skip: Skip) -> Skip | Duplicate | Refusal:
+        """What of a skip is new."""
+        standing = self._sources[skip.source.id]
+        if skip.start > standing.expected:
+            return self._wrong_start(standing, skip.start)
+        if skip.end <= standing.expected:
+            return Duplicate(standing.committed)
+        start, standing.expected = standing.expected, skip.end
+        return Skip(skip.source, start, skip.end, skip.reason)
+
+    def commit(self, source_id: bytes, position: int) -> None:
+        """Everything before `position` is at the destination."""
+        standing = self._sources.get(source_id)
+        if standing is not None:
+            standing.committed = max(standing.committed, position)
+
+    def forget(self, source_id: bytes) -> None:
+        """The source has ended and is committed."""
+        self._sources.pop(source_id, None)
+
+    def _wrong_start(self, standing: _Standing, start: int) -> Refusal:
+        return Refusal(
+            source_id=standing.source.id,
+            start=start,
+            expected=standing.expected,
+            reason=RefusalReason.WRONG_START,
+            retry=True,
+            message=f"expected at {standing.expected}, not {start}",
+        )
+
+
+def _without(block: Block, known: int) -> Block:
+    data = bytes(block.data)[known:]
+    return Block(block.source, block.start + known, data, data.count(NEWLINE) + block.unterminated, block.unterminated)

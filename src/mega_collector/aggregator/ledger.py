@@ -1,0 +1,233 @@
+"""The aggregator's durable note of what is committed: SQLite in the state directory."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mega_collector.block import Source
+from mega_collector.emitter.protocol import OutputState
+from mega_collector.errors import MegaCollectorError, StartError
+from mega_collector.marker import Marker
+from mega_collector.protocol import Known
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE sources (
+    id BLOB PRIMARY KEY,
+    collector TEXT NOT NULL,
+    path BLOB NOT NULL,
+    device TEXT NOT NULL,           -- as text: an unsigned 64 bit number is more than SQLite's integer holds
+    inode TEXT NOT NULL,
+    head_length INTEGER NOT NULL,
+    head_digest BLOB NOT NULL,
+    first_position INTEGER NOT NULL, -- where this ledger first saw it: what is before is unknown here
+    position INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    before_length INTEGER NOT NULL,
+    before_digest BLOB NOT NULL,
+    finished INTEGER NOT NULL DEFAULT 0,
+    updated_at INTEGER NOT NULL      -- nanoseconds since the epoch
+) WITHOUT ROWID;
+CREATE INDEX sources_by_file ON sources (collector, inode, device);
+CREATE TABLE ranges (                -- what was passed over or given up
+    source BLOB NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (source, start, end)
+) WITHOUT ROWID;
+CREATE TABLE outputs (
+    path TEXT PRIMARY KEY,
+    device TEXT NOT NULL,
+    inode TEXT NOT NULL,
+    length INTEGER NOT NULL,
+    before_length INTEGER NOT NULL,
+    before_digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE ends (clean INTEGER NOT NULL);
+INSERT INTO ends VALUES (1);
+"""
+
+_PUT_SOURCE = """
+INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
+    before_length = ?11, before_digest = ?12, finished = max(finished, ?13), updated_at = ?14
+"""
+
+_KNOWN = """
+SELECT id, position, before_length, before_digest, head_length, head_digest FROM sources
+WHERE collector = ?1 AND (id = ?2 OR inode = ?3 AND device = ?4)
+ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
+"""
+
+
+class LedgerError(MegaCollectorError):
+    """The ledger could not be written: nothing is acknowledged. Trying again can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far a source is committed."""
+
+    source: Source
+    start: int
+    position: int
+    entries: int
+    before: Marker
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes of a source that are passed over or given up, with the reason in words."""
+
+    source: Source
+    start: int
+    end: int
+    reason: str
+
+
+class Ledger:
+    """Positions by source, states by output file; one transaction a commit, durable when it returns.
+
+    With no directory it lives in memory, for a destination that keeps nothing. Safe to use from several threads.
+
+    Raises:
+        StartError: the state directory cannot be used, is in use, or holds a ledger that this version cannot read.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._lock_file = _lock(directory) if directory else None
+        self._path = directory / "ledger.sqlite3" if directory else None
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        try:
+            self._writer = self._connect()
+            self._reader = self._connect() if self._path else self._writer
+            (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
+            self._writer.execute("UPDATE ends SET clean = 0")
+        except sqlite3.Error as error:
+            raise StartError(f"the ledger {self._path} cannot be used: {error}") from error
+
+    def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
+        """What is committed of a source and of others of that collector with its device and inode, the latest first."""
+        with self._reading:
+            rows = self._reader.execute(_KNOWN, (collector, source_id, str(inode), str(device), most)).fetchall()
+        return tuple(Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5])) for row in rows)
+
+    def owner(self, source_id: bytes) -> str | None:
+        """The collector that a source belongs to."""
+        with self._reading:
+            row = self._reader.execute("SELECT collector FROM sources WHERE id = ?", (source_id,)).fetchone()
+        return row and str(row[0])
+
+    def output(self, path: str) -> OutputState | None:
+        """An output file as the last commit left it."""
+        with self._reading:
+            row = self._reader.execute("SELECT * FROM outputs WHERE path = ?", (path,)).fetchone()
+        return row and OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5]))
+
+    def commit(
+        self, advances: Iterable[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
+    ) -> None:
+        """Record it all in one transaction.
+
+        Raises:
+            LedgerError: nothing of it is recorded.
+        """
+        now = time.time_ns()
+        with self._writing:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.executemany(_PUT_SOURCE, (_row(advance, now) for advance in advances))
+                if ranges:
+                    rows = [(each.source.id, each.start, each.end, each.reason, now) for each in ranges]
+                    self._writer.executemany("INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)", rows)
+                self._writer.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)", map(_out, outputs))
+                self._writer.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
+
+    def close(self, *, clean: bool) -> None:
+        """End; `clean` says that nothing is at the destination that the ledger does not know."""
+        with self._writing, self._reading:
+            try:
+                self._writer.execute("UPDATE ends SET clean = ?", (clean,))
+                self._writer.close()
+                self._reader.close()
+            except sqlite3.Error:
+                # It says 'not clean' then, which is always safe.
+                return
+            finally:
+                if self._lock_file is not None:
+                    os.close(self._lock_file)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StartError(
+                f"the ledger {self._path} is of version {version}, and this mega-collector knows {VERSION}:"
+                " use the newer one, or move the file away"
+            )
+        if version == 0:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+        return connection
+
+
+def _lock(directory: Path) -> int:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(f"the state directory {directory} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StartError(f"the state directory {directory} is in use by another aggregator") from error
+    return descriptor
+
+
+def _row(advance: Advance, now: int) -> tuple[object, ...]:
+    source = advance.source
+    return (
+        source.id,
+        source.collector,
+        source.path,
+        str(source.device),
+        str(source.inode),
+        source.head.length,
+        source.head.digest,
+        advance.start,
+        advance.position,
+        advance.entries,
+        advance.before.length,
+        advance.before.digest,
+        advance.finished,
+        now,
+    )
+
+
+def _out(output: OutputState) -> tuple[object, ...]:
+    return (
+        output.path,
+        str(output.device),
+        str(output.inode),
+        output.length,
+        output.before.length,
+        output.before.digest,
+    )

@@ -1,0 +1,64 @@
+"""What is to be said on one stream: acknowledgements, and answers in order."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+from mega_collector.protocol import Ack, FromAggregator
+
+_MOST_ANSWERS = 1024
+"""Answers that wait to be sent: beyond it the stream is not read, so that a peer that asks and never listens costs
+nothing. Acknowledgements need no bound: there is one position a source."""
+
+
+class Outbox:
+    """Written by the stream's reader and by the pipeline, drained by the thread that gRPC lends to the stream."""
+
+    def __init__(self) -> None:
+        self._answers: deque[FromAggregator] = deque()
+        self._acks: dict[bytes, int] = {}
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def say(self, answer: FromAggregator) -> None:
+        """Add an answer, waiting while too many are unsent."""
+        with self._changed:
+            while len(self._answers) >= _MOST_ANSWERS and not self._closed:
+                self._changed.wait()
+            self._answers.append(answer)
+            self._changed.notify_all()
+
+    def hint(self, answer: FromAggregator) -> None:
+        """Add an answer that may be left out when too many are unsent. Never waits."""
+        with self._changed:
+            if len(self._answers) < _MOST_ANSWERS:
+                self._answers.append(answer)
+                self._changed.notify_all()
+
+    def ack(self, positions: dict[bytes, int]) -> None:
+        """These positions are committed. Never waits."""
+        with self._changed:
+            self._acks.update(positions)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End the stream once all that was said is sent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def drain(self) -> Iterator[FromAggregator]:
+        """All that is said, as it is said, until the outbox is closed and empty."""
+        while True:
+            with self._changed:
+                while not (self._answers or self._acks or self._closed):
+                    self._changed.wait()
+                answers = list(self._answers)
+                self._answers.clear()
+                if self._acks:
+                    answers.append(Ack(self._acks))
+                    self._acks = {}
+                if not answers:
+                    return
+                self._changed.notify_all()
+            yield from answers

@@ -1,0 +1,79 @@
+"""The collectors that are known in this process: what is expected of each, and where its acknowledgements go."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mega_collector.aggregator.admission import Admission
+from mega_collector.aggregator.outbox import Outbox
+from mega_collector.protocol import Grant
+
+_SMALLEST_GRANT = 256 << 10
+
+
+@dataclass(slots=True)
+class Peer:
+    """One collector, on however many streams."""
+
+    admission: Admission = field(default_factory=Admission)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held from a block's admission until it is in the ingest buffer, so that two streams of one collector cannot
+    change the order of a source's blocks."""
+    outboxes: set[Outbox] = field(default_factory=set)
+
+
+class Peers:
+    """Shares the ingest buffer out among the streams, so that all of them together fit into it.
+
+    A grant is what a stream may have in flight. Without it each of many collectors would send its whole window at a
+    destination that hangs, and what the ingest buffer does not take would lie in the transport's own buffers.
+    """
+
+    def __init__(self, buffer_size: int) -> None:
+        self._buffer_size = buffer_size
+        self._peers: dict[str, Peer] = {}
+        self._lock = threading.Lock()
+        self._streams = 0
+
+    @property
+    def streams(self) -> int:
+        return self._streams
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def join(self, collector: str, outbox: Outbox) -> tuple[Peer, int]:
+        """A stream opens: the collector that it is of, and the bytes that may be in flight on it."""
+        with self._lock:
+            peer = self._peers.setdefault(collector, Peer())
+            peer.outboxes.add(outbox)
+            self._streams += 1
+            return peer, self._share(but=outbox)
+
+    def leave(self, collector: str, outbox: Outbox) -> None:
+        """A stream has ended."""
+        with self._lock:
+            self._peers[collector].outboxes.discard(outbox)
+            self._streams -= 1
+            self._share(but=outbox)
+
+    def commit(self, positions: Mapping[str, dict[bytes, int]], finished: Mapping[str, set[bytes]]) -> None:
+        """Positions by collector are committed: tell every open stream of each."""
+        with self._lock:
+            for collector, advanced in positions.items():
+                peer = self._peers[collector]
+                for source_id, position in advanced.items():
+                    peer.admission.commit(source_id, position)
+                for outbox in peer.outboxes:
+                    outbox.ack(advanced)
+            for collector, ended in finished.items():
+                for source_id in ended:
+                    self._peers[collector].admission.forget(source_id)
+
+    def _share(self, but: Outbox) -> int:
+        window = max(self._buffer_size // max(self._streams, 1), _SMALLEST_GRANT)
+        for peer in self._peers.values():
+            for outbox in peer.outboxes:
+                if outbox is not but:
+                    outbox.hint(Grant(window))
+        return window

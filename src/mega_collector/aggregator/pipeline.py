@@ -1,0 +1,213 @@
+"""From the ingest buffer to the destination, and back with what is committed: one thread does it all, in order."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from mega_collector.aggregator.batcher import Batcher
+from mega_collector.aggregator.ingest_buffer import IngestBuffer
+from mega_collector.aggregator.ledger import Advance, Ledger, LedgerError, Range
+from mega_collector.aggregator.peers import Peers
+from mega_collector.batch import Batch
+from mega_collector.block import Block, Skip, SkipReason
+from mega_collector.emitter.protocol import Emitter, OutputState, Taken
+from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
+from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.protocol import Finish
+
+_LEDGER_PACE = 1.0
+"""Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatistics:
+    batches_emitted: int
+    entries_emitted: int
+    bytes_emitted: int
+    batches_discarded: int
+    entries_discarded: int
+    bytes_discarded: int
+    commits: int
+    committing: bool
+    """False while the ledger cannot be written."""
+
+
+class Pipeline:
+    """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
+
+    `pause(seconds)` waits and says whether there is still time to try again. `failure` is set if it cannot go on, and
+    `on_failure` is called then.
+    """
+
+    def __init__(
+        self,
+        *,
+        buffer: IngestBuffer,
+        batcher: Batcher,
+        emitter: Emitter,
+        ledger: Ledger,
+        peers: Peers,
+        pause: Callable[[float], bool],
+        on_failure: Callable[[], None],
+    ) -> None:
+        self._buffer = buffer
+        self._batcher = batcher
+        self._emitter = emitter
+        self._ledger = ledger
+        self._peers = peers
+        self._pause = pause
+        self._on_failure = on_failure
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self.failure: MegaCollectorError | None = None
+        self.complete = False
+        """Whether it ended with nothing left: all that was taken in is committed."""
+        self._emitted = _Count()
+        self._discarded = _Count()
+        self._commits = 0
+        self._committing = True
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end, which comes when the ingest buffer is closed and empty; False if it did not come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def statistics(self) -> PipelineStatistics:
+        return PipelineStatistics(
+            *self._emitted.values(), *self._discarded.values(), commits=self._commits, committing=self._committing
+        )
+
+    def _run(self) -> None:
+        try:
+            while not self._buffer.closed:
+                self._step()
+            self._step()
+            self._emit(self._batcher.flush())
+            self.complete = True
+        except Stopping:
+            _log.warning("shutdown_incomplete", reason="the destination did not take everything in time")
+        except MegaCollectorError as error:
+            self.failure = error
+            self._on_failure()
+        except BaseException:
+            # A defect: without this thread nothing would be acknowledged again, and nobody would know why.
+            self.failure = MegaCollectorError("the pipeline failed, which is a defect: see the log")
+            self._on_failure()
+            raise
+
+    def _step(self) -> None:
+        deadline = self._batcher.deadline
+        timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
+        sealed: list[Batch] = []
+        for item in self._buffer.take(timeout):
+            match item:
+                case Block():
+                    sealed += self._batcher.add(item, time.monotonic())
+                case Skip() | Finish():
+                    # Positions move in order: what came before is committed first.
+                    self._emit(sealed + self._batcher.flush())
+                    sealed = []
+                    self._commit_item(item)
+                case _:
+                    sealed += self._batcher.flush()
+        sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
+        self._emit(sealed)
+
+    def _emit(self, batches: Sequence[Batch]) -> None:
+        while batches:
+            try:
+                taken = self._emitter.emit(batches)
+            except (DestinationGone, Stopping):
+                raise
+            except (EmitError, RetriesExhausted) as error:
+                # Not even the dead-letter directory took it: it stays at the head of the queue.
+                _log.error("emit_failed", error=str(error))
+                self._wait(_LEDGER_PACE)
+                continue
+            done, batches = batches[: taken.count], batches[taken.count :]
+            self._commit_batches(done, taken)
+            self._count(done, taken)
+
+    def _commit_batches(self, batches: Sequence[Batch], taken: Taken) -> None:
+        blocks = [block for batch in batches for block in batch.blocks]
+        discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
+        self._commit(list(_advances(blocks).values()), discarded, taken.outputs)
+        self._buffer.release(sum(batch.size for batch in batches))
+
+    def _commit_item(self, item: Skip | Finish) -> None:
+        source = item.source
+        if isinstance(item, Finish):
+            self._commit([Advance(source, item.position, item.position, 0, Marker(), finished=True)])
+            return
+        if item.reason is SkipReason.LOST:
+            _log.error("source_lost", path=source.name, host=source.host, start=item.start, end=item.end)
+        passed = Range(source, item.start, item.end, item.reason.value)
+        self._commit([Advance(source, item.start, item.end, 0, Marker())], [passed])
+
+    def _commit(
+        self, advances: Sequence[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
+    ) -> None:
+        while True:
+            try:
+                self._ledger.commit(advances, ranges, outputs)
+                break
+            except LedgerError as error:
+                self._committing = False
+                _log.error("ledger_failed", error=str(error))
+                self._wait(_LEDGER_PACE)
+        self._committing = True
+        self._commits += 1
+        positions: dict[str, dict[bytes, int]] = {}
+        finished: dict[str, set[bytes]] = {}
+        for advance in advances:
+            positions.setdefault(advance.source.collector, {})[advance.source.id] = advance.position
+            if advance.finished:
+                finished.setdefault(advance.source.collector, set()).add(advance.source.id)
+        self._peers.commit(positions, finished)
+
+    def _wait(self, seconds: float) -> None:
+        if not self._pause(seconds):
+            raise Stopping("the shutdown allows no other try")
+
+    def _count(self, batches: Sequence[Batch], taken: Taken) -> None:
+        count = self._discarded if taken.discarded else self._emitted
+        for batch in batches:
+            count.batches += 1
+            count.entries += batch.entries
+            count.bytes += batch.size
+
+
+def _advances(blocks: Sequence[Block]) -> dict[bytes, Advance]:
+    """The last position of each source, with all its entries."""
+    entries: dict[bytes, int] = {}
+    first: dict[bytes, int] = {}
+    last: dict[bytes, Block] = {}
+    for block in blocks:
+        source_id = block.source.id
+        entries[source_id] = entries.get(source_id, 0) + block.entries
+        first.setdefault(source_id, block.start)
+        last[source_id] = block
+    return {
+        source_id: Advance(
+            block.source, first[source_id], block.end, entries[source_id], Marker.of(block.data[-TAIL_SIZE:])
+        )
+        for source_id, block in last.items()
+    }
+
+
+@dataclass(slots=True)
+class _Count:
+    batches: int = 0
+    entries: int = 0
+    bytes: int = 0
+
+    def values(self) -> tuple[int, int, int]:
+        return self.batches, self.entries, self.bytes
