@@ -33,10 +33,10 @@ class Admission:
     def __len__(self) -> int:
         return len(self._sources)
 
-    def committed(self, source_id: bytes) -> int | None:
-        """The committed position of a source that was opened."""
+    def expected(self, source_id: bytes) -> int | None:
+        """Where a source stands that was opened, with what is in flight."""
         standing = self._sources.get(source_id)
-        return None if standing is None else standing.committed
+        return None if standing is None else standing.expected
 
     def open(self, source: Source, position: int, committed: int | None) -> Refusal | None:
         """The collector goes on with `source` at `position`; the ledger has `committed` of it (None: nothing).

@@ -58,7 +58,8 @@ INSERT INTO ends VALUES (1);
 _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
-    before_length = ?11, before_digest = ?12, finished = max(finished, ?13), updated_at = ?14
+    before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
+    finished = max(finished, ?13), updated_at = ?14
 """
 
 _KNOWN = """

@@ -1,0 +1,206 @@
+"""The gRPC service: streams, their threads, and how many there may be."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+import structlog
+
+from mega_collector import __version__, wire
+from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
+from mega_collector.aggregator.ledger import Ledger
+from mega_collector.aggregator.outbox import Outbox
+from mega_collector.aggregator.peers import Peers
+from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.errors import WireError
+from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
+
+_SHUTTING_DOWN = "the aggregator is shutting down: try again"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    streams: int
+    streams_refused: int
+    blocks_refused: int
+    blocks_duplicate: int
+    collectors: int
+
+
+class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
+    """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
+
+    A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads.
+    """
+
+    def __init__(self, *, buffer: IngestBuffer, ledger: Ledger, peers: Peers, max_streams: int) -> None:
+        self._buffer = buffer
+        self._ledger = ledger
+        self._peers = peers
+        self._max_streams = max_streams
+        self._slots = threading.Semaphore(max_streams)
+        self._outboxes: set[Outbox] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._refused = Refused()
+        self._refused_streams = 0
+
+    def PublishStream(  # noqa: N802 - the name in api.proto
+        self, request_iterator: Iterator[pb.CollectorMessage], context: grpc.ServicerContext
+    ) -> Iterator[pb.AggregatorMessage]:
+        """Blocks in, acknowledgements out; see api.proto."""
+        with self._slot(context), self._outbox(context) as outbox:
+            try:
+                yield from self._serve(request_iterator, outbox, peer=context.peer())
+            except WireError as error:
+                _log.warning("stream_refused", peer=context.peer(), reason=str(error))
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            if self._stopping:
+                context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
+
+    def Publish(  # noqa: N802 - the name in api.proto
+        self, request: pb.PublishRequest, context: grpc.ServicerContext
+    ) -> pb.PublishResponse:
+        """One block in, answered when it is committed; see api.proto."""
+        with self._slot(context), self._outbox(context) as outbox:
+            try:
+                position = self._publish(request, outbox)
+            except WireError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except BufferClosed:
+                context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
+            if isinstance(position, Refusal):
+                code = grpc.StatusCode.FAILED_PRECONDITION if position.retry else grpc.StatusCode.INVALID_ARGUMENT
+                context.abort(code, position.message)
+            if position is None:
+                context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
+            return pb.PublishResponse(position=position)
+
+    def stop(self) -> None:
+        """End every stream once all is said that is to be said. Called when all that was taken in is committed."""
+        with self._lock:
+            self._stopping = True
+            for outbox in self._outboxes:
+                outbox.close()
+
+    def statistics(self) -> ServerStatistics:
+        return ServerStatistics(
+            streams=self._peers.streams,
+            streams_refused=self._refused_streams,
+            blocks_refused=self._refused.blocks,
+            blocks_duplicate=self._refused.duplicates,
+            collectors=len(self._peers),
+        )
+
+    def _converse(self, hello: Hello, outbox: Outbox) -> Conversation:
+        return Conversation(
+            hello, outbox, buffer=self._buffer, ledger=self._ledger, peers=self._peers, refused=self._refused
+        )
+
+    def _serve(
+        self, messages: Iterator[pb.CollectorMessage], outbox: Outbox, *, peer: str
+    ) -> Iterator[pb.AggregatorMessage]:
+        first = next(messages, pb.CollectorMessage())
+        if first.WhichOneof("kind") != "hello":
+            raise WireError("a stream begins with hello")
+        hello = wire.decode_hello(first.hello)
+        conversation = self._converse(hello, outbox)
+        _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
+        try:
+            outbox.say(Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__))
+            reader = _Reader(messages, conversation, outbox)
+            reader.start()
+            yield from map(wire.encode_answer, outbox.drain())
+        finally:
+            conversation.end()
+            _log.info("collector_disconnected", collector=hello.collector, host=hello.host, peer=peer)
+        if reader.error is not None:
+            raise reader.error
+
+    def _publish(self, request: pb.PublishRequest, outbox: Outbox) -> int | Refusal | None:
+        hello = wire.decode_hello(request.collector)
+        source = wire.decode_source(request.source, hello)
+        if request.block.source != source.id:
+            raise WireError("the block is of another source than the one described")
+        conversation = self._converse(hello, outbox)
+        try:
+            conversation.open(source, request.block.start)
+            conversation.block(request.block)
+            conversation.hear(pb.CollectorMessage(flush=pb.Flush()))
+            return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)
+        finally:
+            conversation.end()
+
+    @contextmanager
+    def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
+        if not self._slots.acquire(blocking=False):
+            self._refused_streams += 1
+            _log.warning("stream_refused", peer=context.peer(), max_streams=self._max_streams)
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._max_streams} connections are served already (AGGREGATOR_MAX_STREAMS): try again later",
+            )
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    @contextmanager
+    def _outbox(self, context: grpc.ServicerContext) -> Iterator[Outbox]:
+        outbox = Outbox()
+        with self._lock:
+            self._outboxes.add(outbox)
+            if self._stopping:
+                outbox.close()
+        # Called at once if the call has ended already.
+        if not context.add_callback(outbox.close):
+            outbox.close()
+        try:
+            yield outbox
+        finally:
+            outbox.close()
+            with self._lock:
+                self._outboxes.discard(outbox)
+
+
+class _Reader:
+    """The reading side of a stream, in a thread of its own."""
+
+    def __init__(self, messages: Iterator[pb.CollectorMessage], conversation: Conversation, outbox: Outbox) -> None:
+        self._messages = messages
+        self._conversation = conversation
+        self._outbox = outbox
+        self.error: WireError | None = None
+        """Why the stream ends, if the collector is at fault."""
+
+    def start(self) -> None:
+        threading.Thread(target=self._read, name="stream", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            for message in self._messages:
+                self._conversation.hear(message)
+        except BufferClosed:
+            # What was taken in before is still to be acknowledged on this stream: `stop` ends it.
+            return
+        except WireError as error:
+            self.error = error
+        except grpc.RpcError:
+            # The collector has gone.
+            pass
+        self._outbox.close()
+
+
+def _outcome(answers: Iterator[FromAggregator], source_id: bytes, end: int) -> int | Refusal | None:
+    """The position that was committed, or the refusal; None if the answers ended without either."""
+    for answer in answers:
+        if isinstance(answer, Refusal):
+            return answer
+        if isinstance(answer, Ack) and answer.positions.get(source_id, 0) >= end:
+            return answer.positions[source_id]
+    return None
