@@ -1,0 +1,134 @@
+"""What is known of one followed file, and what is to be done with it next: a machine."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mega_collector.block import Source
+from mega_collector.marker import TAIL_SIZE, Marker
+
+
+class Sight(Enum):
+    """What a look at a file shows."""
+
+    SAME = auto()
+    GREW = auto()
+    TRUNCATED = auto()
+    SUSPECT = auto()
+    """It was written to and is no longer than before: only its bytes can tell whether it was rewritten."""
+
+
+class Follower:
+    """One file, by device and inode, through all the sources that it is cut into by truncations.
+
+    `path` is the name by which it is found now; None once it has none any more that the patterns match (it was renamed
+    away, or unlinked): it is then read on through its open descriptor until it is at its end and has been quiet for
+    `rotate_wait` seconds, counted from its last growth.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        path: bytes,
+        size: int,
+        mtime_ns: int,
+        now: float,
+        rotate_wait: float,
+        from_end: bool = False,
+    ) -> None:
+        self.source = source
+        self.path: bytes | None = path
+        self.position = 0
+        self.tail = b""
+        """The bytes just before the position, at most `TAIL_SIZE`: what the file must still hold there."""
+        self.settled = False
+        """Whether the handshake has said where the source goes on."""
+        self.from_end = from_end
+        """Whether to begin at the end of the file if nothing is known of it."""
+        self.truncated = False
+        """Whether this source began with a truncation."""
+        self.size = size
+        self._mtime_ns = mtime_ns
+        self._looked_to = 0
+        self._grew_at = now
+        self._rotate_wait = rotate_wait
+
+    def __repr__(self) -> str:
+        return f"<Follower of {self.source.name} at {self.position} of {self.size}>"
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.source.device, self.source.inode
+
+    @property
+    def lag(self) -> int:
+        """Bytes that are not read."""
+        return max(self.size - self.position, 0)
+
+    def observe(self, size: int, mtime_ns: int, now: float) -> Sight:
+        """A look at the file: its size and when it was last written to."""
+        before, written = self.size, mtime_ns != self._mtime_ns
+        self.size, self._mtime_ns = size, mtime_ns
+        if size < self.position or size < before:
+            return Sight.TRUNCATED
+        if size > before:
+            self._grew_at = now
+            return Sight.GREW
+        return Sight.SUSPECT if written else Sight.SAME
+
+    def settle(self, source: Source, position: int, tail: bytes) -> None:
+        """The handshake is done: the file goes on as `source` at `position`, behind `tail`."""
+        self.source, self.position, self.tail = source, position, tail
+        self.settled = True
+        self._looked_to = position
+
+    def unsettle(self) -> None:
+        """Only another handshake can say where the source goes on."""
+        self.settled = False
+
+    def restart(self, source: Source, now: float) -> None:
+        """The file was truncated or rewritten: a new source begins at 0."""
+        self.source, self.position, self.tail = source, 0, b""
+        self.settled, self.from_end, self.truncated = False, False, True
+        self._looked_to, self._grew_at = 0, now
+
+    def readable(self, now: float) -> bool:
+        """Whether a read can give an entry: there are bytes that were not looked at, or the last line is final."""
+        return self.size > self._looked_to or (self.size > self.position and self.final(now))
+
+    def looked(self, end: int) -> None:
+        """There is no whole entry before `end`, which is as far as the file goes."""
+        self._looked_to = end
+        self.size = max(self.size, end)
+
+    def took(self, end: int, data: bytes) -> None:
+        """The entries up to `end` were read; `data` ends with them."""
+        self.position = self._looked_to = end
+        self.size = max(self.size, end)
+        self.tail = (self.tail + data)[-TAIL_SIZE:] if len(data) < TAIL_SIZE else data[-TAIL_SIZE:]
+
+    def passed(self, end: int) -> None:
+        """The bytes up to `end` are passed over, unread."""
+        self.position = self._looked_to = end
+        self.size = max(self.size, end)
+        self.tail = b""
+
+    def final(self, now: float) -> bool:
+        """Whether nothing more will be written: it has no name, and was quiet for long enough."""
+        return self.path is None and now - self._grew_at >= self._rotate_wait
+
+    def final_at(self) -> float | None:
+        """When it will be final if it does not grow; None while it has a name."""
+        return None if self.path is not None else self._grew_at + self._rotate_wait
+
+    def finished(self, now: float) -> bool:
+        """Whether all of it is read, and it is final."""
+        return self.final(now) and self.settled and self.position >= self.size
+
+    def quiet_since(self) -> float:
+        """When it last grew."""
+        return self._grew_at
+
+    def before(self) -> Marker:
+        """The marker of the bytes before the position."""
+        return Marker.of(self.tail)

@@ -1,0 +1,118 @@
+"""Which file is which: a machine."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+
+class Facts(Protocol):
+    """What a scan tells of a file."""
+
+    @property
+    def device(self) -> int: ...
+    @property
+    def inode(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Appeared:
+    """A file that is not followed has this name."""
+
+    identity: Identity
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A followed file is now found by this name; None: by none."""
+
+    identity: Identity
+    path: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A file that is passed over until it changes from this."""
+
+    size: int
+    mtime_ns: int
+
+
+class Roster:
+    """Compares what a scan found with what is followed, by device and inode, never by name.
+
+    Two names of one inode are one file, which goes by the name that sorts first. A name that could not be looked at is
+    not gone. With `ignore_older`, files that were not written to for so many seconds when first seen are passed over
+    until they change.
+    """
+
+    def __init__(self, *, ignore_older: float | None = None) -> None:
+        self._ignore_older = ignore_older
+        self._names: dict[Identity, bytes | None] = {}
+        self._passed_over: dict[Identity, _Passed] = {}
+
+    def __contains__(self, identity: Identity) -> bool:
+        return identity in self._names or identity in self._passed_over
+
+    def update(
+        self, files: Mapping[bytes, Facts], unobservable: Collection[bytes], wall_clock_ns: int
+    ) -> list[Appeared | Renamed]:
+        """What a scan changes: `files` by path, `unobservable` the paths that could not be looked at, files or
+        directories.
+        """
+        names = _by_identity(files)
+        changes: list[Appeared | Renamed] = []
+        for identity, path in self._names.items():
+            found = names.get(identity)
+            if found == path or (found is None and path is not None and _hidden(path, unobservable)):
+                continue
+            changes.append(Renamed(identity, found))
+        for identity, found in names.items():
+            if identity not in self._names and not self._ignored(identity, files[found], wall_clock_ns):
+                changes.append(Appeared(identity, found))
+        for identity in [each for each in self._passed_over if each not in names]:
+            del self._passed_over[identity]
+        return changes
+
+    def follow(self, identity: Identity, path: bytes | None) -> None:
+        """The file is followed, by this name."""
+        self._passed_over.pop(identity, None)
+        self._names[identity] = path
+
+    def forget(self, identity: Identity) -> None:
+        """The file is not followed any more."""
+        self._names.pop(identity, None)
+
+    def _ignored(self, identity: Identity, facts: Facts, wall_clock_ns: int) -> bool:
+        if self._ignore_older is None:
+            return False
+        seen = _Passed(facts.size, facts.mtime_ns)
+        before = self._passed_over.get(identity)
+        if before is not None:
+            return before == seen
+        if wall_clock_ns - facts.mtime_ns <= self._ignore_older * 1e9:
+            return False
+        self._passed_over[identity] = seen
+        return True
+
+
+def _by_identity(files: Mapping[bytes, Facts]) -> dict[Identity, bytes]:
+    names: dict[Identity, bytes] = {}
+    for path, facts in files.items():
+        identity = facts.device, facts.inode
+        if identity not in names or path < names[identity]:
+            names[identity] = path
+    return names
+
+
+def _hidden(path: bytes, unobservable: Collection[bytes]) -> bool:
+    if not unobservable:
+        return False
+    return path in unobservable or any(path.startswith(each.rstrip(b"/") + b"/") for each in unobservable)

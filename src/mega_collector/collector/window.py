@@ -1,0 +1,260 @@
+"""What is in flight between a collector and its aggregator, and what must be said next: a machine."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from mega_collector.block import Block, Skip, Source
+from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
+
+Item = Block | Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Only the file can tell where its source goes on: answer with `open`.
+
+    `known` is what the aggregator has committed, and nothing is in flight.
+    """
+
+    source: Source
+    resume: Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A source is committed up to `position`; `ended` says that this is all of it and that it is forgotten here."""
+
+    source: Source
+    position: int
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The aggregator refuses the source, and sending again cannot help: it is not shipped any further."""
+
+    source: Source
+    position: int
+    message: str
+
+
+Outcome = FromCollector | Decide | Acknowledged | Stopped
+
+
+@dataclass(slots=True)
+class _Flight:
+    source: Source
+    acked: int | None = None
+    """None until the handshake has settled where the source begins."""
+    items: deque[Item] = field(default_factory=deque)
+    asked: bool = False
+    opened: bool = False
+    ended: bool = False
+    stopped: bool = False
+    rewound_to: int = -1
+    """The position from which everything was last sent again: what was refused behind it was sent before that."""
+
+    @property
+    def end(self) -> int:
+        return self.items[-1].end if self.items else self.acked or 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatistics:
+    limit: int
+    in_flight: int
+    sources: int
+    stopped: int
+
+
+class Window:
+    """Keeps what is sent and not acknowledged, per source in order, and is bounded in bytes.
+
+    A source is shipped in turns: `begin` asks for the handshake, `open` settles it, `send` takes blocks while there is
+    `room`, `end` says that nothing more comes. After a reconnect every source with something in flight goes through
+    the handshake again, and what the aggregator does not have is sent again. All methods return what is to be said or
+    done, in order.
+    """
+
+    def __init__(self, *, limit: int, block_size: int) -> None:
+        self._own_limit = limit
+        self._largest_block = block_size
+        self._limit = limit
+        self._flights: dict[bytes, _Flight] = {}
+        self._in_flight = 0
+        self._connected = False
+
+    # What the tailer asks
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes."""
+        return self._in_flight
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was sent is acknowledged."""
+        return not any(flight.items for flight in self._flights.values())
+
+    @property
+    def block_size(self) -> int:
+        """How large a block should be, in bytes, so that several fit into the window."""
+        return max(min(self._largest_block, self._limit // 4), 1)
+
+    @property
+    def room(self) -> bool:
+        """Whether another block may be sent. One may always be in flight, whatever the window."""
+        return self._in_flight == 0 or self._in_flight + self.block_size <= self._limit
+
+    def ready(self, source: Source) -> bool:
+        """Whether blocks of the source can be sent now."""
+        flight = self._flights.get(source.id)
+        return flight is not None and flight.opened and not flight.stopped
+
+    def acknowledged(self, source: Source) -> bool:
+        """Whether nothing of the source is in flight."""
+        flight = self._flights.get(source.id)
+        return flight is None or not flight.items
+
+    def statistics(self) -> WindowStatistics:
+        stopped = sum(flight.stopped for flight in self._flights.values())
+        return WindowStatistics(self._limit, self._in_flight, len(self._flights), stopped)
+
+    # What the tailer tells
+
+    def begin(self, source: Source) -> list[Outcome]:
+        """Ask for the handshake of a source, unless it is under way or done on this connection."""
+        flight = self._flights.setdefault(source.id, _Flight(source))
+        if flight.asked or flight.opened or not self._connected:
+            return []
+        flight.asked = True
+        return [Describe(source)]
+
+    def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
+        """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
+        del self._flights[described.id]
+        flight = self._flights[source.id] = _Flight(source, acked=position)
+        if not self._connected:
+            return []
+        flight.asked = flight.opened = True
+        return [Open(source, position)]
+
+    def send(self, item: Item) -> list[Outcome]:
+        """Ship a block, or pass over bytes, of a source that is `ready`."""
+        flight = self._flights[item.source.id]
+        flight.items.append(item)
+        self._in_flight += _size(item)
+        return [item]
+
+    def end(self, source: Source) -> list[Outcome]:
+        """Nothing more will come of a source; it is forgotten when all of it is acknowledged."""
+        flight = self._flights.get(source.id)
+        if flight is None:
+            return []
+        flight.ended = True
+        return self._finish(flight)
+
+    # What the aggregator says
+
+    def connect(self, window: int) -> list[Outcome]:
+        """A new connection stands: what is in flight goes through the handshake again."""
+        self._connected = True
+        self._limit = min(self._own_limit, window)
+        outcomes: list[Outcome] = []
+        for flight in self._flights.values():
+            flight.asked = flight.opened = False
+            flight.rewound_to = -1
+            if flight.items:
+                outcomes += self.begin(flight.source)
+        return outcomes
+
+    def disconnect(self) -> None:
+        """The connection is gone."""
+        self._connected = False
+        for flight in self._flights.values():
+            flight.asked = flight.opened = False
+
+    def grant(self, window: int) -> None:
+        """The aggregator changes how many bytes may be in flight."""
+        self._limit = min(self._own_limit, window)
+
+    def resume(self, resume: Resume) -> list[Outcome]:
+        """The aggregator answers a description."""
+        flight = self._flights.get(resume.source_id)
+        if flight is None or not flight.asked or flight.opened:
+            return []
+        if flight.acked is None:
+            return [Decide(flight.source, resume)]
+        known = next((each for each in resume.known if each.source_id == resume.source_id), None)
+        position = flight.acked if known is None else known.position
+        if not flight.acked <= position <= flight.end:
+            # The ledger went back behind what it had acknowledged, or is ahead of all that was ever sent.
+            self._drop(flight)
+            flight.acked = None
+            return [Decide(flight.source, resume)]
+        acknowledged = self.ack(resume.source_id, position)
+        if resume.source_id not in self._flights:
+            return acknowledged
+        flight.opened = True
+        return [*acknowledged, Open(flight.source, position), *flight.items]
+
+    def ack(self, source_id: bytes, position: int) -> list[Outcome]:
+        """Everything of a source before `position` is committed."""
+        flight = self._flights.get(source_id)
+        # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
+        if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
+            return []
+        flight.acked = position
+        while flight.items and flight.items[0].end <= position:
+            self._in_flight -= _size(flight.items.popleft())
+        if flight.rewound_to < position:
+            flight.rewound_to = -1
+        return [Acknowledged(flight.source, position, ended=flight.ended and not flight.items), *self._finish(flight)]
+
+    def refuse(self, refusal: Refusal) -> list[Outcome]:
+        """The aggregator did not accept something of a source."""
+        flight = self._flights.get(refusal.source_id)
+        if flight is None or not flight.opened or flight.acked is None:
+            return []
+        if not refusal.retry:
+            return self._stop(flight, refusal)
+        if refusal.reason is RefusalReason.NOT_OPEN:
+            flight.asked = flight.opened = False
+            return self.begin(flight.source)
+        expected = refusal.expected
+        if refusal.start != expected and flight.rewound_to == expected:
+            # It was in the pipe behind the one that was refused first, and has been sent again since.
+            return []
+        if not flight.acked <= expected <= flight.end:
+            self._drop(flight)
+            flight.acked = None
+            flight.opened, flight.asked = False, False
+            return self.begin(flight.source)
+        flight.rewound_to = expected
+        return [item for item in flight.items if item.end > expected]
+
+    def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
+        flight.stopped = True
+        position = flight.acked or 0
+        self._drop(flight)
+        return [Stopped(flight.source, position, refusal.message)]
+
+    def _finish(self, flight: _Flight) -> list[Outcome]:
+        if not flight.ended or flight.items:
+            return []
+        del self._flights[flight.source.id]
+        if not flight.opened or flight.acked is None:
+            return []
+        return [Finish(flight.source, flight.acked)]
+
+    def _drop(self, flight: _Flight) -> None:
+        self._in_flight -= sum(_size(item) for item in flight.items)
+        flight.items.clear()
+
+
+def _size(item: Item) -> int:
+    return len(item.data) if isinstance(item, Block) else 0
