@@ -1,6 +1,5 @@
 """What is known of one followed file, and what is to be done with it next: a machine."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from mega_collector.block import Source

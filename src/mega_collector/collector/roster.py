@@ -64,9 +64,7 @@ class Roster:
     def update(
         self, files: Mapping[bytes, Facts], unobservable: Collection[bytes], wall_clock_ns: int
     ) -> list[Appeared | Renamed]:
-        """What a scan changes: `files` by path, `unobservable` the paths that could not be looked at, files or
-        directories.
-        """
+        """What a scan changes: `files` by path, `unobservable` the files and directories it could not look at."""
         names = _by_identity(files)
         changes: list[Appeared | Renamed] = []
         for identity, path in self._names.items():

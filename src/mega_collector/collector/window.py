@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mega_collector.block import Block, Skip, Source
+from mega_collector.marker import TAIL_SIZE
 from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
 
 Item = Block | Skip
@@ -22,10 +23,14 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A source is committed up to `position`; `ended` says that this is all of it and that it is forgotten here."""
+    """A source is committed up to `position`, behind the bytes `tail` (at most `TAIL_SIZE`, as far as they are at hand).
+
+    `ended` says that this is all of it and that it is forgotten here.
+    """
 
     source: Source
     position: int
+    tail: bytes
     ended: bool
 
 
@@ -209,11 +214,18 @@ class Window:
         if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
             return []
         flight.acked = position
-        while flight.items and flight.items[0].end <= position:
+        tail = b""
+        while flight.items and flight.items[0].start < position:
+            tail = _tail(flight.items[0], position)
+            if flight.items[0].end > position:
+                break
             self._in_flight -= _size(flight.items.popleft())
         if flight.rewound_to < position:
             flight.rewound_to = -1
-        return [Acknowledged(flight.source, position, ended=flight.ended and not flight.items), *self._finish(flight)]
+        return [
+            Acknowledged(flight.source, position, tail, ended=flight.ended and not flight.items),
+            *self._finish(flight),
+        ]
 
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
@@ -254,6 +266,14 @@ class Window:
     def _drop(self, flight: _Flight) -> None:
         self._in_flight -= sum(_size(item) for item in flight.items)
         flight.items.clear()
+
+
+def _tail(item: Item, position: int) -> bytes:
+    """The last bytes of an item before a position in it."""
+    if isinstance(item, Skip):
+        return b""
+    end = min(position, item.end) - item.start
+    return bytes(item.data[max(end - TAIL_SIZE, 0) : end])
 
 
 def _size(item: Item) -> int:

@@ -1,0 +1,219 @@
+"""The connection to the aggregator: made, kept, made again; what is to be said goes out, what is heard comes in."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import grpc
+import structlog
+
+from mega_collector import wire
+from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.collector.backoff import Backoff
+from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
+from mega_collector.errors import WireError
+from mega_collector.protocol import FromCollector, Hello, Welcome
+from mega_collector.tls import explain
+
+_WELCOME_TIMEOUT = 20.0
+"""Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", wire.MAX_MESSAGE_SIZE),
+    ("grpc.max_send_message_length", wire.MAX_MESSAGE_SIZE),
+    # A peer that hangs is found by these pings, never by the age of an acknowledgement.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A channel lives for one stream: the backoff is ours, and certificates are read anew.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+)
+
+_HOPELESS = {
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+}
+"""What trying again cannot mend: only a person can."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherStatistics:
+    connected: bool
+    connections: int
+    failures: int
+    last_failure: str | None
+
+
+class Publisher:
+    """Keeps one stream to the aggregator, in threads of its own, until it is closed; never gives up.
+
+    `deliver` is called with each event, from those threads. `credentials` makes the channel's credentials for each
+    attempt, or None for plaintext.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: str,
+        hello: Hello,
+        deliver: Callable[[Event], None],
+        credentials: Callable[[], grpc.ChannelCredentials | None] = lambda: None,
+        server_name: str | None = None,
+        compress: bool = False,
+    ) -> None:
+        self._target = target
+        self._hello = hello
+        self._deliver = deliver
+        self._credentials = credentials
+        self._options = (*_OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else []))
+        self._compress = compress
+        self._backoff = Backoff(random.random)
+        self._session: _Session | None = None
+        self._sessions = 0
+        self._failures = 0
+        self._last_failure: str | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def send(self, session: int, message: FromCollector) -> None:
+        """Say something on the stream of a session; it is lost if that stream has ended. Never waits."""
+        current = self._session
+        if current is not None and current.number == session:
+            current.say(message)
+
+    def close(self, timeout: float) -> None:
+        """End the stream and the threads."""
+        self._closing.set()
+        session = self._session
+        if session is not None:
+            session.hang_up()
+        self._thread.join(timeout)
+
+    def statistics(self) -> PublisherStatistics:
+        session = self._session
+        connected = session is not None and session.welcomed
+        return PublisherStatistics(connected, self._sessions, self._failures, self._last_failure)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._sessions += 1
+            session = self._session = _Session(self._sessions, self._hello, compress=self._compress)
+            hopeless = False
+            try:
+                self._converse(session)
+                cause = "the aggregator ended the stream"
+            except grpc.RpcError as error:
+                cause, hopeless = _cause(error)
+            except WireError as error:
+                cause = f"the aggregator cannot be understood: {error}"
+            finally:
+                session.hang_up()
+            if session.welcomed:
+                self._deliver(Disconnected(session.number))
+            if self._closing.is_set():
+                return
+            self._wait(cause, hopeless=hopeless)
+
+    def _wait(self, cause: str, *, hopeless: bool) -> None:
+        delay = self._backoff.failed(hopeless=hopeless)
+        self._failures += 1
+        # The same cause again says nothing new.
+        if cause != self._last_failure:
+            _log.warning("connection_failed", address=self._target, cause=cause, next_try=f"{delay:.1f}s")
+        self._last_failure = cause
+        self._closing.wait(delay)
+
+    def _converse(self, session: "_Session") -> None:
+        with self._channel() as channel:
+            call = api_pb2_grpc.AggregatorStub(channel).PublishStream(session.messages())
+            session.call = call
+            # Closing may have begun in between.
+            if self._closing.is_set():
+                call.cancel()
+            watchdog = threading.Timer(_WELCOME_TIMEOUT, lambda: session.welcomed or call.cancel())
+            watchdog.daemon = True
+            watchdog.start()
+            try:
+                for answer in call:
+                    self._hear(session, answer)
+            finally:
+                watchdog.cancel()
+                call.cancel()
+
+    def _hear(self, session: "_Session", answer: pb.AggregatorMessage) -> None:
+        message = wire.decode_answer(answer)
+        if message is None:
+            return
+        if isinstance(message, Welcome):
+            session.welcomed = True
+            self._backoff.succeeded()
+            self._last_failure = None
+            _log.info("connected", address=self._target, aggregator=message.version)
+            self._deliver(Connected(session.number, message))
+        else:
+            self._deliver(Answered(session.number, message))
+
+    def _channel(self) -> grpc.Channel:
+        credentials = self._credentials()
+        if credentials is None:
+            return grpc.insecure_channel(self._target, options=self._options)
+        return grpc.secure_channel(self._target, credentials, options=self._options)
+
+
+class _Session:
+    """One stream: what is still to be said on it."""
+
+    def __init__(self, number: int, hello: Hello, *, compress: bool) -> None:
+        self.number = number
+        self.welcomed = False
+        self.call: grpc.Call | None = None
+        self._compress = compress
+        self._unsaid: deque[FromCollector] = deque([hello])
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def say(self, message: FromCollector) -> None:
+        with self._changed:
+            self._unsaid.append(message)
+            self._changed.notify()
+
+    def hang_up(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._unsaid.clear()
+            self._changed.notify()
+        if self.call is not None:
+            self.call.cancel()
+
+    def messages(self) -> Iterator[pb.CollectorMessage]:
+        """What gRPC asks for, from a thread of its own, as fast as the aggregator takes it."""
+        while True:
+            with self._changed:
+                while not self._unsaid and not self._ended:
+                    self._changed.wait()
+                if self._ended:
+                    return
+                message = self._unsaid.popleft()
+            yield wire.encode(message, compress=self._compress, read_at=time.time_ns())
+
+
+def _cause(error: grpc.RpcError) -> tuple[str, bool]:
+    """What happened in plain words, and whether only a person can mend it."""
+    code, details = error.code(), error.details() or ""
+    explanation = explain(details, code)
+    if explanation is not None:
+        return explanation, "certificate" in explanation.lower()
+    if code is grpc.StatusCode.CANCELLED:
+        return "the aggregator does not answer", False
+    return f"{details or 'no reason given'} ({code.name})", code in _HOPELESS

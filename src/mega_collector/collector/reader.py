@@ -1,0 +1,45 @@
+"""Reading blocks of whole entries from a file."""
+
+import os
+from enum import Enum
+
+from mega_collector.block import Block
+from mega_collector.collector.cut import cut
+from mega_collector.collector.follower import Follower
+
+
+class Reading(Enum):
+    """What a read gives where it gives no block."""
+
+    NOTHING = "no whole entry yet"
+    REWRITTEN = "the bytes before the position are not those that were read"
+
+
+def read(descriptor: int, follower: Follower, *, size: int, max_line: int, final: bool) -> Block | Reading:
+    """One block of about `size` bytes at the follower's position, which it moves.
+
+    One system call reads the block and the bytes just before it, which must still be those that were there: a file
+    that was truncated and has grown beyond the position since shows it nowhere else.
+
+    Raises:
+        OSError: the file could not be read; nothing has changed.
+    """
+    data, offset = _pread(descriptor, follower, size)
+    if not data.startswith(follower.tail):
+        return Reading.REWRITTEN
+    part = cut(data, offset, max_line=max_line, final=final and len(data) - offset < size)
+    if part is None and len(data) - offset == size <= max_line:
+        data, offset = _pread(descriptor, follower, max_line + 1)
+        part = cut(data, offset, max_line=max_line, final=final and len(data) - offset <= max_line)
+    if part is None:
+        follower.looked(follower.position + len(data) - offset)
+        return Reading.NOTHING
+    payload = data[offset : offset + part.size]
+    block = Block(follower.source, follower.position, payload, part.entries, part.unterminated)
+    follower.took(block.end, payload)
+    return block
+
+
+def _pread(descriptor: int, follower: Follower, size: int) -> tuple[bytes, int]:
+    offset = len(follower.tail)
+    return os.pread(descriptor, offset + size, follower.position - offset), offset
