@@ -1,0 +1,227 @@
+"""The command line: it reads what it is told and starts what was asked for.
+
+Everything but click is imported when it is needed, so that `--version` and `--help` answer at once.
+"""
+
+# ruff: noqa: PLC0415
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mega_collector import __version__
+from mega_collector.errors import MegaCollectorError, SettingError, StartError
+
+if TYPE_CHECKING:
+    from mega_collector.check.finding import Finding
+    from mega_collector.settings import Loaded
+    from mega_collector.settings.declaration import Setting, Settings
+
+    S = TypeVar("S", bound=Settings)
+
+CLEAN = 0
+FAILED = 1
+BAD_SETTINGS = 2
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit: 0 clean, 1 failed while running, 2 bad settings."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code. What went wrong is one line on stderr."""
+    try:
+        return int(command.main(list(arguments), prog_name="mega-collector", standalone_mode=False) or CLEAN)
+    except click.exceptions.NoArgsIsHelpError as help_wanted:
+        help_wanted.show()
+        return BAD_SETTINGS
+    except click.ClickException as error:
+        return _refuse(f"{error.format_message()} ({_advice(error)})", BAD_SETTINGS)
+    except (SettingError, StartError) as error:
+        return _refuse(str(error), BAD_SETTINGS)
+    except MegaCollectorError as error:
+        return _refuse(str(error), FAILED)
+    except click.Abort:
+        return FAILED
+
+
+def _refuse(text: str, code: int) -> int:
+    click.echo("mega-collector: " + " ".join(text.split()), err=True)
+    return code
+
+
+def _advice(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see {context.command_path if context else 'mega-collector'} --help"
+
+
+class _Lazy(click.Group):
+    """A group whose commands are made when one of them is asked for."""
+
+    def __init__(self, name: str, *, makers: Mapping[str, Callable[[], click.Command]], help: str) -> None:  # noqa: A002
+        super().__init__(name, help=help)
+        self._makers = makers
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self._makers)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        return self._makers[cmd_name]() if cmd_name in self._makers else None
+
+
+def _make_run() -> click.Command:
+    def start(paths: tuple[str, ...], output: str | None, once: bool) -> int:
+        from mega_collector.both import run
+
+        return run(_patterns(paths), None if output is None else Path(output), once)
+
+    return click.Command(
+        "run",
+        callback=start,
+        params=[
+            click.Argument(["paths"], metavar="PATH...", nargs=-1, required=True, type=click.UNPROCESSED),
+            click.Option(
+                ["--output"], metavar="FILE", help="A file that gets every line exactly once. Default: stdout."
+            ),
+            click.Option(["--once"], is_flag=True, help="Stop at the end of the files. Default: follow them."),
+        ],
+        help="Follow files and write their lines to stdout or a file, with both halves in this process.",
+    )
+
+
+def _patterns(paths: tuple[str, ...]) -> tuple[bytes, ...]:
+    from mega_collector.settings.globs import glob
+
+    try:
+        return tuple(glob(path) for path in paths)
+    except ValueError as error:
+        raise SettingError("PATH", str(error)) from None
+
+
+def _make_collector() -> click.Command:
+    from mega_collector.settings import CollectorSettings
+
+    def start(loaded: "Loaded[CollectorSettings]") -> int:
+        from mega_collector.collector.assembly import run
+
+        return run(loaded.settings)
+
+    what = "Follow files and ship their lines to an aggregator."
+    return _half("collector", CollectorSettings, start, what, [_paths()])
+
+
+def _make_aggregator() -> click.Command:
+    from mega_collector.settings import AggregatorSettings
+
+    def start(loaded: "Loaded[AggregatorSettings]") -> int:
+        from mega_collector.aggregator.assembly import run
+
+        return run(loaded.settings)
+
+    what = "Take in the lines of many collectors and push them to one destination."
+    return _half("aggregator", AggregatorSettings, start, what)
+
+
+def _make_check() -> click.Command:
+    makers = {"collector": _make_check_collector, "aggregator": _make_check_aggregator}
+    return _Lazy("check", makers=makers, help="Show the settings in effect, and try what they need. Changes nothing.")
+
+
+def _make_check_collector() -> click.Command:
+    from mega_collector.settings import CollectorSettings
+
+    def start(loaded: "Loaded[CollectorSettings]") -> int:
+        from mega_collector.check.collector import check_collector
+
+        return _tell(loaded, check_collector)
+
+    what = "Show a collector's settings and the files they match, and try the connection."
+    return _half("collector", CollectorSettings, start, what, [_paths()])
+
+
+def _make_check_aggregator() -> click.Command:
+    from mega_collector.settings import AggregatorSettings
+
+    def start(loaded: "Loaded[AggregatorSettings]") -> int:
+        from mega_collector.check.aggregator import check_aggregator
+
+        return _tell(loaded, check_aggregator)
+
+    what = "Show an aggregator's settings, and try its destination and its port."
+    return _half("aggregator", AggregatorSettings, start, what)
+
+
+def _half(
+    name: str,
+    settings: "type[S]",
+    start: "Callable[[Loaded[S]], int]",
+    what: str,
+    arguments: Sequence[click.Parameter] = (),
+) -> click.Command:
+    from mega_collector.settings import load
+    from mega_collector.settings.declaration import declared
+
+    def resolve_and_start(**given: Any) -> int:
+        return start(load(settings, os.environ, _flags(given)))
+
+    params = [*arguments, *(_option(setting) for setting in declared(settings))]
+    return click.Command(name, callback=resolve_and_start, params=params, help=what)
+
+
+def _paths() -> click.Argument:
+    return click.Argument(["arguments"], metavar="[PATH]...", nargs=-1, type=click.UNPROCESSED)
+
+
+def _option(setting: "Setting") -> click.Option:
+    words = f"{setting.help[0].upper()}{setting.help[1:]}. Allowed: {setting.kind.allowed}. "
+    words += f"[{setting.variable}; default: {setting.shown_default}]"
+    alone = "1" if setting.kind.is_switch else None
+    return click.Option(
+        [setting.flag, setting.name],
+        metavar=setting.kind.name,
+        type=click.UNPROCESSED,
+        help=words,
+        is_flag=False,
+        flag_value=alone,
+    )
+
+
+def _flags(given: dict[str, Any]) -> dict[str, str]:
+    """Make raw texts of what click found: what a value may be is judged in one place, with the variables."""
+    flags = {name: text for name, text in given.items() if isinstance(text, str)}
+    if arguments := given.get("arguments"):
+        if "paths" in flags:
+            raise click.UsageError("Give paths as arguments or with --paths, not both.")
+        flags["paths"] = json.dumps(arguments)
+    return flags
+
+
+def _tell(loaded: "Loaded[S]", check: "Callable[[S], Iterator[Finding]]") -> int:
+    from mega_collector.check.effective import effective
+
+    for line in effective(loaded):
+        click.echo(line)
+    ready = True
+    for finding in check(loaded.settings):
+        click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
+        ready = ready and finding.ok
+    return CLEAN if ready else BAD_SETTINGS
+
+
+command = _Lazy(
+    "mega-collector",
+    makers={
+        "run": _make_run,
+        "collector": _make_collector,
+        "aggregator": _make_aggregator,
+        "check": _make_check,
+    },
+    help="Tail log files and ship them to one place: whole, in order, once.",
+)
+click.version_option(__version__, message="%(prog)s %(version)s")(command)
