@@ -25,7 +25,7 @@ class Echo(grpc.GenericRpcHandler):
     def __init__(self) -> None:
         self.calls = 0
 
-    def service(self, handler_call_details: object) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(self, handler_call_details: object) -> "grpc.RpcMethodHandler[bytes, bytes]":
         def echo(request: bytes, context: grpc.ServicerContext) -> bytes:
             self.calls += 1
             return request
