@@ -1,0 +1,97 @@
+"""TLS between collectors and aggregator, mutual: what the settings give is checked here and becomes credentials.
+
+gRPC itself finds bad material only at the first handshake, and says little then.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import grpc
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509 import Certificate, load_pem_x509_certificates
+
+from mega_collector.errors import SettingError
+
+
+def server_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.ServerCredentials:
+    """Give what an aggregator serves with: every client must show a certificate that `ca` has signed.
+
+    All three are PEM, verified before: gRPC would fail only when the first client comes.
+    """
+    return grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
+
+
+def client_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.ChannelCredentials:
+    """Give what a collector connects with: it shows `certificate`, and expects one that `ca` has signed."""
+    return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
+
+
+def verify(ca: bytes, certificate: bytes, key: bytes, *, prefix: str, now: datetime | None = None) -> tuple[str, ...]:
+    """Check PEM material before anything is opened, and answer warnings: one line each, none if all is well.
+
+    Dates only warn, since time or a new clock heals them, and the peer will say so too. `prefix` is `AGGREGATOR` or
+    `COLLECTOR`; `now` has a time zone, and is the present if absent.
+
+    Raises:
+        SettingError: `{prefix}_TLS_CA_CERTIFICATE`, `{prefix}_TLS_CERTIFICATE` or `{prefix}_TLS_KEY` cannot be used.
+            The text holds nothing of the key.
+    """
+    ca_name, certificate_name, key_name = (f"{prefix}_TLS_{part}" for part in ("CA_CERTIFICATE", "CERTIFICATE", "KEY"))
+    authorities = _certificates(ca, ca_name)
+    chain = _certificates(certificate, certificate_name)
+    _match(_private_key(key, key_name), chain, key_name, certificate_name)
+    moment = now or datetime.now(UTC)
+    return (*_dates(authorities, ca_name, moment), *_dates(chain, certificate_name, moment))
+
+
+def _certificates(pem: bytes, name: str) -> list[Certificate]:
+    if not pem.strip():
+        raise SettingError(name, "is empty. Give a certificate in PEM, or the path of a file that holds one")
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        found = "a private key" if b"PRIVATE KEY-----" in pem else "no PEM"
+        raise SettingError(name, f"holds {found}. Give a certificate: it begins with -----BEGIN CERTIFICATE-----")
+    try:
+        return load_pem_x509_certificates(pem)
+    except ValueError:
+        raise SettingError(name, "holds a damaged certificate. Copy its PEM file again, whole") from None
+
+
+def _private_key(pem: bytes, name: str) -> PrivateKeyTypes:
+    """Load it. Causes are cut off from the errors: their text might quote the key."""
+    if not pem.strip():
+        raise SettingError(name, "is empty. Give a private key in PEM, or the path of a file that holds one")
+    if b"PRIVATE KEY-----" not in pem:
+        found = "a certificate" if b"-----BEGIN CERTIFICATE-----" in pem else "no PEM"
+        raise SettingError(name, f"holds {found}. Give a private key: it begins with -----BEGIN PRIVATE KEY-----")
+    try:
+        return load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise SettingError(name, "is encrypted. Give it without a password: openssl pkey -in KEY -out PLAIN") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingError(name, "holds a damaged or unknown private key. Copy its PEM file again, whole") from None
+
+
+def _match(key: PrivateKeyTypes, chain: list[Certificate], key_name: str, certificate_name: str) -> None:
+    own = _public_bytes(key.public_key())
+    matching = [_public_bytes(certificate.public_key()) == own for certificate in chain]
+    if matching[0]:
+        return
+    if any(matching):
+        raise SettingError(certificate_name, "begins with another's. Put the key's own certificate before its issuers'")
+    raise SettingError(key_name, f"does not belong to {certificate_name}. Give the two that were made together")
+
+
+def _public_bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _dates(certificates: list[Certificate], name: str, now: datetime) -> Iterator[str]:
+    for certificate in certificates:
+        subject = ascii(certificate.subject.rfc4514_string())
+        if now > certificate.not_valid_after_utc:
+            yield f"{name}: {subject} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC. Renew it"
+        elif now < certificate.not_valid_before_utc:
+            since = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+            yield f"{name}: {subject} is not valid before {since}. Check this machine's clock"
