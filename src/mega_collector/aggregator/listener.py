@@ -1,0 +1,125 @@
+"""The port: gRPC with or without TLS, health and reflection."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from mega_collector import wire
+from mega_collector.address import Address
+from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.errors import StartError
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Aggregator"].full_name
+
+_SPARE_THREADS = 32
+"""Beside those of the streams: for health checks, reflection, and for refusing streams that are too many."""
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # two servers on one port would share its connections silently
+    ("grpc.max_receive_message_length", wire.MAX_MESSAGE_SIZE),
+    ("grpc.max_send_message_length", wire.MAX_MESSAGE_SIZE),
+    # A stream that is not read must not fill the transport: no measuring of the bandwidth, which grows its window to
+    # many megabytes, but one fixed size of a block.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1 << 20),
+    # A collector that hangs is found by these pings.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    # Connections that never finish their handshake are dropped.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where it listens: the port is the real one where any free one was asked for."""
+
+    address: Address
+
+
+class Listener:
+    """Binds at once, serves from `start` on.
+
+    Raises:
+        StartError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        servicer: api_pb2_grpc.AggregatorServicer,
+        *,
+        max_streams: int,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        workers = ThreadPoolExecutor(max_workers=max_streams + _SPARE_THREADS, thread_name_prefix="grpc")
+        self._server = grpc.server(workers, options=_OPTIONS)
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=4)
+        )
+        self.serving(ready=False)
+        api_pb2_grpc.add_AggregatorServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self.address = self._bind(address, credentials)
+
+    def start(self) -> None:
+        self._server.start()
+
+    def serving(self, *, ready: bool) -> None:
+        """What health checks answer."""
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE):
+            self._health.set(name, status)
+
+    def refuse(self) -> None:
+        """Take no new calls; those that are served go on. Health answers NOT_SERVING from now on, for good."""
+        self._health.enter_graceful_shutdown()
+
+    def stop(self, timeout: float) -> None:
+        """Take no new calls, wait for those that are served, at most so long, and release the port."""
+        self._server.stop(timeout).wait(timeout + 1)
+
+    def _bind(self, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
+        if address.path is not None:
+            _refuse_if_served(address.path)
+        try:
+            if credentials is None:
+                port = self._server.add_insecure_port(address.target)
+            else:
+                port = self._server.add_secure_port(address.target, credentials)
+        except RuntimeError:
+            raise StartError(_why_not(address)) from None
+        return address if address.path is not None else Address(address.host, port)
+
+
+def _refuse_if_served(path: Path) -> None:
+    """GRPC takes an existing socket's place without asking whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    raise StartError(f"AGGREGATOR_LISTEN_ADDRESS: another process listens on unix:{path}")
+
+
+def _why_not(address: Address) -> str:
+    """The cause, which gRPC only logs: found by trying the same."""
+    name = f"AGGREGATOR_LISTEN_ADDRESS: cannot listen on {address}"
+    if address.path is not None:
+        return f"{name}: its directory must exist and be writable"
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(where)
+    except OSError as error:
+        return f"{name}: {error.strerror}; is another aggregator running? Free the port or choose another"
+    return f"{name}: choose another address"

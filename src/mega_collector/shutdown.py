@@ -1,0 +1,66 @@
+"""How a process ends: asked once it drains, asked twice it is forced."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+_FORCED = 1
+_PACE = 0.2
+"""Seconds between two tries once the end has begun: there is no time left for patience."""
+
+
+class Shutdown:
+    """Says whether and until when the process may still try. Used from any thread."""
+
+    def __init__(self, timeout: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._timeout = timeout
+        self._clock = clock
+        self._asked = threading.Event()
+        self._deadline: float | None = None
+
+    def ask(self) -> None:
+        """Begin to end; asking again changes nothing."""
+        if self._deadline is None:
+            self._deadline = self._clock() + self._timeout
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    @property
+    def deadline(self) -> float:
+        """When draining must be over, on the clock; asks if nobody has."""
+        self.ask()
+        assert self._deadline is not None
+        return self._deadline
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left for draining."""
+        return max(self.deadline - self._clock(), 0)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the end is asked for, at most so long; whether it is."""
+        return self._asked.wait(seconds)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait before another try; False if there is no time for it. The end's beginning cuts the wait short."""
+        if not self.asked:
+            self._asked.wait(seconds)
+            return True
+        time.sleep(min(seconds, _PACE, self.remaining))
+        return self.remaining > 0
+
+    def on_signals(self) -> None:
+        """SIGTERM and SIGINT ask; a second one forces. Called from the main thread."""
+        signal.signal(signal.SIGTERM, self._signalled)
+        signal.signal(signal.SIGINT, self._signalled)
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            os._exit(_FORCED)
+        self.ask()
