@@ -1,0 +1,93 @@
+"""Which destination is used."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from mega_collector.emitter.blackhole import BlackholeEmitter
+from mega_collector.emitter.configuration import AfterRetries, FileConfiguration
+from mega_collector.emitter.file import FileEmitter
+from mega_collector.emitter.protocol import OutputState
+from mega_collector.emitter.stop import Stop
+from mega_collector.emitter.text import TextEmitter
+from mega_collector.errors import SettingError, StartError
+
+Kind = Literal["stdout", "file", "blackhole"]
+Destination = TextEmitter | FileEmitter | BlackholeEmitter
+
+_TEXT = "AGGREGATOR_TEXT_CONFIGURATION"
+_FILE = "AGGREGATOR_FILE_CONFIGURATION"
+_BLACKHOLE = "AGGREGATOR_BLACKHOLE_CONFIGURATION"
+
+_STDOUT = 1
+
+# Only destinations over a network have no better buffer than their dead letters: the sources' own files are one.
+DEFAULT_AFTER_RETRIES: dict[Kind, AfterRetries] = {
+    "stdout": AfterRetries.WAIT,
+    "file": AfterRetries.WAIT,
+    "blackhole": AfterRetries.WAIT,
+}
+
+
+def choose_kind(*, text: bool, file: FileConfiguration | None, blackhole: bool) -> Kind:
+    """The destination whose variable is set.
+
+    Raises:
+        SettingError: none is, or more than one.
+    """
+    offered: list[tuple[Kind, str, bool]] = [
+        ("stdout", _TEXT, text),
+        ("file", _FILE, file is not None),
+        ("blackhole", _BLACKHOLE, blackhole),
+    ]
+    chosen = [(kind, name) for kind, name, is_set in offered if is_set]
+    if len(chosen) == 1:
+        return chosen[0][0]
+    if not chosen:
+        raise SettingError(_TEXT, f"no destination is set: set this one, {_FILE} or {_BLACKHOLE}")
+    others = " and ".join(name for _, name in chosen[1:])
+    raise SettingError(chosen[0][1], f"only one destination can be used: unset this one or {others}")
+
+
+def build(
+    *,
+    text: bool,
+    file: FileConfiguration | None,
+    blackhole: bool,
+    stop: Stop,
+    known: Callable[[str], OutputState | None],
+    clean: bool,
+    state_directory: Path,
+    remember: Callable[[OutputState], None],
+) -> Destination:
+    """The destination itself, not stacked.
+
+    `known` looks up what the ledger has for an output's path; `clean` and `remember` are FileEmitter's.
+
+    Raises:
+        SettingError: none or more than one is set, or it cannot be used as it is set.
+        StartError: stdout is closed.
+    """
+    kind = choose_kind(text=text, file=file, blackhole=blackhole)
+    if kind == "stdout":
+        return TextEmitter(_STDOUT, stop)
+    if file is None:
+        return BlackholeEmitter()
+    try:
+        if _is_stream(file.path):
+            return TextEmitter.at(file.path, stop)
+        state = known(str(file.path))
+        return FileEmitter(file.path, known=state, clean=clean, state_directory=state_directory, remember=remember)
+    except StartError as error:
+        raise SettingError(_FILE, str(error)) from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is there and can be neither cut nor synced: a pipe, a device."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - as the others
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

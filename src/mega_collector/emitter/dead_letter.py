@@ -1,0 +1,121 @@
+r"""A discarded batch as a file: format 1.
+
+    mega-collector dead letter 1 HEADER_SIZE DIGEST\n
+    {"entries": ..., "size": ..., "sources": [...], "blocks": [...]}\n
+    the data of the blocks, one after the other, byte for byte
+
+HEADER_SIZE counts the second line with its newline; DIGEST is the BLAKE2b (16 bytes) of all after the first line.
+Bytes that need not be text (ids, paths, digests) are in hexadecimal; `name` is the path for people. A block is
+[source's index, start, size, entries, unterminated].
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mega_collector.batch import Batch
+from mega_collector.block import Block, Source
+from mega_collector.errors import MegaCollectorError
+from mega_collector.marker import Marker
+
+_TITLE = b"mega-collector dead letter"
+_FORMAT = b"1"
+_DIGEST_SIZE = 16
+
+
+def encode(batch: Batch) -> list[bytes | memoryview]:
+    """What the file holds, in pieces: the data is not copied."""
+    header = orjson.dumps(_header(batch)) + b"\n"
+    pieces: list[bytes | memoryview] = [header, *(block.data for block in batch.blocks)]
+    digest = blake2b(digest_size=_DIGEST_SIZE)
+    for piece in pieces:
+        digest.update(piece)
+    first = b"%b %b %d %b\n" % (_TITLE, _FORMAT, len(header), digest.hexdigest().encode())
+    return [first, *pieces]
+
+
+def read(path: Path) -> Batch:
+    """A batch as it was discarded.
+
+    Raises:
+        MegaCollectorError: the file is not whole, or of another format.
+        OSError: it cannot be read.
+    """
+    try:
+        return decode(path.read_bytes())
+    except ValueError as error:
+        raise MegaCollectorError(f"{path}: {error}") from error
+
+
+def decode(content: bytes) -> Batch:
+    """Read what `encode` made.
+
+    Raises:
+        ValueError: it is not whole, or of another format; the text says which.
+    """
+    first, _, rest = content.partition(b"\n")
+    if not first.startswith(_TITLE + b" "):
+        raise ValueError("this is no dead letter")
+    version, *numbers = first[len(_TITLE) + 1 :].split(b" ")
+    if version != _FORMAT:
+        raise ValueError(f"format {version.decode(errors='replace')} is not known here: a newer release wrote it")
+    if len(numbers) != 2 or numbers[1] != blake2b(rest, digest_size=_DIGEST_SIZE).hexdigest().encode():
+        raise ValueError("this dead letter is damaged: its digest does not match")
+    size = int(numbers[0])
+    return _batch(orjson.loads(rest[:size]), memoryview(rest)[size:])
+
+
+def _header(batch: Batch) -> dict[str, Any]:
+    sources = {block.source.id: block.source for block in batch.blocks}
+    index = {source_id: number for number, source_id in enumerate(sources)}
+    return {
+        "entries": batch.entries,
+        "size": batch.size,
+        "sources": [_source_header(source) for source in sources.values()],
+        "blocks": [[index[b.source.id], b.start, len(b.data), b.entries, b.unterminated] for b in batch.blocks],
+    }
+
+
+def _source_header(source: Source) -> dict[str, Any]:
+    return {
+        "id": source.id.hex(),
+        "name": source.name,
+        "path": source.path.hex(),
+        "device": source.device,
+        "inode": source.inode,
+        "head": [source.head.length, source.head.digest.hex()],
+        "collector": source.collector,
+        "host": source.host,
+        "tags": dict(source.tags),
+    }
+
+
+def _batch(header: dict[str, Any], data: memoryview) -> Batch:
+    sources = [_source(fields) for fields in header["sources"]]
+    return Batch(tuple(_blocks(header["blocks"], sources, data)), header["entries"], header["size"])
+
+
+def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: memoryview) -> list[Block]:
+    blocks = []
+    offset = 0
+    for source, start, size, entries, unterminated in fields:
+        blocks.append(Block(sources[source], start, data[offset : offset + size], entries, bool(unterminated)))
+        offset += size
+    return blocks
+
+
+def _source(fields: dict[str, Any]) -> Source:
+    length, digest = fields["head"]
+    return Source(
+        id=bytes.fromhex(fields["id"]),
+        path=bytes.fromhex(fields["path"]),
+        device=fields["device"],
+        inode=fields["inode"],
+        head=Marker(length, bytes.fromhex(digest)),
+        collector=fields["collector"],
+        host=fields["host"],
+        tags=fields["tags"],
+    )

@@ -1,0 +1,196 @@
+"""The file destination: exactly once, together with the ledger."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+
+from mega_collector.batch import Batch
+from mega_collector.block import NEWLINE
+from mega_collector.emitter.cause import cause
+from mega_collector.emitter.emitted import Emitted
+from mega_collector.emitter.output import Output
+from mega_collector.emitter.payload import Payload
+from mega_collector.emitter.protocol import OutputState, Taken
+from mega_collector.emitter.recovery import Recovery
+from mega_collector.errors import EmitError, StartError
+from mega_collector.marker import Marker
+
+_TRIES = 3  # replacements of the file during one emit, before something else must be wrong
+
+_log = structlog.get_logger(__name__)
+
+
+class FileEmitter:
+    """Appends to a regular file, so that it can be cut back to what the ledger has committed.
+
+    An emit appends, syncs, and answers with the file's new state, which the caller commits in one transaction with the
+    positions. Whatever fails is cut away again; nothing is synced once more, because a failed sync may have dropped
+    pages that the next one no longer knows of (fsync(2), "Error reporting").
+
+    Before it appends to a file in a state that the ledger does not know (one that is new, was adopted, or was changed
+    by others), it hands that state to `remember`: otherwise what a kill leaves there could not be told from what
+    belongs there.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        known: OutputState | None,
+        clean: bool,
+        state_directory: Path,
+        remember: Callable[[OutputState], None],
+    ) -> None:
+        """Open the file and bring it back to its committed length.
+
+        `known` is what the ledger has for `str(path)`, `clean` whether the last process ended in order. `remember`
+        commits a state durably, or raises EmitError.
+
+        Raises:
+            StartError: the file cannot be used, or another process does.
+        """
+        self._path = path
+        self._remember = remember
+        try:
+            self._output = Output.open(path)
+        except EmitError as error:
+            raise StartError(str(error)) from error
+        try:
+            Recovery(known, clean=clean, directory=state_directory).run(self._output)
+            self._length = self._output.size
+        except BaseException:
+            self._output.close()
+            raise
+        self._remembered = known
+        self._torn = False
+        self._emitted = Emitted()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the file holds nothing but what was taken: else the next start must treat this end as unclean."""
+        return not self._torn
+
+    def emit(self, batches: Sequence[Batch]) -> Taken:
+        try:
+            taken = self._emit(batches)
+        except OSError as error:
+            raise EmitError(cause(self._path, error)) from error
+        self._emitted = self._emitted.plus(batches[: taken.count])
+        return taken
+
+    def statistics(self) -> Emitted:
+        return self._emitted
+
+    def close(self) -> None:
+        """Cut away what an earlier cut has left, and make the cut durable."""
+        try:
+            self._roll_back()
+            self._output.sync()
+        except OSError as error:
+            self._torn = True
+            _log.error("output_left_torn", path=str(self._path), length=self._length, error=str(error))
+        self._output.close()
+
+    def _emit(self, batches: Sequence[Batch]) -> Taken:
+        for _ in range(_TRIES):
+            before = self._prepare()
+            payload = Payload(batches, prefix=NEWLINE if before and not before.endswith(NEWLINE) else b"")
+            problem = self._append(payload)
+            if self._is_still_named():
+                return self._take(payload, problem)
+            self._roll_back()
+        raise EmitError(f"{self._path}: it is replaced again and again")
+
+    def _prepare(self) -> bytes:
+        """Be at the end of the file that the path names, in a state that the ledger knows; the last bytes there."""
+        self._mend()
+        if not self._output.is_named:
+            self._reopen()
+        self._adopt_changes()
+        before = self._output.before(self._length)
+        state = self._state(before)
+        if state != self._remembered:
+            self._remember(state)
+            self._remembered = state
+        return before
+
+    def _mend(self) -> None:
+        if not self._torn:
+            return
+        try:
+            self._roll_back()
+        except OSError as error:
+            if self._output.is_named:
+                raise
+            _log.error("output_left_torn", path=str(self._path), length=self._length, error=str(error))
+            self._torn = False
+
+    def _reopen(self) -> None:
+        """Others have renamed, removed or replaced the file."""
+        output = Output.open(self._path)
+        self._output.close()
+        self._output = output
+        self._length = output.size
+        _log.warning("output_replaced", path=str(self._path), length=self._length)
+
+    def _adopt_changes(self) -> None:
+        size = self._output.size
+        if size != self._length:
+            _log.warning("output_changed", path=str(self._path), expected=self._length, length=size)
+            self._length = size
+
+    def _append(self, payload: Payload) -> EmitError | None:
+        """Write durably as many whole batches as possible; what stopped the others, if any."""
+        self._torn = True
+        try:
+            self._output.append(payload)
+        except OSError as error:
+            if not payload.whole:
+                self._fail(error)
+            return self._keep_whole(payload, error)
+        self._sync()
+        return None
+
+    def _keep_whole(self, payload: Payload, error: OSError) -> EmitError:
+        try:
+            self._output.cut(self._length + payload.end(payload.whole))
+        except OSError as worse:
+            self._fail(worse)
+        self._sync()
+        return EmitError(cause(self._path, error))
+
+    def _sync(self) -> None:
+        try:
+            self._output.sync()
+        except OSError as error:
+            self._fail(error)
+
+    def _is_still_named(self) -> bool:
+        try:
+            return self._output.is_named
+        except OSError as error:
+            self._fail(error)
+
+    def _take(self, payload: Payload, problem: EmitError | None) -> Taken:
+        self._length += payload.end(payload.whole)
+        self._torn = False
+        self._remembered = self._state(self._output.before(self._length))
+        return Taken(payload.whole, outputs=(self._remembered,), cause=problem)
+
+    def _fail(self, error: OSError) -> NoReturn:
+        """Leave no trace, now or before the next emit."""
+        with contextlib.suppress(OSError):
+            self._roll_back()
+        raise error
+
+    def _roll_back(self) -> None:
+        if self._torn:
+            self._output.cut(self._length)
+            self._torn = False
+
+    def _state(self, before: bytes) -> OutputState:
+        output = self._output
+        return OutputState(str(self._path), output.device, output.inode, self._length, Marker.of(before))

@@ -1,0 +1,107 @@
+"""What is done with the output file at start."""
+
+import os
+import time
+from pathlib import Path
+
+import structlog
+
+from mega_collector.emitter.cause import cause
+from mega_collector.emitter.directory import sync_directory
+from mega_collector.emitter.output import Output
+from mega_collector.emitter.protocol import OutputState
+from mega_collector.emitter.recognition import Found, Verdict, recognise
+from mega_collector.errors import StartError
+
+_KEPT = 8  # parts laid aside; a process that is killed again and again must not fill the disk with them
+
+_MENDED = {Verdict.COMMITTED, Verdict.UNCOMMITTED}
+
+_log = structlog.get_logger(__name__)
+
+
+class Recovery:
+    """Brings an output file back to its committed length, if it is certain that it is the one that the ledger knows.
+
+    Everything else is reported, and left as it is. What is cut is laid aside in `directory` first.
+    """
+
+    def __init__(self, known: OutputState | None, *, clean: bool, directory: Path) -> None:
+        self._known = known
+        self._clean = clean
+        self._directory = directory
+
+    def run(self, output: Output) -> None:
+        """Look at the file and mend it.
+
+        Raises:
+            StartError: it cannot be read or cut, or what is cut cannot be laid aside.
+        """
+        try:
+            verdict = self._mend(output)
+            if self._known is not None and not verdict.is_same:
+                self._search(output)
+        except OSError as error:
+            raise StartError(cause(output.path, error)) from error
+        if verdict not in _MENDED and (output.size or self._known):
+            report = _log.info if verdict is Verdict.UNKNOWN else _log.warning
+            report("output_adopted", path=str(output.path), length=output.size, reason=verdict.value)
+
+    def _mend(self, output: Output) -> Verdict:
+        known = self._known
+        before = output.before(known.length) if known else b""
+        verdict = recognise(known, Found(output.device, output.inode, output.size, before), clean=self._clean)
+        if known and verdict is Verdict.UNCOMMITTED:
+            self._cut(output, known.length)
+        return verdict
+
+    def _cut(self, output: Output, length: int) -> None:
+        size = output.size
+        aside = self._lay_aside(output, length)
+        output.cut(length)
+        output.sync()
+        _log.warning("output_cut", path=str(output.path), size=size, length=length, aside=str(aside))
+
+    def _lay_aside(self, output: Output, length: int) -> Path:
+        prefix = f"{output.path.name}.cut-"
+        aside = self._directory / f"{prefix}{time.time_ns():020d}"
+        try:
+            self._make_room(prefix)
+            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                output.copy_rest(length, fd)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            sync_directory(self._directory)
+        except OSError as error:
+            raise StartError(cause(aside, error)) from error
+        return aside
+
+    def _make_room(self, prefix: str) -> None:
+        kept = sorted(path for path in self._directory.iterdir() if path.name.startswith(prefix))
+        for path in kept[: -_KEPT + 1]:
+            path.unlink()
+
+    def _search(self, output: Output) -> None:
+        """Find the file that the ledger knows under another name, where it was renamed while nobody wrote."""
+        directory = Path(os.path.realpath(output.path)).parent
+        with os.scandir(directory) as entries:
+            names = [entry.path for entry in entries if self._may_be_known(entry)]
+        for name in names:
+            self._mend_sibling(Path(name))
+
+    def _may_be_known(self, entry: os.DirEntry[str]) -> bool:
+        return self._known is not None and entry.inode() == self._known.inode and entry.is_file(follow_symlinks=False)
+
+    def _mend_sibling(self, path: Path) -> None:
+        try:
+            sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            _log.error("output_renamed", path=str(path), error=str(error))
+            return
+        try:
+            if self._mend(sibling) in _MENDED:
+                _log.warning("output_renamed", path=str(path))
+        finally:
+            sibling.close()
