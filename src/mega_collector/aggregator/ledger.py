@@ -98,20 +98,20 @@ class Range:
 class Ledger:
     """Positions by source, states by output file; one transaction a commit, durable when it returns.
 
-    With no directory it lives in memory, for a destination that keeps nothing. Safe to use from several threads.
+    Safe to use from several threads.
 
     Raises:
         StartError: the state directory cannot be used, is in use, or holds a ledger that this version cannot read.
     """
 
-    def __init__(self, directory: Path | None) -> None:
-        self._lock_file = _lock(directory) if directory else None
-        self._path = directory / "ledger.sqlite3" if directory else None
+    def __init__(self, directory: Path) -> None:
+        self._lock_file = _lock(directory)
+        self._path = directory / "ledger.sqlite3"
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         try:
             self._writer = self._connect()
-            self._reader = self._connect() if self._path else self._writer
+            self._reader = self._connect()
             (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
             self._writer.execute("UPDATE ends SET clean = 0")
         except sqlite3.Error as error:
@@ -169,12 +169,11 @@ class Ledger:
                 # It says 'not clean' then, which is always safe.
                 return
             finally:
-                if self._lock_file is not None:
-                    os.close(self._lock_file)
+                os.close(self._lock_file)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
+            self._path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -2,7 +2,6 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -37,13 +36,6 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Where it listens: the port is the real one where any free one was asked for."""
-
-    address: Address
-
-
 class Listener:
     """Binds at once, serves from `start` on.
 
@@ -51,27 +43,20 @@ class Listener:
         StartError: the address cannot be listened on.
     """
 
-    def __init__(
-        self,
-        address: Address,
-        servicer: api_pb2_grpc.AggregatorServicer,
-        *,
-        max_streams: int,
-        credentials: grpc.ServerCredentials | None = None,
-    ) -> None:
+    def __init__(self, address: Address, *, max_streams: int, credentials: grpc.ServerCredentials | None) -> None:
         workers = ThreadPoolExecutor(max_workers=max_streams + _SPARE_THREADS, thread_name_prefix="grpc")
         self._server = grpc.server(workers, options=_OPTIONS)
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=4)
         )
+        self.address = self._bind(address, credentials)
+
+    def start(self, servicer: api_pb2_grpc.AggregatorServicer) -> None:
+        """Serve the aggregator, its health (not serving until told so) and reflection."""
         self.serving(ready=False)
         api_pb2_grpc.add_AggregatorServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
-        self.address = self._bind(address, credentials)
-
-    def start(self) -> None:
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self._server.start()
 
     def serving(self, *, ready: bool) -> None:

@@ -336,7 +336,7 @@ class Tailer:
     def _look_at(self, path: bytes, now: float) -> None:
         """The watch says that something was written to a file, by one of its names."""
         try:
-            facts = os.stat(path)
+            facts = os.stat(path)  # noqa: PTH116 - bytes
         except OSError:
             # Gone again, or hidden: the next scan tells.
             return
@@ -357,9 +357,8 @@ class Tailer:
                 self._mark(follower)
             elif self._options.once and follower.settled and self._expendable(follower):
                 self._retire(follower)
-            elif follower in self._descriptors and now - follower.quiet_since() >= self._options.close_inactive:
-                if self._expendable(follower):
-                    self._descriptors.close(follower)
+            elif now - follower.quiet_since() >= self._options.close_inactive and self._expendable(follower):
+                self._descriptors.close(follower)
 
     def _poll_retiring(self, follower: Follower, now: float) -> None:
         descriptor = self._descriptors.get(follower)

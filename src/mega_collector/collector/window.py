@@ -23,7 +23,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A source is committed up to `position`, behind the bytes `tail` (at most `TAIL_SIZE`, as far as they are at hand).
+    """A source is committed up to `position`; `tail` is the bytes before it, at most `TAIL_SIZE`, as far as at hand.
 
     `ended` says that this is all of it and that it is forgotten here.
     """

@@ -1,0 +1,201 @@
+"""The aggregator, put together from its parts."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+import grpc
+import structlog
+
+from mega_collector.address import Address
+from mega_collector.aggregator.batcher import Batcher
+from mega_collector.aggregator.ingest_buffer import IngestBuffer
+from mega_collector.aggregator.ledger import Ledger, LedgerError
+from mega_collector.aggregator.listener import Listener
+from mega_collector.aggregator.peers import Peers
+from mega_collector.aggregator.pipeline import Pipeline
+from mega_collector.aggregator.server import AggregatorServicer
+from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind
+from mega_collector.emitter.configuration import AfterRetries, FileConfiguration
+from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.notify import NotifyEmitter
+from mega_collector.emitter.pagerduty import PagerDuty
+from mega_collector.emitter.protocol import Emitter, OutputState
+from mega_collector.emitter.stack import Stack, stack
+from mega_collector.emitter.stop import Stop
+from mega_collector.errors import EmitError, SettingError, StartError
+from mega_collector.settings import AggregatorSettings
+from mega_collector.shutdown import Shutdown
+from mega_collector.tls import server_credentials, verify
+
+_LOOK_INTERVAL = 0.5
+"""Seconds between two looks at the destination's state, which health checks answer."""
+
+_CLOSING = 1.0
+"""Seconds for what must still be said when the time for draining is over."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Destination(TypedDict):
+    text: bool
+    file: FileConfiguration | None
+    blackhole: bool
+
+
+def run(settings: AggregatorSettings) -> int:
+    """Serve until a signal or a failure; the exit code."""
+    shutdown = Shutdown(settings.shutdown_timeout)
+    shutdown.on_signals()
+    aggregator = Aggregator(settings, shutdown)
+    aggregator.start()
+    while not shutdown.wait(_LOOK_INTERVAL):
+        aggregator.look()
+    return 0 if aggregator.stop() else 1
+
+
+class Aggregator:
+    """Everything is checked and opened on construction, in an order in which a refusal leaves nothing behind.
+
+    Raises:
+        SettingError: a setting cannot be used.
+        StartError: the port or the state is in use, or cannot be used.
+    """
+
+    def __init__(self, settings: AggregatorSettings, shutdown: Shutdown) -> None:
+        self._settings = settings
+        self._shutdown = shutdown
+        self._stop = Stop()
+        kind = choose_kind(**_destination(settings))
+        self._listener = Listener(
+            settings.listen_address, max_streams=settings.max_streams, credentials=_credentials(settings)
+        )
+        try:
+            self._ledger = Ledger(settings.state_directory)
+        except StartError as error:
+            raise SettingError("AGGREGATOR_STATE_DIRECTORY", str(error)) from error
+        destination = build(
+            **_destination(settings),
+            stop=self._stop,
+            known=self._ledger.output,
+            clean=self._ledger.clean,
+            state_directory=settings.state_directory,
+            remember=self._remember,
+        )
+        self._stack = _stack(destination, settings, settings.after_retries or DEFAULT_AFTER_RETRIES[kind], shutdown)
+        self._buffer = IngestBuffer(settings.ingest_buffer_size)
+        peers = Peers(settings.ingest_buffer_size)
+        self._batcher = Batcher(
+            max_entries=settings.max_batch_size,
+            max_bytes=settings.max_batch_bytes,
+            max_age=settings.minimum_publish_frequency,
+        )
+        self._pipeline = Pipeline(
+            buffer=self._buffer,
+            batcher=self._batcher,
+            emitter=self._stack.emitter,
+            ledger=self._ledger,
+            peers=peers,
+            pause=shutdown.pause,
+            on_failure=shutdown.ask,
+        )
+        self._servicer = AggregatorServicer(
+            buffer=self._buffer, ledger=self._ledger, peers=peers, max_streams=settings.max_streams
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where it listens: with the real port, where any free one was asked for."""
+        return self._listener.address
+
+    def start(self) -> None:
+        self._pipeline.start()
+        self._listener.start(self._servicer)
+        self.look()
+        _log.info("listening", address=str(self.address), tls=self._settings.tls)
+
+    def look(self) -> None:
+        """Let health follow the destination."""
+        self._listener.serving(ready=self.ready)
+
+    @property
+    def ready(self) -> bool:
+        """Whether what comes in can go out."""
+        return not self._stack.retry.statistics().failing and self._pipeline.statistics().committing
+
+    def stop(self) -> bool:
+        """Seal, emit, commit, acknowledge, close: whether all that was taken in is at the destination.
+
+        What is not, inside the shutdown's timeout, is neither acknowledged nor discarded: the collectors send it again.
+        """
+        self._listener.refuse()
+        self._buffer.close()
+        ended = self._drain()
+        self._servicer.stop()
+        self._listener.stop(min(self._shutdown.remaining, _CLOSING))
+        failure = self._pipeline.failure
+        complete = ended and self._pipeline.complete
+        if ended:
+            self._stack.emitter.close()
+            self._ledger.close(clean=complete)
+        if failure is not None:
+            _log.error("failed", error=str(failure))
+        _log.info("stopped", complete=complete)
+        return failure is None
+
+    def _drain(self) -> bool:
+        """Let the pipeline end; at the deadline whoever waits for the destination is told to give way."""
+        if self._pipeline.join(self._shutdown.remaining):
+            return True
+        self._stop.set()
+        return self._pipeline.join(_CLOSING)
+
+    def _remember(self, output: OutputState) -> None:
+        try:
+            self._ledger.commit((), outputs=(output,))
+        except LedgerError as error:
+            raise EmitError(str(error)) from error
+
+
+def _destination(settings: AggregatorSettings) -> _Destination:
+    return {
+        "text": settings.text_configuration,
+        "file": settings.file_configuration,
+        "blackhole": settings.blackhole_configuration,
+    }
+
+
+def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
+    if not settings.tls:
+        return None
+    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
+    assert ca is not None
+    assert certificate is not None
+    assert key is not None
+    for warning in verify(ca, certificate, key, prefix="AGGREGATOR"):
+        _log.warning("certificate", warning=warning)
+    return server_credentials(ca, certificate, key)
+
+
+def _stack(
+    destination: Emitter, settings: AggregatorSettings, after_retries: AfterRetries, shutdown: Shutdown
+) -> Stack:
+    directory, configuration = settings.dead_letter_directory, settings.notify_configuration
+    dead_letters = None
+    if after_retries is AfterRetries.DISCARD and directory is not None:
+        try:
+            dead_letters = DeadLetters(directory, settings.dead_letter_size)
+        except StartError as error:
+            raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
+    notify: Callable[[Emitter], Emitter] | None = None
+    if configuration is not None:
+        pagerduty = PagerDuty(configuration)
+        notify = lambda emitter: NotifyEmitter(emitter, pagerduty)  # noqa: E731
+    return stack(
+        destination,
+        retry_count=settings.retry_count,
+        retry_delay=settings.retry_delay,
+        after_retries=after_retries,
+        dead_letters=dead_letters,
+        notify=notify,
+        pause=shutdown.pause,
+    )

@@ -1,0 +1,68 @@
+"""Both halves in one process, for one machine: over a socket that nobody else can reach."""
+
+import tempfile
+from pathlib import Path
+
+from mega_collector.address import Address
+from mega_collector.aggregator.assembly import Aggregator
+from mega_collector.collector.assembly import Collector
+from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.shutdown import Shutdown
+
+_PUBLISH_FREQUENCY = 0.1
+_POLL_INTERVAL = 0.1
+_SHUTDOWN_TIMEOUT = 10.0
+_LOOK_INTERVAL = 0.5
+
+
+def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:  # noqa: FBT001 - the command line's
+    """Ship `paths` to stdout, from the beginning and keeping no state, or to `output`, exactly once.
+
+    What is remembered of an output lies beside it, in `.NAME.mega-collector`. With `once` it ends at the end of the
+    files. Returns the exit code.
+
+    Raises:
+        SettingError: the output or the state beside it cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="mega-collector-") as scratch:
+        state = Path(scratch) if output is None else output.absolute().parent / f".{output.name}.mega-collector"
+        return _run(paths, output, state, Address(path=Path(scratch) / "socket"), once=once)
+
+
+def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address, *, once: bool) -> int:
+    shutdown, draining = Shutdown(_SHUTDOWN_TIMEOUT), Shutdown(_SHUTDOWN_TIMEOUT)
+    shutdown.on_signals()
+    aggregator = Aggregator(_aggregator_settings(output, state, address), draining)
+    collector = Collector(_collector_settings(paths, output, state, address), shutdown, once=once)
+    aggregator.start()
+    collector.start()
+    while not shutdown.wait(_LOOK_INTERVAL) and not draining.asked:
+        aggregator.look()
+    # The collector first: it waits for the acknowledgements of what it has sent.
+    collected = collector.stop()
+    return 0 if aggregator.stop() and collected else 1
+
+
+def _aggregator_settings(output: Path | None, state: Path, address: Address) -> AggregatorSettings:
+    return AggregatorSettings(
+        minimum_publish_frequency=_PUBLISH_FREQUENCY,
+        text_configuration=output is None,
+        file_configuration=None if output is None else FileConfiguration(output.absolute()),
+        listen_address=address,
+        state_directory=state / "aggregator",
+        dead_letter_directory=None,
+    )
+
+
+def _collector_settings(
+    paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address
+) -> CollectorSettings:
+    return CollectorSettings(
+        paths=paths,
+        exclude=() if output is None else (bytes(output.absolute()),),
+        remote_address=address,
+        host="",
+        state_directory=state / "collector",
+        poll_interval=_POLL_INTERVAL,
+    )

@@ -1,0 +1,146 @@
+"""The collector, put together from its parts."""
+
+import resource
+import threading
+
+import grpc
+import structlog
+
+from mega_collector import __version__
+from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.inbox import Inbox
+from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.roster import Roster
+from mega_collector.collector.tailer import Tailer, TailerOptions, TailerStatistics
+from mega_collector.collector.watch import Watch
+from mega_collector.collector.window import Window
+from mega_collector.errors import SettingError, StartError
+from mega_collector.protocol import Hello
+from mega_collector.settings import CollectorSettings
+from mega_collector.shutdown import Shutdown
+from mega_collector.tls import client_credentials, verify
+
+_BLOCK_SIZE = 1 << 20
+"""Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
+
+_RESERVED_FILES = 64
+"""Descriptors that the process itself needs: connection, checkpoint, watch, logs, metrics."""
+
+_CLOSING = 1.0
+"""Seconds for ending the connection when the time for draining is over."""
+
+_log = structlog.get_logger(__name__)
+
+
+def run(settings: CollectorSettings) -> int:
+    """Ship until a signal or a failure; the exit code."""
+    shutdown = Shutdown(settings.shutdown_timeout)
+    shutdown.on_signals()
+    collector = Collector(settings, shutdown)
+    collector.start()
+    shutdown.wait()
+    return 0 if collector.stop() else 1
+
+
+class Collector:
+    """Everything is checked and opened on construction. With `once` it asks for the shutdown at the end of the files.
+
+    Raises:
+        SettingError: a setting cannot be used.
+        StartError: the state is in use.
+    """
+
+    def __init__(self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False) -> None:
+        self._shutdown = shutdown
+        credentials = _credentials(settings)
+        try:
+            self._checkpoint = Checkpoint(settings.state_directory)
+        except StartError as error:
+            raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
+        hello = Hello(settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__)
+        self._inbox = Inbox()
+        self._publisher = Publisher(
+            target=settings.remote_address.target,
+            hello=hello,
+            deliver=self._inbox.put,
+            credentials=lambda: credentials,
+            server_name=settings.tls_server_name,
+            compress=_compress(settings),
+        )
+        options = TailerOptions(
+            start_at_end=settings.start_at == "end",
+            poll_interval=settings.poll_interval,
+            rotate_wait=settings.rotate_wait,
+            close_inactive=settings.close_inactive,
+            max_line_size=settings.max_line_size,
+            max_open_files=_max_open_files(settings.max_open_files),
+            once=once,
+        )
+        self._tailer = Tailer(
+            options=options,
+            hello=hello,
+            discovery=Discovery(settings.paths, settings.exclude),
+            watch=Watch(),
+            checkpoint=self._checkpoint,
+            roster=Roster(ignore_older=settings.ignore_older),
+            window=Window(limit=settings.window_size, block_size=_BLOCK_SIZE),
+            inbox=self._inbox,
+            publisher=self._publisher,
+        )
+        self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
+        self._failed = False
+
+    def start(self) -> None:
+        self._publisher.start()
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close."""
+        self._tailer.stop(self._shutdown.deadline)
+        self._thread.join(self._shutdown.remaining + _CLOSING)
+        self._publisher.close(_CLOSING)
+        if not self._thread.is_alive():
+            self._checkpoint.close()
+        statistics = self.statistics()
+        _log.info("stopped", acknowledged=statistics.bytes_acknowledged, lag=statistics.lag)
+        return not self._failed
+
+    def statistics(self) -> TailerStatistics:
+        return self._tailer.statistics()
+
+    def _tail(self) -> None:
+        try:
+            self._tailer.run()
+        except BaseException:
+            # A defect: a collector that no longer reads must not look as if it did.
+            self._failed = True
+            _log.exception("failed")
+        finally:
+            self._shutdown.ask()
+
+
+def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
+    if not settings.tls:
+        return None
+    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
+    assert ca is not None
+    assert certificate is not None
+    assert key is not None
+    for warning in verify(ca, certificate, key, prefix="COLLECTOR"):
+        _log.warning("certificate", warning=warning)
+    return client_credentials(ca, certificate, key)
+
+
+def _compress(settings: CollectorSettings) -> bool:
+    if settings.compression == "auto":
+        return not settings.remote_address.is_local
+    return settings.compression == "zstd"
+
+
+def _max_open_files(wanted: int | None) -> int:
+    """The soft limit is raised to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    available = max(hard - _RESERVED_FILES, 1)
+    return available if wanted is None else min(wanted, available)
