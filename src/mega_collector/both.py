@@ -16,7 +16,7 @@ _SHUTDOWN_TIMEOUT = 10.0
 _LOOK_INTERVAL = 0.5
 
 
-def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:  # noqa: FBT001 - the command line's
+def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
     """Ship `paths` to stdout, from the beginning and keeping no state, or to `output`, exactly once.
 
     What is remembered of an output lies beside it, in `.NAME.mega-collector`. With `once` it ends at the end of the

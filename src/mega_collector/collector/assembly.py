@@ -112,7 +112,7 @@ class Collector:
     def _tail(self) -> None:
         try:
             self._tailer.run()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is
             # A defect: a collector that no longer reads must not look as if it did.
             self._failed = True
             _log.exception("failed")
