@@ -38,6 +38,7 @@ KEY = "0123456789abcdef0123456789ABCDEF"
         (["run", "a["], {}, "PATH: 'a[' has a pattern with a [ that is never closed"),
         (["run", "a", "--nonsense"], {}, "No such option '--nonsense'"),
         (["nonsense"], {}, "No such command 'nonsense'"),
+        (["run", "a", "--non\nsense"], {}, "No such option '--non"),
     ],
 )
 def test_bad_settings_are_one_line_and_exit_2(
