@@ -77,9 +77,10 @@ class _Lazy(click.Group):
 
 def _make_run() -> click.Command:
     def start(paths: tuple[str, ...], output: str | None, once: bool) -> int:
+        patterns = _patterns(paths)
         from mega_collector.both import run
 
-        return run(_patterns(paths), None if output is None else Path(output), once)
+        return run(patterns, None if output is None else Path(output), once)
 
     return click.Command(
         "run",
@@ -98,10 +99,14 @@ def _make_run() -> click.Command:
 def _patterns(paths: tuple[str, ...]) -> tuple[bytes, ...]:
     from mega_collector.settings.globs import glob
 
+    return tuple(_pattern(path, glob) for path in paths)
+
+
+def _pattern(path: str, read: Callable[[str], bytes]) -> bytes:
     try:
-        return tuple(glob(path) for path in paths)
+        return read(path)
     except ValueError as error:
-        raise SettingError("PATH", str(error)) from None
+        raise SettingError("PATH", f"{path!r} {error}") from None
 
 
 def _make_collector() -> click.Command:

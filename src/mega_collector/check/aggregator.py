@@ -24,20 +24,16 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
 
 def _destination(settings: AggregatorSettings) -> Finding:
     try:
-        kind = _kind_of_destination(settings)
+        kind = choose_kind(
+            text=settings.text_configuration,
+            file=settings.file_configuration,
+            blackhole=settings.blackhole_configuration,
+        )
     except SettingError as error:
         return Finding(False, f"destination: {error}")
     if kind == "file" and settings.file_configuration is not None:
         return _output(settings.file_configuration.path)
     return Finding(True, f"destination: {kind}")
-
-
-def _kind_of_destination(settings: AggregatorSettings) -> str:
-    return choose_kind(
-        text=settings.text_configuration,
-        file=settings.file_configuration,
-        blackhole=settings.blackhole_configuration,
-    )
 
 
 def _output(path: Path) -> Finding:

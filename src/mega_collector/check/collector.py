@@ -29,6 +29,7 @@ def _files(settings: CollectorSettings) -> Iterator[Finding]:
     scan = Discovery(settings.paths, settings.exclude).scan()
     yield Finding(True, f"files: {len(scan.files)} matched now")
     yield from (Finding(True, f"file: {_name(path)}") for path in sorted(scan.files))
+    yield from (Finding(True, f"passed over: {_name(path)}: {why}") for path, why in sorted(scan.odd.items()))
     for path, error in sorted(scan.unobservable.items()):
         yield Finding(False, f"file: {_name(path)} cannot be looked at: {error.strerror}")
 

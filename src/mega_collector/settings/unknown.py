@@ -24,15 +24,17 @@ def refuse_unknown(environ: Mapping[str, str], prefix: str, known: Collection[st
     for variable in sorted(environ):
         ours = variable.startswith(prefix) and variable not in known
         if ours and not _is_injected(variable.removeprefix(prefix), environ[variable]):
-            raise SettingError(variable, "is no setting; " + _advice(variable, known))
+            raise SettingError(variable, "is no setting; " + _advice(variable, prefix, known))
 
 
 def _is_injected(name: str, value: str) -> bool:
-    if _INJECTED_URL.fullmatch(name):  # by name alone this would hide LISTEN_PORT=8000
-        return _URL.fullmatch(value) is not None
-    return _INJECTED.fullmatch(name) is not None
+    if _INJECTED.fullmatch(name):
+        return True
+    # By its name alone, LISTEN_PORT=8000 would be one of these.
+    return _INJECTED_URL.fullmatch(name) is not None and _URL.fullmatch(value) is not None
 
 
-def _advice(variable: str, known: Collection[str]) -> str:
-    close = get_close_matches(variable, known, n=1)
-    return f"did you mean {close[0]}?" if close else "unset it (--help lists all settings)"
+def _advice(variable: str, prefix: str, known: Collection[str]) -> str:
+    names = [each.removeprefix(prefix) for each in known]  # the prefix would make all alike
+    close = get_close_matches(variable.removeprefix(prefix), names, n=1)
+    return f"did you mean {prefix}{close[0]}?" if close else "unset it (--help lists all settings)"

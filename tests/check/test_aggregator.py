@@ -1,0 +1,138 @@
+"""`check aggregator` tries what an aggregator will need, and leaves no trace."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from certificates import Authority
+from cli.command import mega_collector
+from mega_collector.address import Address
+from mega_collector.check.aggregator import check_aggregator
+from mega_collector.check.finding import Finding
+from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.settings import AggregatorSettings
+
+AUTHORITY = Authority()
+FREE = Address("127.0.0.1", 0)
+
+
+def _check(tmp_path: Path, **given: object) -> list[Finding]:
+    plain = {"text_configuration": True, "state_directory": tmp_path / "state", "listen_address": FREE}
+    return list(check_aggregator(AggregatorSettings(**(plain | given))))  # type: ignore[arg-type]
+
+
+def _bad(tmp_path: Path, **given: object) -> list[str]:
+    return [finding.text for finding in _check(tmp_path, **given) if not finding.ok]
+
+
+def test_all_is_well_where_all_is_well(tmp_path: Path) -> None:
+    assert _bad(tmp_path) == []
+
+
+def test_no_destination_is_found_out(tmp_path: Path) -> None:
+    assert len(bad := _bad(tmp_path, text_configuration=False)) == 1
+    assert "AGGREGATOR_TEXT_CONFIGURATION" in bad[0]
+
+
+def test_two_destinations_are_found_out(tmp_path: Path) -> None:
+    assert len(bad := _bad(tmp_path, blackhole_configuration=True)) == 1
+    assert "AGGREGATOR_BLACKHOLE_CONFIGURATION" in bad[0]
+
+
+def test_a_file_whose_directory_is_there_is_well_and_is_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "out.log"
+    assert _bad(tmp_path, text_configuration=False, file_configuration=FileConfiguration(file)) == []
+    assert not file.exists()
+
+
+def test_a_file_whose_directory_is_missing_is_found_out(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "out.log"
+    bad = _bad(tmp_path, text_configuration=False, file_configuration=FileConfiguration(file))
+    assert bad == [f"destination: file {file}, whose directory does not exist; make it"]
+
+
+def test_a_state_directory_under_a_file_is_found_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    bad = _bad(tmp_path, state_directory=tmp_path / "file" / "state")
+    assert bad == [f"state directory: {tmp_path}/file is no directory"]
+
+
+@pytest.mark.parametrize("which", ["listen_address", "metrics_address"])
+def test_a_port_in_use_is_found_out(tmp_path: Path, which: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        bad = _bad(tmp_path, **{which: Address("127.0.0.1", port)})
+    assert len(bad) == 1
+    assert f"127.0.0.1:{port} cannot be had: Address already in use" in bad[0]
+
+
+def test_a_unix_socket_in_use_is_found_out(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        assert _bad(tmp_path, listen_address=Address(path=path)) == [f"listening: unix:{path} is in use"]
+
+
+def test_a_unix_socket_that_was_left_behind_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    assert path.exists()
+    assert _bad(tmp_path, listen_address=Address(path=path)) == []
+
+
+def test_a_unix_socket_is_not_made(tmp_path: Path) -> None:
+    assert _bad(tmp_path, listen_address=Address(path=tmp_path / "s")) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_of_another_certificate_is_found_out(tmp_path: Path) -> None:
+    own, other = AUTHORITY.material(), AUTHORITY.material()
+    tls = {"tls": True, "tls_certificate": own.certificate, "tls_ca_certificate": own.ca}
+    assert _bad(tmp_path, **tls, tls_key=own.key) == []
+    assert len(bad := _bad(tmp_path, **tls, tls_key=other.key)) == 1
+    assert "AGGREGATOR_TLS_KEY" in bad[0]
+
+
+def test_the_command_tells_settings_and_findings_and_exits_0(tmp_path: Path) -> None:
+    ended = mega_collector(
+        "check", "aggregator", "--text-configuration", cwd=tmp_path, AGGREGATOR_LISTEN_ADDRESS="127.0.0.1:0"
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    assert "AGGREGATOR_TEXT_CONFIGURATION = 1 (flag --text-configuration)" in lines
+    assert "AGGREGATOR_LISTEN_ADDRESS = 127.0.0.1:0 (variable)" in lines
+    assert "AGGREGATOR_MAX_BATCH_SIZE = 1000 (default)" in lines
+    assert "AGGREGATOR_METRICS_ADDRESS = not set (default)" in lines
+    assert "ok  listening: 127.0.0.1:0 is free" in lines
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_exits_2_where_something_is_not_ready(tmp_path: Path) -> None:
+    ended = mega_collector("check", "aggregator", "--listen-address=127.0.0.1:0", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "BAD destination: AGGREGATOR_TEXT_CONFIGURATION" in ended.stdout
+
+
+def test_secrets_are_told_as_set(tmp_path: Path) -> None:
+    material = AUTHORITY.material()
+    key = "0123456789abcdef0123456789ABCDEF"
+    ended = mega_collector(
+        "check",
+        "aggregator",
+        cwd=tmp_path,
+        AGGREGATOR_TEXT_CONFIGURATION="1",
+        AGGREGATOR_LISTEN_ADDRESS="127.0.0.1:0",
+        AGGREGATOR_TLS="1",
+        AGGREGATOR_TLS_KEY=material.key.decode(),
+        AGGREGATOR_TLS_CERTIFICATE=material.certificate.decode(),
+        AGGREGATOR_TLS_CA_CERTIFICATE=material.ca.decode(),
+        AGGREGATOR_NOTIFY_CONFIGURATION=f'{{"integration_key": "{key}", "incident_key": "i", "identifier": "d"}}',
+    )
+    assert ended.returncode == 0
+    assert "AGGREGATOR_TLS_KEY = (set) (variable)" in ended.stdout
+    assert "AGGREGATOR_NOTIFY_CONFIGURATION = (set) (variable)" in ended.stdout
+    assert key not in ended.stdout
+    assert "PRIVATE KEY" not in ended.stdout
