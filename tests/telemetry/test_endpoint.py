@@ -1,0 +1,213 @@
+"""The endpoint answers what it is asked, and nobody can keep it from answering others."""
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+
+import pytest
+
+from mega_collector.errors import StartError
+from mega_collector.telemetry.endpoint import MAX_CLIENTS, Endpoint, serve
+from mega_collector.telemetry.metrics import Sample
+
+PATIENCE = 10.0
+LOOPBACK = ("127.0.0.1", 0)
+
+
+class Part:
+    """What the endpoint asks: a number that grows, and whether all is well."""
+
+    def __init__(self) -> None:
+        self.scrapes = 0
+        self.state = (True, "serving")
+
+    def statistics(self) -> Iterable[Sample]:
+        self.scrapes += 1
+        yield Sample("mega_collector_scrapes_total", "counter", "Scrapes.", self.scrapes)
+
+    def ready(self) -> tuple[bool, str]:
+        return self.state
+
+
+@contextmanager
+def served(part: Part, deadline: float = PATIENCE) -> Iterator[Endpoint]:
+    with closing(serve(LOOPBACK, part.statistics, part.ready, deadline=deadline)) as endpoint:
+        yield endpoint
+
+
+def ask(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
+    with closing(HTTPConnection("127.0.0.1", endpoint.port, timeout=PATIENCE)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer, answer.read()
+
+
+def connect(endpoint: Endpoint) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """Read until the other side ends, by whatever means."""
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_each_scrape_reads_the_numbers_anew() -> None:
+    with served(Part()) as endpoint:
+        assert b"mega_collector_scrapes_total 1.0\n" in ask(endpoint, "/metrics")[1]
+        answer, body = ask(endpoint, "/metrics?x=y")
+    assert answer.getheader("Content-Type", "").startswith("text/plain; version=0.0.4")
+    assert b"mega_collector_scrapes_total 2.0\n" in body
+
+
+def test_a_living_process_is_healthy_even_when_it_is_not_ready() -> None:
+    part = Part()
+    part.state = (False, "the destination is full")
+    with served(part) as endpoint:
+        assert ask(endpoint, "/healthz")[0].status == 200
+
+
+def test_readiness_follows_the_part_and_gives_the_reason() -> None:
+    part = Part()
+    with served(part) as endpoint:
+        assert ask(endpoint, "/readyz")[0].status == 200
+        part.state = (False, "the destination is full\r\nX-Forged: 1")
+        answer, body = ask(endpoint, "/readyz")
+    assert answer.status == 503
+    assert body == b"the destination is full\\x0d\\x0aX-Forged: 1\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "//metrics", "/../metrics", "/%6detrics"])
+def test_other_paths_are_not_found(path: str) -> None:
+    with served(Part()) as endpoint:
+        assert ask(endpoint, path)[0].status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_not_allowed(method: str) -> None:
+    with served(Part()) as endpoint:
+        answer, _ = ask(endpoint, "/metrics", method)
+    assert (answer.status, answer.getheader("Allow")) == (405, "GET, HEAD")
+
+
+def test_head_gives_the_length_without_the_body() -> None:
+    with served(Part()) as endpoint, connect(endpoint) as connection:
+        connection.sendall(b"HEAD /healthz HTTP/1.1\r\n\r\n")
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert b"Content-Length: 3" in head
+    assert body == b""
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /healthz\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 100_000, b"431"),
+    ],
+    ids=["no version", "no HTTP", "too long"],
+)
+def test_what_is_no_request_is_refused(request_: bytes, status: bytes) -> None:
+    with served(Part()) as endpoint:
+        with connect(endpoint) as connection:
+            try:
+                connection.sendall(request_)
+            except OSError:
+                assert status == b"431"  # it need not be read to its end
+            received = everything(connection)
+        assert received == b"" or received.split(b" ")[1] == status
+        assert ask(endpoint, "/healthz")[0].status == 200
+
+
+def test_silent_clients_hold_up_nobody() -> None:
+    with served(Part()) as endpoint, ExitStack() as silent:
+        for _ in range(MAX_CLIENTS // 2):
+            silent.enter_context(connect(endpoint)).sendall(b"GET /metrics")
+        assert ask(endpoint, "/metrics")[0].status == 200
+
+
+def test_a_silent_client_is_left_after_the_deadline() -> None:
+    with served(Part(), deadline=0.05) as endpoint, connect(endpoint) as connection:
+        connection.sendall(b"GET /metrics")
+        assert everything(connection) == b""
+
+
+def test_a_client_that_does_not_read_is_left_after_the_deadline() -> None:
+    def much() -> Iterable[Sample]:
+        for number in range(100_000):
+            yield Sample("mega_collector_much", "gauge", "Much.", number, {"number": str(number)})
+
+    part = Part()
+    with closing(serve(LOOPBACK, much, part.ready, deadline=0.2)) as endpoint, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", endpoint.port))
+        connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        until(lambda: bool(endpoint._clients))
+        until(lambda: not endpoint._clients)
+        assert not everything(connection).endswith(b"99999.0\n")
+
+
+def test_beyond_the_limit_clients_are_turned_away_and_room_is_found_again() -> None:
+    with served(Part()) as endpoint:
+        with ExitStack() as silent:
+            for _ in range(MAX_CLIENTS):
+                silent.enter_context(connect(endpoint))
+            until(lambda: len(endpoint._clients) == MAX_CLIENTS)
+            with connect(endpoint) as further:
+                assert everything(further) == b""
+        until(lambda: not endpoint._clients)
+        assert ask(endpoint, "/healthz")[0].status == 200
+
+
+def test_a_mistake_in_a_part_is_an_error_of_that_answer_only() -> None:
+    part = Part()
+
+    def broken() -> Iterable[Sample]:
+        raise KeyError("part")
+
+    with closing(serve(LOOPBACK, broken, part.ready)) as endpoint:
+        answer, body = ask(endpoint, "/metrics")
+        assert (answer.status, body) == (500, b"Internal Server Error\n")
+        assert ask(endpoint, "/readyz")[0].status == 200
+
+
+def test_a_port_in_use_forbids_the_start_and_is_named() -> None:
+    part = Part()
+    with served(part) as endpoint, pytest.raises(StartError) as refusal:
+        serve(("127.0.0.1", endpoint.port), part.statistics, part.ready, variable="AGGREGATOR_METRICS_ADDRESS")
+    assert str(refusal.value) == (
+        f"AGGREGATOR_METRICS_ADDRESS: cannot listen on 127.0.0.1:{endpoint.port}: "
+        "Address already in use. Choose another one"
+    )
+
+
+def test_an_address_of_another_machine_forbids_the_start() -> None:
+    part = Part()
+    with pytest.raises(StartError, match=r"AGGREGATOR_METRICS_ADDRESS: cannot listen on 192\.0\.2\.1:0"):
+        serve(("192.0.2.1", 0), part.statistics, part.ready, variable="AGGREGATOR_METRICS_ADDRESS")
+
+
+def test_closing_frees_the_port_whoever_is_connected() -> None:
+    part = Part()
+    endpoint = serve(LOOPBACK, part.statistics, part.ready)
+    with connect(endpoint) as silent:
+        endpoint.close()
+        endpoint.close()
+        assert everything(silent) == b""
+    with closing(serve(("127.0.0.1", endpoint.port), part.statistics, part.ready)) as again:
+        assert ask(again, "/healthz")[0].status == 200
