@@ -57,7 +57,7 @@ def _renderer(*, as_text: bool, colors: bool) -> Sequence[Processor]:
             colors=colors,
             sort_keys=False,
             repr_native_str=True,  # quotes: a value with spaces cannot pass for further keys
-            exception_formatter=structlog.dev.plain_traceback,  # the default would show variables, secrets among them
+            exception_formatter=structlog.dev.plain_traceback,  # the default shows variables, secrets among them
         ),
     )
 
