@@ -9,6 +9,7 @@ from mega_collector.collector.assembly import Collector
 from mega_collector.emitter.configuration import FileConfiguration
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.shutdown import Shutdown
+from mega_collector.telemetry.logs import configure
 
 _PUBLISH_FREQUENCY = 0.1
 _POLL_INTERVAL = 0.1
@@ -25,6 +26,8 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
     Raises:
         SettingError: the output or the state beside it cannot be used.
     """
+    # On stdout are the logs that are shipped, and on stderr only what a person must know.
+    configure("warning", "auto")
     with tempfile.TemporaryDirectory(prefix="mega-collector-") as scratch:
         state = Path(scratch) if output is None else output.absolute().parent / f".{output.name}.mega-collector"
         return _run(paths, output, state, Address(path=Path(scratch) / "socket"), once=once)

@@ -62,6 +62,26 @@ _CAUSES = {
 }
 
 
+_TLS = (
+    "CERTIFICATE_VERIFY_FAILED",
+    "Hostname Verification Check failed",
+    "WRONG_VERSION_NUMBER",
+    "security handshaker",
+)
+
+_REFUSALS = {
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+}
+
+
+def needs_a_person(details: str | None, code: grpc.StatusCode) -> bool:
+    """Whether trying again cannot help before somebody mends something."""
+    return code in _REFUSALS or any(phrase in (details or "") for phrase in _TLS)
+
+
 def explain(details: str | None, code: grpc.StatusCode, *, tls: bool | None = None) -> str | None:
     """Say in one line why a call to the aggregator failed and what to do; None where gRPC's own words must do.
 

@@ -1,6 +1,5 @@
 """The aggregator, put together from its parts."""
 
-from collections.abc import Callable
 from typing import TypedDict
 
 import grpc
@@ -25,6 +24,7 @@ from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.settings import AggregatorSettings
 from mega_collector.shutdown import Shutdown
+from mega_collector.telemetry.logs import configure
 from mega_collector.tls import server_credentials, verify
 
 _LOOK_INTERVAL = 0.5
@@ -44,6 +44,7 @@ class _Destination(TypedDict):
 
 def run(settings: AggregatorSettings) -> int:
     """Serve until a signal or a failure; the exit code."""
+    configure(settings.log_level, settings.log_format)
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
     aggregator = Aggregator(settings, shutdown)
@@ -186,16 +187,13 @@ def _stack(
             dead_letters = DeadLetters(directory, settings.dead_letter_size)
         except StartError as error:
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
-    notify: Callable[[Emitter], Emitter] | None = None
-    if configuration is not None:
-        pagerduty = PagerDuty(configuration)
-        notify = lambda emitter: NotifyEmitter(emitter, pagerduty)  # noqa: E731
+    pagerduty = None if configuration is None else PagerDuty(configuration)
     return stack(
         destination,
         retry_count=settings.retry_count,
         retry_delay=settings.retry_delay,
         after_retries=after_retries,
         dead_letters=dead_letters,
-        notify=notify,
+        notify=None if pagerduty is None else lambda emitter: NotifyEmitter(emitter, pagerduty),
         pause=shutdown.pause,
     )

@@ -19,6 +19,7 @@ from mega_collector.errors import SettingError, StartError
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
 from mega_collector.shutdown import Shutdown
+from mega_collector.telemetry.logs import configure
 from mega_collector.tls import client_credentials, verify
 
 _BLOCK_SIZE = 1 << 20
@@ -35,6 +36,7 @@ _log = structlog.get_logger(__name__)
 
 def run(settings: CollectorSettings) -> int:
     """Ship until a signal or a failure; the exit code."""
+    configure(settings.log_level, settings.log_format)
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
     collector = Collector(settings, shutdown)
@@ -64,7 +66,7 @@ class Collector:
             target=settings.remote_address.target,
             hello=hello,
             deliver=self._inbox.put,
-            credentials=lambda: credentials,
+            credentials=None if credentials is None else lambda: credentials,
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )

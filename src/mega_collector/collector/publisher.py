@@ -16,7 +16,7 @@ from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.errors import WireError
 from mega_collector.protocol import FromCollector, Hello, Welcome
-from mega_collector.tls import explain
+from mega_collector.unavailable import explain, needs_a_person
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
@@ -31,15 +31,9 @@ _OPTIONS = (
     # A channel lives for one stream: the backoff is ours, and certificates are read anew.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
+    # A proxy that the environment names is meant for the web.
+    ("grpc.enable_http_proxy", 0),
 )
-
-_HOPELESS = {
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.UNIMPLEMENTED,
-    grpc.StatusCode.INVALID_ARGUMENT,
-}
-"""What trying again cannot mend: only a person can."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,8 +49,8 @@ class PublisherStatistics:
 class Publisher:
     """Keeps one stream to the aggregator, in threads of its own, until it is closed; never gives up.
 
-    `deliver` is called with each event, from those threads. `credentials` makes the channel's credentials for each
-    attempt, or None for plaintext.
+    `deliver` is called with each event, from those threads. `credentials` makes the credentials of each attempt's
+    channel; None: plaintext.
     """
 
     def __init__(
@@ -65,7 +59,7 @@ class Publisher:
         target: str,
         hello: Hello,
         deliver: Callable[[Event], None],
-        credentials: Callable[[], grpc.ChannelCredentials | None] = lambda: None,
+        credentials: Callable[[], grpc.ChannelCredentials] | None = None,
         server_name: str | None = None,
         compress: bool = False,
     ) -> None:
@@ -73,6 +67,7 @@ class Publisher:
         self._hello = hello
         self._deliver = deliver
         self._credentials = credentials
+        self._tls = credentials is not None
         self._options = (*_OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else []))
         self._compress = compress
         self._backoff = Backoff(random.random)
@@ -114,7 +109,7 @@ class Publisher:
                 self._converse(session)
                 cause = "the aggregator ended the stream"
             except grpc.RpcError as error:
-                cause, hopeless = _cause(error)
+                cause, hopeless = _cause(error, tls=self._tls)
             except WireError as error:
                 cause = f"the aggregator cannot be understood: {error}"
             finally:
@@ -165,10 +160,9 @@ class Publisher:
             self._deliver(Answered(session.number, message))
 
     def _channel(self) -> grpc.Channel:
-        credentials = self._credentials()
-        if credentials is None:
+        if self._credentials is None:
             return grpc.insecure_channel(self._target, options=self._options)
-        return grpc.secure_channel(self._target, credentials, options=self._options)
+        return grpc.secure_channel(self._target, self._credentials(), options=self._options)
 
 
 class _Session:
@@ -208,12 +202,13 @@ class _Session:
             yield wire.encode(message, compress=self._compress, read_at=time.time_ns())
 
 
-def _cause(error: grpc.RpcError) -> tuple[str, bool]:
+def _cause(error: grpc.RpcError, *, tls: bool) -> tuple[str, bool]:
     """What happened in plain words, and whether only a person can mend it."""
     code, details = error.code(), error.details() or ""
-    explanation = explain(details, code)
+    hopeless = needs_a_person(details, code)
+    explanation = explain(details, code, tls=tls)
     if explanation is not None:
-        return explanation, "certificate" in explanation.lower()
+        return explanation, hopeless
     if code is grpc.StatusCode.CANCELLED:
         return "the aggregator does not answer", False
-    return f"{details or 'no reason given'} ({code.name})", code in _HOPELESS
+    return f"{details or 'no reason given'} ({code.name})", hopeless

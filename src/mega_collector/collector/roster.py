@@ -34,7 +34,7 @@ class Renamed:
     """A followed file is now found by this name; None: by none."""
 
     identity: Identity
-    path: bytes | None
+    name: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

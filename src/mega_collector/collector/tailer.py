@@ -18,14 +18,14 @@ from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Ent
 from mega_collector.collector.descriptors import Descriptors
 from mega_collector.collector.discovery import Discovery
 from mega_collector.collector.follower import Follower, Sight
-from mega_collector.collector.identity import head_of
+from mega_collector.collector.identity import agrees, before, head_of
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
 from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.reader import Reading, read
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
-from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Flush, Grant, Hello, Known, Refusal, Resume
 
 _SCAN_INTERVAL = 30.0
@@ -213,23 +213,13 @@ class Tailer:
 
     def _note(self, acknowledged: Acknowledged) -> None:
         source = acknowledged.source
-        before = self._checkpoint.entries.get(source.id)
-        self._acknowledged += acknowledged.position - (before.position if before else 0)
+        entry = self._checkpoint.entries.get(source.id)
+        self._acknowledged += acknowledged.position - (entry.position if entry else 0)
         self._unsaved = True
         if acknowledged.ended:
             self._checkpoint.forget(source.id)
             return
-        self._checkpoint.put(
-            Entry(
-                source_id=source.id,
-                path=source.path,
-                device=source.device,
-                inode=source.inode,
-                head=source.head,
-                position=acknowledged.position,
-                before=Marker.of(acknowledged.tail),
-            )
-        )
+        self._checkpoint.put(_entry(source, acknowledged.position, Marker.of(acknowledged.tail)))
 
     # Where a source goes on
 
@@ -264,7 +254,7 @@ class Tailer:
         self._checkpoint.forget(described.id)
         self._by_source.pop(described.id, None)
         self._by_source[source.id] = follower
-        follower.settle(source, position, _before(descriptor, position))
+        follower.settle(source, position, before(descriptor, position))
         self._do(self._window.open(described, source, position))
         self._checkpoint.put(_entry(source, position, follower.before()))
         self._unsaved = True
@@ -279,10 +269,7 @@ class Tailer:
         own = known.source_id == follower.source.id
         if not own and (follower.truncated or known.position == 0 or known.source_id in self._by_source):
             return False
-        if known.position > os.fstat(descriptor).st_size:
-            return False
-        head = os.pread(descriptor, known.head.length, 0)
-        return known.head.matches_head(head) and known.before.matches_tail(_before(descriptor, known.position))
+        return agrees(descriptor, position=known.position, head=known.head, tail=known.before)
 
     def _pass_to_end(self, follower: Follower, descriptor: int) -> None:
         """Begin behind the last whole line that is there, so that no line is shipped in part."""
@@ -320,8 +307,8 @@ class Tailer:
                 self._observe(follower, facts.size, facts.mtime_ns, now)
         for change in changes:
             match change:
-                case Renamed(identity, path):
-                    self._renamed(identity, path, now)
+                case Renamed(identity, name):
+                    self._renamed(identity, name, now)
                 case Appeared(identity, path):
                     self._appeared(identity, path, now)
         if not self._scanned and not scan.files:
@@ -387,7 +374,7 @@ class Tailer:
         """It was written to and did not grow: are the bytes before the position still those that were read?"""
         try:
             descriptor = self._descriptor(follower)
-            if descriptor is not None and not _before(descriptor, follower.position).endswith(follower.tail):
+            if descriptor is not None and not before(descriptor, follower.position).endswith(follower.tail):
                 self._truncated(follower, now)
         except OSError as error:
             self._warn(follower, error)
@@ -468,7 +455,7 @@ class Tailer:
         """The source as which a file is first described: the one in the checkpoint, if the file agrees."""
         head = head_of(descriptor)
         entry = next(
-            (each for each in self._remembered.get(facts.st_ino, ()) if self._remembers(each, descriptor, facts)), None
+            (each for each in self._remembered.get(facts.st_ino, ()) if self._remembers(each, descriptor)), None
         )
         return Source(
             id=_new_id() if entry is None else entry.source_id,
@@ -481,14 +468,11 @@ class Tailer:
             tags=self._hello.tags,
         )
 
-    def _remembers(self, entry: Entry, descriptor: int, facts: os.stat_result) -> bool:
+    def _remembers(self, entry: Entry, descriptor: int) -> bool:
         # The device is not asked: its number changes over a reboot, and head and tail tell more.
         if entry.source_id in self._by_source or entry.source_id not in self._checkpoint.entries:
             return False
-        if entry.position > facts.st_size:
-            return False
-        head = os.pread(descriptor, entry.head.length, 0)
-        return entry.head.matches_head(head) and entry.before.matches_tail(_before(descriptor, entry.position))
+        return agrees(descriptor, position=entry.position, head=entry.head, tail=entry.before)
 
     # Reading
 
@@ -610,13 +594,7 @@ def _name(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")
 
 
-def _before(descriptor: int, position: int) -> bytes:
-    """The bytes before a position, at most `TAIL_SIZE`."""
-    start = max(position - TAIL_SIZE, 0)
-    return os.pread(descriptor, position - start, start)
-
-
-def _entry(source: Source, position: int, before: Marker) -> Entry:
+def _entry(source: Source, position: int, tail: Marker) -> Entry:
     return Entry(
         source_id=source.id,
         path=source.path,
@@ -624,7 +602,7 @@ def _entry(source: Source, position: int, before: Marker) -> Entry:
         inode=source.inode,
         head=source.head,
         position=position,
-        before=before,
+        before=tail,
     )
 
 
