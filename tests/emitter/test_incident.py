@@ -1,7 +1,9 @@
 """The incident's machine: whole histories, with a clock of our own."""
 
+from itertools import pairwise
+
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from mega_collector.emitter.incident import Action, Answer, Event, Incident, Pace, Verdict
 
@@ -108,19 +110,19 @@ def test_incident_that_reopens_within_a_minute_is_triggered_when_the_minute_is_o
 def test_failure_while_a_resolve_is_under_way_triggers_again(answer: Answer) -> None:
     incident = opened()
     incident.recovered()
-    assert incident.next(now=100.0) is not None
-    incident.failed(now=100.0, text="again")
-    incident.answered(now=100.0, answer=answer)
-    assert actions(incident, now=101.0) == [Action.TRIGGER]
+    assert incident.next(now=10.0) is not None
+    incident.failed(now=10.0, text="again")
+    incident.answered(now=10.0, answer=answer)
+    assert actions(incident, now=60.0) == [Action.TRIGGER]
 
 
 def test_failure_after_a_resolve_of_unknown_fate_triggers_again_and_does_not_resolve() -> None:
     incident = opened()
     incident.recovered()
-    incident.next(now=100.0)
-    incident.answered(now=100.0, answer=FAILED)
-    incident.failed(now=100.5, text="again")
-    assert actions(incident, now=101.0) == [Action.TRIGGER]
+    incident.next(now=10.0)
+    incident.answered(now=10.0, answer=FAILED)
+    incident.failed(now=10.5, text="again")
+    assert actions(incident, now=60.0) == [Action.TRIGGER]
     assert incident.pending == 0
 
 
@@ -204,48 +206,68 @@ class Service:
 
 
 facts = st.tuples(
-    st.sampled_from(["failed", "recovered", "send", "answer"]),
     st.sampled_from([0.0, 0.01, 0.7, 3.0, 61.0]),
+    st.sampled_from(["failed", "recovered", "send", "answer", "send and answer"]),
     st.sampled_from([Verdict.ACCEPTED, Verdict.FAILED]),
     st.booleans(),
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.lists(facts, max_size=60))
-def test_service_ends_up_believing_the_truth_and_is_never_flooded(
-    history: list[tuple[str, float, Verdict, bool]],
-) -> None:
-    incident, service, now = Incident(), Service(), 0.0
-    flying: Event | None = None
-    broken: bool | None = None
-    for fact, passed, verdict, lost in history:
-        now += passed
+class World:
+    """An incident and its service, with a clock, and at most one call in the air."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.incident = Incident()
+        self.service = Service()
+        self.broken = False
+        self._flying: Event | None = None
+
+    def happen(self, fact: str, verdict: Verdict, *, lost: bool) -> None:
         if fact == "failed":
-            incident.failed(now=now, text="x")
-            broken = True
+            self.incident.failed(now=self.now, text="x")
+            self.broken = True
         elif fact == "recovered":
-            incident.recovered()
-            broken = False
-        elif fact == "send" and flying is None:
-            flying = incident.next(now=now)
-        elif fact == "answer" and flying is not None:
-            service.receive(flying, now, verdict, lost=lost)
-            incident.answered(now=now, answer=Answer(verdict))
-            flying = None
-        assert incident.pending <= 2
-    if flying is not None:
-        service.receive(flying, now, Verdict.ACCEPTED, lost=False)
-        incident.answered(now=now, answer=ACCEPTED)
-    while (wait := incident.wait(now=now)) is not None:
-        now += wait
-        event = incident.next(now=now)
-        assert event is not None
-        service.receive(event, now, Verdict.ACCEPTED, lost=False)
-        incident.answered(now=now, answer=ACCEPTED)
-    assert service.open is bool(broken)
-    pairs = zip(service.new_triggers, service.new_triggers[1:], strict=False)
-    assert all(later - earlier >= Pace().between_triggers - 1e-6 for earlier, later in pairs)
+            self.incident.recovered()
+            self.broken = False
+        if "send" in fact and self._flying is None:
+            self._flying = self.incident.next(now=self.now)
+        if "answer" in fact and self._flying is not None:
+            self.service.receive(self._flying, self.now, verdict, lost=lost)
+            self._flying = None
+            self.incident.answered(now=self.now, answer=Answer(verdict))
+
+    def settle(self) -> None:
+        """The service is well again, and time passes."""
+        self.happen("answer", Verdict.ACCEPTED, lost=False)
+        while (wait := self.incident.wait(now=self.now)) is not None:
+            self.now += wait
+            self.happen("send and answer", Verdict.ACCEPTED, lost=False)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(facts, max_size=40))
+@example(
+    [
+        (0.0, "failed", Verdict.ACCEPTED, False),
+        (0.0, "send and answer", Verdict.ACCEPTED, False),
+        (0.0, "recovered", Verdict.ACCEPTED, False),
+        (0.0, "send and answer", Verdict.FAILED, True),
+        (0.0, "failed", Verdict.ACCEPTED, False),
+    ]
+)
+def test_service_ends_up_believing_the_truth_and_is_triggered_once_a_minute(
+    history: list[tuple[float, str, Verdict, bool]],
+) -> None:
+    world = World()
+    for passed, fact, verdict, lost in history:
+        world.now += passed
+        world.happen(fact, verdict, lost=lost)
+        assert world.incident.pending <= 2
+    world.settle()
+    assert world.service.open is world.broken
+    for earlier, later in pairwise(world.service.new_triggers):
+        assert later - earlier >= Pace().between_triggers - 1e-6
 
 
 @pytest.mark.parametrize("answer", [ACCEPTED, FAILED, REFUSED])

@@ -6,17 +6,20 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import trustme
 from hypothesis import given, settings, strategies as st
 
+from mega_collector.batch import Batch
 from mega_collector.emitter.configuration import NotifyConfiguration
 from mega_collector.emitter.events_api import EventsApi
 from mega_collector.emitter.incident import Action, Event, Pace, Verdict
+from mega_collector.emitter.notify import NotifyEmitter
 from mega_collector.emitter.pagerduty import PagerDuty
+from mega_collector.emitter.protocol import Taken
 from mega_collector.errors import EmitError, RetriesExhausted, SettingError
 from pagerduty_server import BODY_LIMIT, Fault, PagerDutyServer, Reset, eventually
 
@@ -54,6 +57,22 @@ def key_is_never_shown(
     for text in (shown.out, shown.err, caplog.text):
         assert KEY not in text
         assert KEY[-4:] not in text
+
+
+class EverySecondFails:
+    """A destination whose retries are used up for every second batch, from the first on."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def emit(self, batches: Sequence[Batch]) -> Taken:
+        self.calls += 1
+        if self.calls % 2:
+            raise exhausted()
+        return Taken(1)
+
+    def close(self) -> None:
+        pass
 
 
 def thread_ends(notifier: PagerDuty) -> None:
@@ -162,7 +181,7 @@ def test_case_74_invalid_event_is_not_retried_and_its_errors_are_logged(
         Fault(reset=Reset.AFTER),
         Fault(hang=True),
     ],
-    ids=str,
+    ids=["429", "500", "502", "503", "504", "reset before", "reset after", "hang"],
 )
 def test_case_74_transient_failure_is_retried_with_the_same_body_until_it_counts_once(
     server: PagerDutyServer, fault: Fault
@@ -170,7 +189,7 @@ def test_case_74_transient_failure_is_retried_with_the_same_body_until_it_counts
     server.script(fault, fault, fault)
     notifier = PagerDuty(configured(server.url), pace=QUICK, deadline=0.2)
     notifier.failed(exhausted())
-    server.wait(lambda: notifier.statistics().accepted == 1)
+    eventually(lambda: notifier.statistics().accepted == 1)
     notifier.recovered()
     notifier.close(5)
     triggers = [body for body in server.requests if b'"trigger"' in body]
@@ -230,6 +249,13 @@ def test_case_75_accepted_is_accepted_whatever_the_body(server: PagerDutyServer,
     assert EventsApi(configured(server.url)).send(TRIGGER).verdict is Verdict.ACCEPTED
 
 
+def test_case_75_no_more_of_a_body_is_read_than_is_wanted(server: PagerDutyServer) -> None:
+    server.script(Fault(body=b"x" * 1_000_000, pause_in_body=60))
+    started = time.monotonic()
+    assert EventsApi(configured(server.url)).send(TRIGGER).verdict is Verdict.ACCEPTED
+    assert time.monotonic() - started < 2
+
+
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"[" * 100_000, b'{"errors": 5}', b"\xff\x00\n\nx" * 10_000])
 def test_case_75_refusal_is_told_in_one_short_line_whatever_the_body(server: PagerDutyServer, body: bytes) -> None:
     server.script(Fault(status=400, body=body))
@@ -271,14 +297,16 @@ def test_case_75_data_goes_on_and_shutdown_ends_in_time_while_the_service_stalls
     notifier = PagerDuty(configured(server.url), deadline=300)
     notifier.failed(exhausted())
     server.wait(lambda: len(server.requests) == 1)
+    emitter = NotifyEmitter(EverySecondFails(), notifier, close_within=0.2)
     started = time.monotonic()
     for _ in range(1000):
-        notifier.failed(exhausted())
-        notifier.recovered()
+        with pytest.raises(RetriesExhausted):
+            emitter.emit(())
+        emitter.emit(())
     assert time.monotonic() - started < 1
     assert notifier.statistics().pending <= 2
     started = time.monotonic()
-    notifier.close(0.2)
+    emitter.close()
     assert time.monotonic() - started < 1
     thread_ends(notifier)
     assert len(server.requests) == 1
@@ -315,6 +343,14 @@ def test_case_75_close_delivers_what_waits_for_a_retry(server: PagerDutyServer) 
     notifier.recovered()
     notifier.close(5)
     assert (server.opened, server.open) == (1, 0)
+
+
+def test_case_75_close_goes_on_trying_while_there_is_time(server: PagerDutyServer) -> None:
+    server.script(*[Fault(status=503)] * 5)
+    notifier = PagerDuty(configured(server.url), pace=QUICK)
+    notifier.failed(exhausted())
+    notifier.close(5)
+    assert (len(server.requests), server.open) == (6, 1)
 
 
 def test_case_75_close_with_nothing_to_say_ends_at_once_and_twice(server: PagerDutyServer) -> None:
@@ -419,11 +455,11 @@ def test_case_75_key_is_in_no_repr(server: PagerDutyServer) -> None:
     assert KEY not in shown
 
 
-def test_no_thread_is_left_behind(server: PagerDutyServer) -> None:
+def test_clock_of_a_call_ends_with_it(server: PagerDutyServer) -> None:
     api = EventsApi(configured(server.url))
     before = set(threading.enumerate())
     api.send(TRIGGER)
-    eventually(lambda: not any("Timer" in thread.name for thread in set(threading.enumerate()) - before))
+    eventually(lambda: not any(isinstance(thread, threading.Timer) for thread in set(threading.enumerate()) - before))
 
 
 # 76

@@ -138,8 +138,7 @@ class Incident:
 
     def _withdraw_resolve(self) -> bool:
         """Whether the service may have closed the incident: by a resolve that it took, or was asked to take."""
-        asked = self._trigger is None and self._attempts > 0
-        closed = not self._open and (self._resolve is None or asked)
+        closed = not self._open and (self._resolve is None or self._attempts > 0)
         self._resolve = None
         return closed
 
