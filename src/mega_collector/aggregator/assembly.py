@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import grpc
@@ -14,10 +15,9 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind
-from mega_collector.emitter.configuration import AfterRetries, FileConfiguration
+from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.notify import NotifyEmitter
-from mega_collector.emitter.pagerduty import PagerDuty
 from mega_collector.emitter.protocol import Emitter, OutputState
 from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
@@ -187,13 +187,21 @@ def _stack(
             dead_letters = DeadLetters(directory, settings.dead_letter_size)
         except StartError as error:
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
-    pagerduty = None if configuration is None else PagerDuty(configuration)
+    notify = None if configuration is None else _notify(configuration)
     return stack(
         destination,
         retry_count=settings.retry_count,
         retry_delay=settings.retry_delay,
         after_retries=after_retries,
         dead_letters=dead_letters,
-        notify=None if pagerduty is None else lambda emitter: NotifyEmitter(emitter, pagerduty),
+        notify=notify,
         pause=shutdown.pause,
     )
+
+
+def _notify(configuration: NotifyConfiguration) -> Callable[[Emitter], Emitter]:
+    # Its client takes a while to import, and few need it.
+    from mega_collector.emitter.pagerduty import PagerDuty  # noqa: PLC0415
+
+    pagerduty = PagerDuty(configuration)
+    return lambda emitter: NotifyEmitter(emitter, pagerduty)
