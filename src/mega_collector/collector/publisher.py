@@ -16,7 +16,7 @@ from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.errors import WireError
 from mega_collector.protocol import FromCollector, Hello, Welcome
-from mega_collector.tls import explain
+from mega_collector.unavailable import explain
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
