@@ -1,4 +1,4 @@
-"""Disks that fill up and syncs that fail, for real."""
+"""Disks that fill up and syncs that fail, for real; and what is synced."""
 
 import os
 import re
@@ -65,7 +65,10 @@ emitter.close()
 """
 
 
-@pytest.mark.skipif(not can("strace", "-o", "/dev/null", "true"), reason="no system call can be made to fail")
+needs_strace = pytest.mark.skipif(not can("strace", "-o", "/dev/null", "true"), reason="system calls cannot be traced")
+
+
+@needs_strace
 def test_a_failed_sync_is_cut_and_written_again_before_the_next_sync(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     inject = ["-e", "trace=fdatasync,writev,ftruncate", "-e", "inject=fdatasync:error=EIO:when=2"]
@@ -74,3 +77,31 @@ def test_a_failed_sync_is_cut_and_written_again_before_the_next_sync(tmp_path: P
     calls = re.findall(r"(fdatasync|writev|ftruncate)\(", trace.read_text())
     append = ["writev", "fdatasync"]
     assert calls == [*append, *append, "ftruncate", *append, "fdatasync"], "the last sync is of the close"
+
+
+DURABLE = """
+import sys
+from pathlib import Path
+from emitter.batches import make_batch
+from emitter.ledger import Ledger
+from mega_collector.emitter.dead_letters import DeadLetters
+
+directory = Path(sys.argv[1])
+ledger = Ledger(directory / "out.log", directory)
+ledger.start().close()
+DeadLetters(directory / "letters", 10_000).lay(make_batch(b"one\\n"))
+"""
+
+
+@needs_strace
+def test_new_names_are_made_durable_after_what_they_name(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    done = run("strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,rename", sys.executable, "-c", DURABLE, tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = re.findall(r"""(fsync|rename)\((?:\d+<|")(?:[^">]*/)?\d*([^/">]*)""", trace.read_text())
+    assert names == [
+        ("fsync", tmp_path.name),
+        ("fsync", ".unfinished"),
+        ("rename", ".unfinished"),
+        ("fsync", "letters"),
+    ]
