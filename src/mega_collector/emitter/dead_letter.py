@@ -4,9 +4,9 @@ r"""A discarded batch as a file: format 1.
     {"entries": ..., "size": ..., "sources": [...], "blocks": [...]}\n
     the data of the blocks, one after the other, byte for byte
 
-HEADER_SIZE counts the second line with its newline; DIGEST is the BLAKE2b (16 bytes) of all after the first line.
-Bytes that need not be text (ids, paths, digests) are in hexadecimal; `name` is the path for people. A block is
-[source's index, start, size, entries, unterminated].
+HEADER_SIZE counts the second line with its newline; DIGEST is the BLAKE2b (16 bytes) of all else. Bytes that need not
+be text (ids, paths, digests) are in hexadecimal; `name` is the path for people. A block is [source's index, start,
+size, entries, unterminated].
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,8 @@ def encode(batch: Batch) -> list[bytes | memoryview]:
     """What the file holds, in pieces: the data is not copied."""
     header = orjson.dumps(_header(batch)) + b"\n"
     pieces: list[bytes | memoryview] = [header, *(block.data for block in batch.blocks)]
-    digest = blake2b(digest_size=_DIGEST_SIZE)
-    for piece in pieces:
-        digest.update(piece)
-    first = b"%b %b %d %b\n" % (_TITLE, _FORMAT, len(header), digest.hexdigest().encode())
-    return [first, *pieces]
+    first = b"%b %b %d " % (_TITLE, _FORMAT, len(header))
+    return [first + _digest([first, *pieces]) + b"\n", *pieces]
 
 
 def read(path: Path) -> Batch:
@@ -59,13 +56,21 @@ def decode(content: bytes) -> Batch:
     first, _, rest = content.partition(b"\n")
     if not first.startswith(_TITLE + b" "):
         raise ValueError("this is no dead letter")
-    version, *numbers = first[len(_TITLE) + 1 :].split(b" ")
+    version, *_ = first[len(_TITLE) + 1 :].split(b" ")
     if version != _FORMAT:
         raise ValueError(f"format {version.decode(errors='replace')} is not known here: a newer release wrote it")
-    if len(numbers) != 2 or numbers[1] != blake2b(rest, digest_size=_DIGEST_SIZE).hexdigest().encode():
+    start, _, digest = first.rpartition(b" ")
+    if digest != _digest([start + b" ", rest]):
         raise ValueError("this dead letter is damaged: its digest does not match")
-    size = int(numbers[0])
+    size = int(start.rpartition(b" ")[2])
     return _batch(orjson.loads(rest[:size]), memoryview(rest)[size:])
+
+
+def _digest(pieces: Sequence[bytes | memoryview]) -> bytes:
+    digest = blake2b(digest_size=_DIGEST_SIZE)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest().encode()
 
 
 def _header(batch: Batch) -> dict[str, Any]:

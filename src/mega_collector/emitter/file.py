@@ -101,7 +101,7 @@ class FileEmitter:
             problem = self._append(payload)
             if self._is_still_named():
                 return self._take(payload, problem)
-            self._roll_back()
+            # The old file is torn now: the next preparation mends it, then turns to the new one.
         raise EmitError(f"{self._path}: it is replaced again and again")
 
     def _prepare(self) -> bytes:

@@ -1,0 +1,315 @@
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from emitter.batches import make_batch
+from emitter.ledger import Ledger
+from mega_collector.emitter.emitted import Emitted
+from mega_collector.errors import EmitError, StartError
+from mega_collector.marker import TAIL_SIZE, Marker
+
+ONE, TWO, THREE = make_batch(b"one\n"), make_batch(b"two\n"), make_batch(b"three\n")
+
+
+def aside(ledger: Ledger) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(ledger.state_directory.iterdir())]
+
+
+def events(logs: Sequence[Mapping[str, object]]) -> list[object]:
+    return [log["event"] for log in logs]
+
+
+# What an emit answers
+
+
+def test_the_new_state_is_length_and_last_bytes(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    batch = make_batch(b"x" * 200 + b"\n", b"unterminated")
+    (state,) = emitter.emit([batch, ONE]).outputs
+    content = ledger.path.read_bytes()
+    status = ledger.path.stat()
+    assert state.length == len(content) == 201 + 13 + 4
+    assert state.before == Marker.of(content[-TAIL_SIZE:])
+    assert (state.path, state.device, state.inode) == (str(ledger.path), status.st_dev, status.st_ino)
+    assert emitter.statistics() == Emitted(2, 3, 201 + 12 + 4)
+    emitter.close()
+
+
+def test_a_state_that_is_not_in_the_ledger_is_remembered_before_the_first_append(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.on_remember = lambda: None if not ledger.path.stat().st_size else pytest.fail("it was appended to before")
+    ledger.commit(emitter.emit([ONE]))
+    ledger.commit(emitter.emit([TWO]))
+    assert [state.length for state in ledger.remembered] == [0]
+    emitter.close()
+
+
+def test_nothing_is_appended_if_the_state_cannot_be_remembered(ledger: Ledger) -> None:
+    def fail() -> None:
+        raise EmitError("the ledger cannot be written")
+
+    emitter = ledger.start()
+    ledger.on_remember = fail
+    with pytest.raises(EmitError, match="ledger"):
+        emitter.emit([ONE])
+    assert ledger.path.read_bytes() == b""
+    emitter.close()
+
+
+# Starting after an unclean end
+
+
+def test_what_was_not_committed_is_cut_exactly_and_laid_aside(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.emit([TWO])  # killed before the commit
+    emitter.close()
+    with capture_logs() as logs:
+        emitter = ledger.start()
+    assert ledger.path.read_bytes() == b"one\n"
+    assert aside(ledger) == [b"two\n"]
+    assert events(logs) == ["output_cut"]
+    ledger.commit(emitter.emit([TWO, THREE]))
+    assert ledger.path.read_bytes() == b"one\ntwo\nthree\n"
+    emitter.close()
+
+
+def test_the_very_first_append_is_cut_too(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    emitter.emit([ONE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b""
+    assert aside(ledger) == [b"one\n"]
+
+
+def test_the_first_append_to_an_adopted_file_is_cut_too(ledger: Ledger) -> None:
+    ledger.path.write_bytes(b"foreign")
+    emitter = ledger.start()
+    emitter.emit([ONE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b"foreign"
+    assert aside(ledger) == [b"\none\n"]
+
+
+def test_only_the_last_parts_laid_aside_are_kept(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    for number in range(12):
+        emitter.emit([make_batch(b"%d\n" % number)])
+        emitter.close()
+        emitter = ledger.start()
+    emitter.close()
+    assert aside(ledger) == [b"%d\n" % number for number in range(4, 12)]
+
+
+def test_what_cannot_be_laid_aside_is_not_cut(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    emitter.emit([ONE])
+    emitter.close()
+    ledger.state_directory.rmdir()
+    with pytest.raises(StartError, match="No such file or directory"):
+        ledger.start()
+    assert ledger.path.read_bytes() == b"one\n"
+
+
+def test_a_file_as_committed_is_left_alone_in_silence(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with capture_logs() as logs:
+        ledger.start().close()
+    assert not logs
+    assert not aside(ledger)
+
+
+# Files that are not recognised
+
+
+def test_a_file_without_record_is_adopted_whole(ledger: Ledger) -> None:
+    ledger.path.write_bytes(b"foreign\n")
+    with capture_logs() as logs:
+        emitter = ledger.start()
+    assert events(logs) == ["output_adopted"]
+    ledger.commit(emitter.emit([ONE]))
+    assert ledger.path.read_bytes() == b"foreign\none\n"
+    emitter.close()
+
+
+def test_a_line_that_others_left_unfinished_is_not_glued_to_ours(ledger: Ledger) -> None:
+    ledger.path.write_bytes(b"foreign")
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"foreign\none\ntwo\n"
+    assert ledger.state is not None
+    assert ledger.state.length == 16
+    emitter.close()
+
+
+@pytest.mark.parametrize("content", [b"on", b"two\nmore\n", b"xxx\n"])
+def test_a_file_that_others_changed_is_never_cut(ledger: Ledger, content: bytes) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    ledger.path.write_bytes(content)
+    with capture_logs() as logs:
+        ledger.start().close()
+    assert ledger.path.read_bytes() == content
+    assert events(logs) == ["output_adopted"]
+
+
+def test_what_others_appended_after_a_clean_end_is_never_cut(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign\n")
+    ledger.start(clean=True).close()
+    assert ledger.path.read_bytes() == b"one\nforeign\n"
+
+
+def test_a_file_renamed_while_nobody_wrote_is_found_and_cut_under_its_new_name(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.emit([TWO])
+    emitter.close()
+    ledger.path.rename(ledger.path.with_suffix(".1"))
+    with capture_logs() as logs:
+        emitter = ledger.start()
+    assert ledger.path.with_suffix(".1").read_bytes() == b"one\n"
+    assert "output_renamed" in events(logs)
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"two\n"
+    emitter.close()
+
+
+# The path, while it runs
+
+
+def test_a_renamed_file_is_left_and_a_new_one_gets_the_bytes(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    ledger.path.rename(ledger.path.with_suffix(".1"))
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.with_suffix(".1").read_bytes() == b"one\n"
+    assert ledger.path.read_bytes() == b"two\n"
+    assert ledger.state is not None
+    assert ledger.state.inode == ledger.path.stat().st_ino
+    emitter.close()
+
+
+def test_a_removed_file_is_made_anew(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    ledger.path.unlink()
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"two\n"
+    emitter.close()
+
+
+def test_a_file_renamed_during_the_append_gets_no_trace_of_it(ledger: Ledger) -> None:
+    ledger.path.write_bytes(b"before\n")
+    emitter = ledger.start()
+    ledger.on_remember = lambda: ledger.rename(".1")
+    ledger.commit(emitter.emit([ONE]))
+    assert ledger.path.with_suffix(".1").read_bytes() == b"before\n"
+    assert ledger.path.read_bytes() == b"one\n"
+    emitter.close()
+
+
+def test_the_first_append_to_a_new_file_in_the_place_is_cut_after_a_kill(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    ledger.path.rename(ledger.path.with_suffix(".1"))
+    emitter.emit([TWO])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b""
+
+
+def test_a_truncated_file_goes_on_without_a_hole(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    os.truncate(ledger.path, 0)
+    with capture_logs() as logs:
+        ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"two\n"
+    assert events(logs) == ["output_changed"]
+    emitter.close()
+
+
+def test_what_others_append_meanwhile_stays(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign")
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"one\nforeign\ntwo\n"
+    emitter.close()
+
+
+def test_a_directory_that_is_gone_is_an_error_until_it_is_back(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.path.unlink()
+    ledger.path.parent.rmdir()
+    with pytest.raises(EmitError, match=r"out\.log: No such file or directory"):
+        emitter.emit([ONE])
+    ledger.path.parent.mkdir()
+    ledger.commit(emitter.emit([ONE]))
+    assert ledger.path.read_bytes() == b"one\n"
+    emitter.close()
+
+
+def test_a_pipe_in_the_place_of_the_file_is_an_error_and_no_hang(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.path.unlink()
+    os.mkfifo(ledger.path)
+    with pytest.raises(EmitError, match="no regular file"):
+        emitter.emit([ONE])
+    emitter.close()
+
+
+def test_a_path_that_cannot_be_looked_at_is_not_taken_for_a_removed_file(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    kept = ledger.path.with_suffix(".kept")
+    ledger.path.rename(kept)
+    ledger.path.symlink_to(ledger.path)  # a loop: stat fails with ELOOP
+    with pytest.raises(EmitError, match="symbolic links"):
+        emitter.emit([TWO])
+    kept.replace(ledger.path)
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.read_bytes() == b"one\ntwo\n"
+    emitter.close()
+
+
+def test_a_link_is_followed_to_its_new_target(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.path.symlink_to(tmp_path / "first")
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    ledger.path.unlink()
+    ledger.path.symlink_to(tmp_path / "second")
+    ledger.commit(emitter.emit([TWO]))
+    assert ((tmp_path / "first").read_bytes(), (tmp_path / "second").read_bytes()) == (b"one\n", b"two\n")
+    emitter.close()
+
+
+# What forbids the start
+
+
+def test_a_second_writer_is_refused(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    with pytest.raises(StartError, match=r"out\.log: another process writes it"):
+        ledger.start()
+    emitter.close()
+    ledger.start().close()
+
+
+def test_a_missing_directory_is_named(ledger: Ledger) -> None:
+    ledger.path.parent.rmdir()
+    with pytest.raises(StartError, match=rf"^{ledger.path}: No such file or directory$"):
+        ledger.start()
