@@ -7,6 +7,7 @@ from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
 from mega_collector.collector.assembly import Collector
 from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
@@ -28,6 +29,7 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
     """
     # On stdout are the logs that are shipped, and on stderr only what a person must know.
     configure("warning", "auto")
+    keep_for_blocks()
     with tempfile.TemporaryDirectory(prefix="mega-collector-") as scratch:
         state = Path(scratch) if output is None else output.absolute().parent / f".{output.name}.mega-collector"
         return _run(paths, output, state, Address(path=Path(scratch) / "socket"), once=once)

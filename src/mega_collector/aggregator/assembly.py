@@ -17,11 +17,13 @@ from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
 from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.notify import NotifyEmitter
 from mega_collector.emitter.protocol import Emitter, OutputState
 from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
+from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
@@ -45,6 +47,7 @@ class _Destination(TypedDict):
 def run(settings: AggregatorSettings) -> int:
     """Serve until a signal or a failure; the exit code."""
     configure(settings.log_level, settings.log_format)
+    keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
     aggregator = Aggregator(settings, shutdown)
@@ -74,7 +77,7 @@ class Aggregator:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
             raise SettingError("AGGREGATOR_STATE_DIRECTORY", str(error)) from error
-        destination = build(
+        self._output = build(
             **_destination(settings),
             stop=self._stop,
             known=self._ledger.output,
@@ -82,7 +85,7 @@ class Aggregator:
             state_directory=settings.state_directory,
             remember=self._remember,
         )
-        self._stack = _stack(destination, settings, settings.after_retries or DEFAULT_AFTER_RETRIES[kind], shutdown)
+        self._stack = _stack(self._output, settings, settings.after_retries or DEFAULT_AFTER_RETRIES[kind], shutdown)
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
         peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
@@ -137,7 +140,7 @@ class Aggregator:
         complete = ended and self._pipeline.complete
         if ended:
             self._stack.emitter.close()
-            self._ledger.close(clean=complete)
+            self._ledger.close(clean=not isinstance(self._output, FileEmitter) or self._output.settled)
         if failure is not None:
             _log.error("failed", error=str(failure))
         _log.info("stopped", complete=complete)

@@ -16,6 +16,7 @@ from mega_collector.collector.tailer import Tailer, TailerOptions, TailerStatist
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
+from mega_collector.memory import keep_for_blocks
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
 from mega_collector.shutdown import Shutdown
@@ -37,6 +38,7 @@ _log = structlog.get_logger(__name__)
 def run(settings: CollectorSettings) -> int:
     """Ship until a signal or a failure; the exit code."""
     configure(settings.log_level, settings.log_format)
+    keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
     collector = Collector(settings, shutdown)
