@@ -39,7 +39,8 @@ def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Ad
     shutdown, draining = Shutdown(_SHUTDOWN_TIMEOUT), Shutdown(_SHUTDOWN_TIMEOUT)
     shutdown.on_signals()
     aggregator = Aggregator(_aggregator_settings(output, state, address), draining)
-    collector = Collector(_collector_settings(paths, output, state, address), shutdown, once=once)
+    own = [] if output is None else [output]
+    collector = Collector(_collector_settings(paths, state, address), shutdown, once=once, own=own)
     aggregator.start()
     collector.start()
     while not shutdown.wait(_LOOK_INTERVAL) and not draining.asked:
@@ -60,12 +61,9 @@ def _aggregator_settings(output: Path | None, state: Path, address: Address) -> 
     )
 
 
-def _collector_settings(
-    paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address
-) -> CollectorSettings:
+def _collector_settings(paths: tuple[bytes, ...], state: Path, address: Address) -> CollectorSettings:
     return CollectorSettings(
         paths=paths,
-        exclude=() if output is None else (bytes(output.absolute()),),
         remote_address=address,
         host="",
         state_directory=state / "collector",

@@ -14,6 +14,7 @@ from mega_collector.aggregator.listener import Listener
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
+from mega_collector.aggregator.statistics import AggregatorStatistics
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
 from mega_collector.emitter.dead_letters import DeadLetters
@@ -27,6 +28,7 @@ from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.monitored import Monitored
 from mega_collector.tls import server_credentials, verify
 
 _LOOK_INTERVAL = 0.5
@@ -50,7 +52,9 @@ def run(settings: AggregatorSettings) -> int:
     keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
+    monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
+    monitored.start(aggregator.statistics)
     aggregator.start()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()
@@ -119,12 +123,16 @@ class Aggregator:
 
     def look(self) -> None:
         """Let health follow the destination."""
-        self._listener.serving(ready=self.ready)
+        self._listener.serving(ready=self.statistics().ready[0])
 
-    @property
-    def ready(self) -> bool:
-        """Whether what comes in can go out."""
-        return not self._stack.retry.statistics().failing and self._pipeline.statistics().committing
+    def statistics(self) -> AggregatorStatistics:
+        return AggregatorStatistics(
+            server=self._servicer.statistics(),
+            buffer=self._buffer.statistics(),
+            batcher=self._batcher.statistics(),
+            pipeline=self._pipeline.statistics(),
+            retry=self._stack.retry.statistics(),
+        )
 
     def stop(self) -> bool:
         """Seal, emit, commit, acknowledge, close: whether all that was taken in is at the destination.

@@ -2,6 +2,8 @@
 
 import resource
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 import grpc
 import structlog
@@ -9,10 +11,13 @@ import structlog
 from mega_collector import __version__
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.finder import Finder
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Roster
-from mega_collector.collector.tailer import Tailer, TailerOptions, TailerStatistics
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.statistics import CollectorStatistics
+from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
@@ -21,6 +26,7 @@ from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.monitored import Monitored
 from mega_collector.tls import client_credentials, verify
 
 _BLOCK_SIZE = 1 << 20
@@ -41,7 +47,9 @@ def run(settings: CollectorSettings) -> int:
     keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
+    monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
+    monitored.start(collector.statistics)
     collector.start()
     shutdown.wait()
     return 0 if collector.stop() else 1
@@ -50,12 +58,16 @@ def run(settings: CollectorSettings) -> int:
 class Collector:
     """Everything is checked and opened on construction. With `once` it asks for the shutdown at the end of the files.
 
+    `own` are files of this program's beside its state directory: they are never followed.
+
     Raises:
         SettingError: a setting cannot be used.
         StartError: the state is in use.
     """
 
-    def __init__(self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False) -> None:
+    def __init__(
+        self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False, own: Sequence[Path] = ()
+    ) -> None:
         self._shutdown = shutdown
         credentials = _credentials(settings)
         try:
@@ -72,25 +84,35 @@ class Collector:
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
+        self._finder = Finder(
+            discovery=Discovery(settings.paths, settings.exclude),
+            watch=Watch(),
+            roster=Roster(ignore_older=settings.ignore_older),
+            poll_interval=settings.poll_interval,
+            own=[settings.state_directory, *own],
+        )
+        self._shipper = Shipper(
+            window=Window(limit=settings.window_size, block_size=_BLOCK_SIZE),
+            publisher=self._publisher,
+            checkpoint=self._checkpoint,
+            inbox=self._inbox,
+        )
         options = TailerOptions(
-            start_at_end=settings.start_at == "end",
             poll_interval=settings.poll_interval,
             rotate_wait=settings.rotate_wait,
             close_inactive=settings.close_inactive,
             max_line_size=settings.max_line_size,
             max_open_files=_max_open_files(settings.max_open_files),
+            start_at_end=settings.start_at == "end" and self._checkpoint.fresh,
             once=once,
         )
         self._tailer = Tailer(
             options=options,
             hello=hello,
-            discovery=Discovery(settings.paths, settings.exclude),
-            watch=Watch(),
-            checkpoint=self._checkpoint,
-            roster=Roster(ignore_older=settings.ignore_older),
-            window=Window(limit=settings.window_size, block_size=_BLOCK_SIZE),
+            finder=self._finder,
+            shipper=self._shipper,
             inbox=self._inbox,
-            publisher=self._publisher,
+            remembered=self._checkpoint.entries.values(),
         )
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False
@@ -107,11 +129,11 @@ class Collector:
         if not self._thread.is_alive():
             self._checkpoint.close()
         statistics = self.statistics()
-        _log.info("stopped", acknowledged=statistics.bytes_acknowledged, lag=statistics.lag)
+        _log.info("stopped", acknowledged=statistics.shipper.bytes_acknowledged, unread=statistics.tailer.lag)
         return not self._failed
 
-    def statistics(self) -> TailerStatistics:
-        return self._tailer.statistics()
+    def statistics(self) -> CollectorStatistics:
+        return CollectorStatistics(self._tailer.statistics(), self._shipper.statistics(), self._publisher.statistics())
 
     def _tail(self) -> None:
         try:

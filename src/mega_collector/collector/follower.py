@@ -81,10 +81,6 @@ class Follower:
         self.settled = True
         self._looked_to = position
 
-    def unsettle(self) -> None:
-        """Only another handshake can say where the source goes on."""
-        self.settled = False
-
     def restart(self, source: Source, now: float) -> None:
         """The file was truncated or rewritten: a new source begins at 0."""
         self.source, self.position, self.tail = source, 0, b""

@@ -58,6 +58,10 @@ class Roster:
         self._names: dict[Identity, bytes | None] = {}
         self._passed_over: dict[Identity, _Passed] = {}
 
+    def follows(self, identity: Identity) -> bool:
+        """Whether the file is followed."""
+        return identity in self._names
+
     def __contains__(self, identity: Identity) -> bool:
         return identity in self._names or identity in self._passed_over
 

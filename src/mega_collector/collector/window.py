@@ -139,6 +139,10 @@ class Window:
         flight.asked = True
         return [Describe(source)]
 
+    def postpone(self, source: Source) -> None:
+        """A `Decide` about this source cannot be answered now: another `begin` asks again."""
+        self._flights[source.id].asked = False
+
     def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
         """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
         del self._flights[described.id]

@@ -36,7 +36,9 @@ Ready = Callable[[], tuple[bool, str]]
 class Endpoint:
     """Serves until it is closed."""
 
-    def __init__(self, listener: socket.socket, statistics: Statistics, ready: Ready, deadline: float) -> None:
+    def __init__(
+        self, listener: socket.socket, statistics: Statistics, ready: Ready, *, deadline: float = DEADLINE
+    ) -> None:
         self.port: int = listener.getsockname()[1]
         self._listener = listener
         self._answers = _Answers(statistics, ready)
@@ -113,10 +115,15 @@ def serve(
     Raises:
         StartError: the address cannot be bound.
     """
-    return Endpoint(_listen(address, variable), statistics, ready, deadline)
+    return Endpoint(listen(address, variable=variable), statistics, ready, deadline=deadline)
 
 
-def _listen(address: tuple[str, int], variable: str) -> socket.socket:
+def listen(address: tuple[str, int], *, variable: str) -> socket.socket:
+    """Bind an address, which nobody answers on yet.
+
+    Raises:
+        StartError: the address cannot be bound.
+    """
     host, port = address
     try:
         family, *_, resolved = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[

@@ -1,0 +1,64 @@
+"""What an aggregator counts, and under which names it is shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mega_collector.aggregator.batcher import BatcherStatistics
+from mega_collector.aggregator.ingest_buffer import IngestBufferStatistics
+from mega_collector.aggregator.pipeline import PipelineStatistics
+from mega_collector.aggregator.server import ServerStatistics
+from mega_collector.emitter.retry import RetryStatistics
+from mega_collector.telemetry.metrics import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatorStatistics:
+    """Of all parts, as of now."""
+
+    server: ServerStatistics
+    buffer: IngestBufferStatistics
+    batcher: BatcherStatistics
+    pipeline: PipelineStatistics
+    retry: RetryStatistics
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether what comes in can go out, and why not."""
+        if self.retry.failing:
+            return False, f"the destination takes nothing: {self.retry.last_error}"
+        if not self.pipeline.committing:
+            return False, "the ledger cannot be written"
+        return True, "ready"
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        for name, help_, value in (
+            ("received_blocks", "Blocks taken into the ingest buffer", self.buffer.blocks_received),
+            ("received_bytes", "Bytes taken into the ingest buffer", self.buffer.bytes_received),
+            ("received_entries", "Log lines taken into the ingest buffer", self.buffer.entries_received),
+            ("duplicate_blocks", "Blocks that were there already", self.server.blocks_duplicate),
+            ("refused_blocks", "Blocks and skips that were refused", self.server.blocks_refused),
+            ("refused_streams", "Connections refused because there were too many", self.server.streams_refused),
+            ("sealed_batches", "Batches sealed", self.batcher.batches_sealed),
+            ("emitted_batches", "Batches that the destination took", self.pipeline.batches_emitted),
+            ("emitted_entries", "Log lines that the destination took", self.pipeline.entries_emitted),
+            ("emitted_bytes", "Bytes that the destination took", self.pipeline.bytes_emitted),
+            ("discarded_batches", "Batches given up after all retries", self.pipeline.batches_discarded),
+            ("discarded_entries", "Log lines given up after all retries", self.pipeline.entries_discarded),
+            ("discarded_bytes", "Bytes given up after all retries", self.pipeline.bytes_discarded),
+            ("commits", "Transactions of the ledger", self.pipeline.commits),
+            ("emit_failures", "Emits that failed", self.retry.failures),
+            ("exhausted_retries", "How often all retries were used up", self.retry.exhausted),
+        ):
+            yield Sample(f"mega_collector_aggregator_{name}_total", "counter", help_, value)
+        for name, help_, value in (
+            ("streams", "Connections served", self.server.streams),
+            ("collectors", "Collectors seen since the start", self.server.collectors),
+            ("ingest_buffer_bytes", "Bytes taken in and not yet committed", self.buffer.size),
+            ("ingest_buffer_limit_bytes", "Bytes that the ingest buffer holds at the most", self.buffer.limit),
+            ("waiting_streams", "Connections that wait for room in the ingest buffer", self.buffer.waiting),
+            ("pending_entries", "Log lines in the batch that is not sealed", self.batcher.entries_pending),
+            ("pending_bytes", "Bytes in the batch that is not sealed", self.batcher.bytes_pending),
+            ("ready", "Whether what comes in can go out", self.ready[0]),
+        ):
+            yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, value)

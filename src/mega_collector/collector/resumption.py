@@ -1,0 +1,60 @@
+"""Where a source goes on, by what the aggregator has committed, what the checkpoint holds, and what the file says."""
+
+import uuid
+from collections.abc import Container
+from dataclasses import dataclass, replace
+
+from mega_collector.block import Source
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.identity import agrees
+from mega_collector.protocol import Known, Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The source goes on as `source` at `position`; `known` says that something of it was shipped before."""
+
+    source: Source
+    position: int
+    known: bool
+
+
+def resumption(
+    described: Source,
+    resume: Resume,
+    descriptor: int,
+    *,
+    entry: Entry | None,
+    truncated: bool,
+    taken: Container[bytes],
+) -> Resumption:
+    """Where the file behind `descriptor`, described as `described`, goes on.
+
+    First what the aggregator has committed counts, if the file still agrees with it; then `entry`, the checkpoint's
+    own; else the file is new. What the aggregator knows of another source of the same device and inode is that of a
+    collector that lost its state, and counts likewise, unless this source began with a truncation that was seen, or
+    that id is `taken` by another file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    for known in resume.known:
+        own = known.source_id == described.id
+        usable = own or (known.position > 0 and not truncated and known.source_id not in taken)
+        if usable and _agrees(descriptor, known):
+            return Resumption(replace(described, id=known.source_id), known.position, known=True)
+    if any(known.source_id == described.id for known in resume.known):
+        # What was committed by this id had other bytes: this is another source.
+        return Resumption(replace(described, id=new_id()), 0, known=False)
+    if entry is not None:
+        return Resumption(described, entry.position, known=True)
+    return Resumption(described, 0, known=False)
+
+
+def new_id() -> bytes:
+    """The id of a source that is followed for the first time."""
+    return uuid.uuid4().bytes
+
+
+def _agrees(descriptor: int, known: Known) -> bool:
+    return agrees(descriptor, position=known.position, head=known.head, tail=known.before)

@@ -1,0 +1,241 @@
+"""Between the files and the connection: says what the window decides, and notes what is acknowledged."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from mega_collector.block import Source
+from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
+from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
+from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
+from mega_collector.marker import Marker
+from mega_collector.protocol import Ack, Flush, FromAggregator, Grant, Refusal, Resume
+
+_SAVE_INTERVAL = 1.0
+"""Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """A new connection stands: every source needs its handshake again before its next block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The handshake of a source is done: it can be shipped on."""
+
+    source_id: bytes
+
+
+Task = Decide | Reconnected | Resumed
+"""What only the tailer can do, who has the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipperStatistics:
+    bytes_in_flight: int
+    window: int
+    bytes_acknowledged: int
+    sources: int
+    sources_stopped: int
+    checkpoint_failing: bool
+
+
+class Shipper:
+    """Owns the window, the checkpoint and this side of the publisher. Used by the tailer's thread."""
+
+    def __init__(
+        self,
+        *,
+        window: Window,
+        publisher: Publisher,
+        checkpoint: Checkpoint,
+        inbox: Inbox,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._window = window
+        self._publisher = publisher
+        self._checkpoint = checkpoint
+        self._inbox = inbox
+        self._clock = clock
+        self._session = 0
+        self._flushing = False
+        self._unsaved = False
+        self._save_at = 0.0
+        self._failing = False
+        self._acknowledged = 0
+        self._tasks: list[Task] = []
+
+    # What is there
+
+    @property
+    def open(self) -> bool:
+        """Whether a block could be sent: there is a connection, and room in the window."""
+        return self._window.connected and self._window.room
+
+    @property
+    def connected(self) -> bool:
+        return self._window.connected
+
+    @property
+    def block_size(self) -> int:
+        """Bytes of a block."""
+        return self._window.block_size
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was sent is acknowledged."""
+        return self._window.idle
+
+    @property
+    def save_at(self) -> float | None:
+        """When the checkpoint is to be written; None: nothing has changed."""
+        return self._save_at if self._unsaved else None
+
+    def ready(self, source: Source) -> bool:
+        """Whether the source's handshake is done on this connection."""
+        return self._window.ready(source)
+
+    def acknowledged(self, source: Source) -> bool:
+        """Whether nothing of the source is in flight."""
+        return self._window.acknowledged(source)
+
+    def statistics(self) -> ShipperStatistics:
+        window = self._window.statistics()
+        return ShipperStatistics(
+            bytes_in_flight=window.in_flight,
+            window=window.limit,
+            bytes_acknowledged=self._acknowledged,
+            sources=window.sources,
+            sources_stopped=window.stopped,
+            checkpoint_failing=self._failing,
+        )
+
+    # What the tailer tells
+
+    def begin(self, source: Source) -> None:
+        """Ask for the handshake of a source."""
+        self._do(self._window.begin(source))
+
+    def postpone(self, source: Source) -> None:
+        """Where the source goes on cannot be said now: another `begin` asks again."""
+        self._window.postpone(source)
+
+    def settle(self, described: Source, source: Source, position: int, before: Marker) -> None:
+        """What was described goes on as `source` at `position`, behind the bytes that `before` marks."""
+        self._do(self._window.open(described, source, position))
+        if described.id != source.id:
+            self._checkpoint.forget(described.id)
+        self._put(source, position, before)
+
+    def ship(self, item: Item) -> None:
+        """Send a block, or pass over bytes, of a source that is ready."""
+        self._do(self._window.send(item))
+
+    def end(self, source: Source) -> None:
+        """Nothing more will come of a source; what is in flight of it still counts."""
+        if self._window.acknowledged(source):
+            self._checkpoint.forget(source.id)
+            self._unsaved = True
+        self._do(self._window.end(source))
+
+    def flush(self) -> None:
+        """Have the aggregator publish what it has, once until it answers: nothing more comes before that."""
+        if not self._flushing and self._window.connected and not self._window.idle:
+            self._publisher.send(self._session, Flush())
+            self._flushing = True
+
+    # What the aggregator says
+
+    def hear(self) -> list[Task]:
+        """Take in what was said; what it leaves to do."""
+        for event in self._inbox.take():
+            match event:
+                case Connected(session, welcome):
+                    self._session, self._flushing = session, False
+                    self._do(self._window.connect(welcome.window))
+                    self._tasks.append(Reconnected())
+                case Disconnected():
+                    self._window.disconnect()
+                case Answered(session, message) if session == self._session:
+                    self._answered(message)
+                case _:
+                    pass
+        tasks, self._tasks = self._tasks, []
+        return tasks
+
+    def _answered(self, message: FromAggregator) -> None:
+        match message:
+            case Ack(positions):
+                self._flushing = False
+                for source_id, position in positions.items():
+                    self._do(self._window.ack(source_id, position))
+            case Resume():
+                self._do(self._window.resume(message))
+                self._tasks.append(Resumed(message.source_id))
+            case Refusal():
+                _log.debug("refused", at=message.start, expected=message.expected, reason=message.message)
+                self._do(self._window.refuse(message))
+            case Grant(window):
+                self._window.grant(window)
+            case _:
+                pass
+
+    def _do(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Acknowledged():
+                    self._note(outcome)
+                case Decide():
+                    self._tasks.append(outcome)
+                case Stopped():
+                    _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
+                case _:
+                    self._publisher.send(self._session, outcome)
+
+    # What is kept
+
+    def save(self, *, now: bool = False) -> None:
+        """Write the checkpoint, if its time has come. If it cannot be written, shipping goes on."""
+        if not self._unsaved or (not now and self._clock() < self._save_at):
+            return
+        try:
+            self._checkpoint.flush()
+        except CheckpointError as error:
+            if not self._failing:
+                _log.error("checkpoint_failed", error=str(error))
+            self._failing = True
+        else:
+            if self._failing:
+                _log.info("checkpoint_recovered")
+            self._failing = self._unsaved = False
+        self._save_at = self._clock() + _SAVE_INTERVAL
+
+    def _note(self, acknowledged: Acknowledged) -> None:
+        source = acknowledged.source
+        entry = self._checkpoint.entries.get(source.id)
+        self._acknowledged += acknowledged.position - (entry.position if entry else 0)
+        if acknowledged.ended:
+            self._checkpoint.forget(source.id)
+            self._unsaved = True
+        else:
+            self._put(source, acknowledged.position, Marker.of(acknowledged.tail))
+
+    def _put(self, source: Source, position: int, before: Marker) -> None:
+        self._unsaved = True
+        self._checkpoint.put(
+            Entry(
+                source_id=source.id,
+                path=source.path,
+                device=source.device,
+                inode=source.inode,
+                head=source.head,
+                position=position,
+                before=before,
+            )
+        )

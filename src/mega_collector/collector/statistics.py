@@ -1,0 +1,55 @@
+"""What a collector counts, and under which names it is shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mega_collector.collector.publisher import PublisherStatistics
+from mega_collector.collector.shipper import ShipperStatistics
+from mega_collector.collector.tailer import TailerStatistics
+from mega_collector.telemetry.metrics import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStatistics:
+    """Of all parts, as of now."""
+
+    tailer: TailerStatistics
+    shipper: ShipperStatistics
+    publisher: PublisherStatistics
+
+    @property
+    def lag(self) -> int:
+        """Bytes in the followed files that are not acknowledged."""
+        return self.tailer.lag + self.shipper.bytes_in_flight
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether what is read can be shipped, and why not."""
+        if not self.publisher.connected:
+            return False, f"not connected: {self.publisher.last_failure or 'the first connection is being made'}"
+        return True, "ready"
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        for name, help_, value in (
+            ("read_bytes", "Bytes read from the followed files", self.tailer.bytes_read),
+            ("read_entries", "Log lines (and pieces of over-long ones) read", self.tailer.entries_read),
+            ("acknowledged_bytes", "Bytes that the aggregator has committed", self.shipper.bytes_acknowledged),
+            ("truncated_sources", "Files found truncated or rewritten", self.tailer.sources_truncated),
+            ("lost_sources", "Sources of which bytes vanished unread", self.tailer.sources_lost),
+            ("lost_bytes", "Bytes that vanished unread", self.tailer.bytes_lost),
+            ("connections", "Streams that were begun", self.publisher.connections),
+            ("connection_failures", "Streams that ended or could not be made", self.publisher.failures),
+        ):
+            yield Sample(f"mega_collector_collector_{name}_total", "counter", help_, value)
+        for name, help_, value in (
+            ("files", "Files followed", self.tailer.files),
+            ("open_files", "Files held open", self.tailer.open_files),
+            ("lag_bytes", "Bytes in the followed files that are not acknowledged", self.lag),
+            ("in_flight_bytes", "Bytes sent and not acknowledged", self.shipper.bytes_in_flight),
+            ("window_bytes", "Bytes that may be in flight", self.shipper.window),
+            ("stopped_sources", "Sources that the aggregator refuses for good", self.shipper.sources_stopped),
+            ("checkpoint_failing", "Whether the checkpoint cannot be written", self.shipper.checkpoint_failing),
+            ("connected", "Whether a stream stands", self.publisher.connected),
+        ):
+            yield Sample(f"mega_collector_collector_{name}", "gauge", help_, value)
