@@ -5,17 +5,18 @@ from pathlib import Path
 
 from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
-from mega_collector.collector.assembly import Collector
+from mega_collector.collector.assembly import Collector, watch
 from mega_collector.emitter.configuration import FileConfiguration
 from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.shutdown import Shutdown
+from mega_collector.telemetry.live import wanted
 from mega_collector.telemetry.logs import configure
 
 _PUBLISH_FREQUENCY = 0.1
 _POLL_INTERVAL = 0.1
 _SHUTDOWN_TIMEOUT = 10.0
-_LOOK_INTERVAL = 0.5
+_LOG_LEVEL, _LOG_FORMAT = "warning", "auto"
 
 
 def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
@@ -28,7 +29,7 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
         SettingError: the output or the state beside it cannot be used.
     """
     # On stdout are the logs that are shipped, and on stderr only what a person must know.
-    configure("warning", "auto")
+    configure(_LOG_LEVEL, _LOG_FORMAT)
     keep_for_blocks()
     with tempfile.TemporaryDirectory(prefix="mega-collector-") as scratch:
         state = Path(scratch) if output is None else output.absolute().parent / f".{output.name}.mega-collector"
@@ -36,15 +37,16 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
 
 
 def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address, *, once: bool) -> int:
-    shutdown, draining = Shutdown(_SHUTDOWN_TIMEOUT), Shutdown(_SHUTDOWN_TIMEOUT)
+    shutdown = Shutdown(_SHUTDOWN_TIMEOUT)
     shutdown.on_signals()
+    # The aggregator outlives the collector, but not the other way round.
+    draining = Shutdown(_SHUTDOWN_TIMEOUT, on_asked=shutdown.ask)
     aggregator = Aggregator(_aggregator_settings(output, state, address), draining)
     own = [] if output is None else [output]
     collector = Collector(_collector_settings(paths, state, address), shutdown, once=once, own=own)
     aggregator.start()
     collector.start()
-    while not shutdown.wait(_LOOK_INTERVAL) and not draining.asked:
-        aggregator.look()
+    watch(collector, shutdown, _LOG_LEVEL, _LOG_FORMAT, wanted=wanted(logs_on_stdout=output is None))
     # The collector first: it waits for the acknowledgements of what it has sent.
     collected = collector.stop()
     return 0 if aggregator.stop() and collected else 1

@@ -13,11 +13,17 @@ _PACE = 0.2
 
 
 class Shutdown:
-    """Says whether and until when the process may still try. Used from any thread."""
+    """Says whether and until when the process may still try. Used from any thread.
 
-    def __init__(self, timeout: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `on_asked` is called when the end is asked for the first time.
+    """
+
+    def __init__(
+        self, timeout: float, *, clock: Callable[[], float] = time.monotonic, on_asked: Callable[[], None] | None = None
+    ) -> None:
         self._timeout = timeout
         self._clock = clock
+        self._on_asked = on_asked
         self._asked = threading.Event()
         self._deadline: float | None = None
 
@@ -25,6 +31,8 @@ class Shutdown:
         """Begin to end; asking again changes nothing."""
         if self._deadline is None:
             self._deadline = self._clock() + self._timeout
+            if self._on_asked is not None:
+                self._on_asked()
         self._asked.set()
 
     @property

@@ -25,6 +25,7 @@ from mega_collector.memory import keep_for_blocks
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
 from mega_collector.shutdown import Shutdown
+from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.tls import client_credentials, verify
@@ -51,8 +52,23 @@ def run(settings: CollectorSettings) -> int:
     collector = Collector(settings, shutdown)
     monitored.start(collector.statistics)
     collector.start()
-    shutdown.wait()
+    watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
     return 0 if collector.stop() else 1
+
+
+def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *, wanted: bool) -> None:
+    """Wait until the end is asked for; on a terminal, show meanwhile what flows."""
+    if not wanted:
+        shutdown.wait()
+        return
+    line = live.Live(lambda: collector.statistics().progress)
+    configure(level, style, line.stream)
+    try:
+        while not shutdown.wait(live.INTERVAL):
+            line.draw()
+    finally:
+        line.close()
+        configure(level, style)
 
 
 class Collector:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
+from mega_collector.telemetry.live import Progress
 from mega_collector.telemetry.metrics import Sample
 
 
@@ -21,6 +22,17 @@ class CollectorStatistics:
     def lag(self) -> int:
         """Bytes in the followed files that are not acknowledged."""
         return self.tailer.lag + self.shipper.bytes_in_flight
+
+    @property
+    def progress(self) -> Progress:
+        """For a terminal."""
+        return Progress(
+            files=self.tailer.files,
+            entries=self.tailer.entries_read,
+            size=self.shipper.bytes_acknowledged,
+            lag=self.lag,
+            trouble=None if self.publisher.connected else self.publisher.last_failure,
+        )
 
     @property
     def ready(self) -> tuple[bool, str]:
