@@ -1,7 +1,8 @@
-"""The documentation of the settings, out of their declaration: `python -m mega_collector.settings.table`."""
+"""The documentation of the settings, out of their declaration: `scripts/generate` writes it."""
 
-import sys
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.settings.declaration import Setting, Settings, declared
@@ -9,7 +10,7 @@ from mega_collector.settings.declaration import Setting, Settings, declared
 _HEAD = """\
 # Settings
 
-<!-- Made by `python -m mega_collector.settings.table > docs/settings.md`: change the declaration, not this page. -->
+<!-- Made by `scripts/generate`: change the declaration, not this page. -->
 
 Everything can be set by an environment variable or by a flag; the flag wins. A variable that is set to nothing counts
 as not set, unless its line says otherwise. A value that cannot be used, a missing one and an unknown variable with one
@@ -20,10 +21,22 @@ Durations are written as in Go: `300ms`, `1m30s`, `1h`. Sizes are bytes: `1024`,
 """
 
 
-def table() -> str:
-    """Write the page, as Markdown."""
-    halves: list[tuple[str, type[Settings]]] = [("Collector", CollectorSettings), ("Aggregator", AggregatorSettings)]
-    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in halves)
+_HALVES: list[tuple[str, type[Settings]]] = [("Aggregator", AggregatorSettings), ("Collector", CollectorSettings)]
+_IN_README = re.compile(
+    r"(?<=<!-- settings: made by `scripts/generate` -->\n).*?(?=<!-- end of settings -->)", re.DOTALL
+)
+
+
+def page() -> str:
+    """All that is to be said of each setting, as Markdown: docs/settings.md."""
+    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES)
+
+
+def readme(text: str) -> str:
+    """The README with a line for each setting."""
+    lines = ["", "| variable | default | meaning |", "|---|---|---|"]
+    lines += [_row(_short(setting)) for _, half in _HALVES for setting in declared(half)]
+    return _IN_README.sub("\n".join([*lines, "", ""]).replace("\\", r"\\"), text)
 
 
 def _section(title: str, half: type[Settings]) -> Iterator[str]:
@@ -31,14 +44,30 @@ def _section(title: str, half: type[Settings]) -> Iterator[str]:
     yield ""
     yield "| variable | flag | default | allowed | meaning |"
     yield "|---|---|---|---|---|"
-    yield from (_row(setting) for setting in declared(half))
+    yield from (_row(_long(setting)) for setting in declared(half))
 
 
-def _row(setting: Setting) -> str:
-    default = f"`{setting.text}`" if setting.text else setting.shown_default
-    cells = [f"`{setting.variable}`", f"`{setting.flag}`", default, setting.kind.allowed, setting.help]
+def _long(setting: Setting) -> list[str]:
+    return [f"`{setting.variable}`", f"`{setting.flag}`", _default(setting), setting.kind.allowed, setting.help]
+
+
+def _short(setting: Setting) -> list[str]:
+    return [f"`{setting.variable}`", _default(setting), setting.help]
+
+
+def _default(setting: Setting) -> str:
+    return f"`{setting.text}`" if setting.text else setting.shown_default
+
+
+def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("**", "`**`") for cell in cells) + " |"
 
 
+def write(root: Path) -> None:
+    """Bring both pages of a checkout up to date."""
+    (root / "docs" / "settings.md").write_text(page())
+    (root / "README.md").write_text(readme((root / "README.md").read_text()))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(table())
+    write(Path.cwd())
