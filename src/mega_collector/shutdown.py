@@ -8,6 +8,9 @@ from collections.abc import Callable
 from types import FrameType
 
 _FORCED = 1
+_TWICE = 0.2
+"""Seconds after which a second signal is meant as one: timeout(1) sends it to its child and then to its whole group."""
+
 _PACE = 0.2
 """Seconds between two tries once the end has begun: there is no time left for patience."""
 
@@ -69,6 +72,7 @@ class Shutdown:
         signal.signal(signal.SIGINT, self._signalled)
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+        if self._deadline is None:
+            self.ask()
+        elif self._clock() - (self._deadline - self._timeout) >= _TWICE:
             os._exit(_FORCED)
-        self.ask()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import grpc
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509 import Certificate, load_pem_x509_certificates
@@ -66,11 +68,15 @@ def _private_key(pem: bytes, name: str) -> PrivateKeyTypes:
         found = "a certificate" if b"-----BEGIN CERTIFICATE-----" in pem else "no PEM"
         raise SettingError(name, f"holds {found}. Give a private key: it begins with -----BEGIN PRIVATE KEY-----")
     try:
-        return load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem, password=None)
     except TypeError:
         raise SettingError(name, "is encrypted. Give it without a password: openssl pkey -in KEY -out PLAIN") from None
     except (ValueError, UnsupportedAlgorithm):
         raise SettingError(name, "holds a damaged or unknown private key. Copy its PEM file again, whole") from None
+    # gRPC's TLS offers no others in the handshake, which then fails with words that help nobody.
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise SettingError(name, "is neither an EC nor an RSA key, and gRPC takes no other. Make an EC key (prime256v1)")
+    return key
 
 
 def _match(key: PrivateKeyTypes, chain: list[Certificate], key_name: str, certificate_name: str) -> None:

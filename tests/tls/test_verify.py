@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
@@ -83,3 +85,11 @@ def test_the_dates_of_the_authority_are_looked_at_too() -> None:
         "COLLECTOR_TLS_CA_CERTIFICATE",
         "COLLECTOR_TLS_CERTIFICATE",
     ]
+
+
+@pytest.mark.parametrize("prefix", ["AGGREGATOR", "COLLECTOR"])
+def test_a_key_of_a_kind_that_grpc_does_not_take_is_refused(prefix: str) -> None:
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    with pytest.raises(SettingError, match=f"^{prefix}_TLS_KEY: is neither an EC nor an RSA key"):
+        tls.verify(GOOD.ca, GOOD.certificate, key, prefix=prefix)
