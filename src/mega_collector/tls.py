@@ -75,7 +75,9 @@ def _private_key(pem: bytes, name: str) -> PrivateKeyTypes:
         raise SettingError(name, "holds a damaged or unknown private key. Copy its PEM file again, whole") from None
     # gRPC's TLS offers no others in the handshake, which then fails with words that help nobody.
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
-        raise SettingError(name, "is neither an EC nor an RSA key, and gRPC takes no other. Make an EC key (prime256v1)")
+        raise SettingError(
+            name, "is neither an EC nor an RSA key, and gRPC takes no other. Make an EC key (prime256v1)"
+        )
     return key
 
 

@@ -92,7 +92,7 @@ def test_discarding_is_no_recovery() -> None:
 
 def test_close_closes_the_next_emitter_and_then_the_notifier() -> None:
     notifier, emitter = Recorder(), Scripted()
-    NotifyEmitter(emitter, notifier, close_within=1.5).close()
+    NotifyEmitter(emitter, notifier, close_within=lambda: 1.5).close()
     assert emitter.closed
     assert notifier.told == [("close", 1.5)]
 

@@ -297,7 +297,7 @@ def test_case_75_data_goes_on_and_shutdown_ends_in_time_while_the_service_stalls
     notifier = PagerDuty(configured(server.url), deadline=300)
     notifier.failed(exhausted())
     server.wait(lambda: len(server.requests) == 1)
-    emitter = NotifyEmitter(EverySecondFails(), notifier, close_within=0.2)
+    emitter = NotifyEmitter(EverySecondFails(), notifier, close_within=lambda: 0.2)
     started = time.monotonic()
     for _ in range(1000):
         with pytest.raises(RetriesExhausted):

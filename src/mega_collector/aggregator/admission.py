@@ -53,7 +53,9 @@ class Admission:
 
     def admit(self, block: Block) -> Block | Duplicate | Refusal:
         """What of a block is new."""
-        standing = self._sources[block.source.id]
+        standing = self._sources.get(block.source.id)
+        if standing is None:
+            return _not_open(block.source, block.start)
         if block.start > standing.expected:
             return self._wrong_start(standing, block.start)
         if block.end <= standing.expected:
@@ -64,7 +66,9 @@ class Admission:
 
     def skip(self, skip: Skip) -> Skip | Duplicate | Refusal:
         """What of a skip is new."""
-        standing = self._sources[skip.source.id]
+        standing = self._sources.get(skip.source.id)
+        if standing is None:
+            return _not_open(skip.source, skip.start)
         if skip.start > standing.expected:
             return self._wrong_start(standing, skip.start)
         if skip.end <= standing.expected:
@@ -91,6 +95,11 @@ class Admission:
             retry=True,
             message=f"expected at {standing.expected}, not {start}",
         )
+
+
+def _not_open(source: Source, start: int) -> Refusal:
+    """It was finished, on another stream of the collector perhaps."""
+    return Refusal(source.id, start, 0, RefusalReason.NOT_OPEN, retry=True, message="the source is not open")
 
 
 def _without(block: Block, known: int) -> Block:

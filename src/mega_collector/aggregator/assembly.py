@@ -198,7 +198,7 @@ def _stack(
             dead_letters = DeadLetters(directory, settings.dead_letter_size)
         except StartError as error:
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
-    notify = None if configuration is None else _notify(configuration)
+    notify = None if configuration is None else _notify(configuration, shutdown)
     return stack(
         destination,
         retry_count=settings.retry_count,
@@ -210,9 +210,9 @@ def _stack(
     )
 
 
-def _notify(configuration: NotifyConfiguration) -> Callable[[Emitter], Emitter]:
+def _notify(configuration: NotifyConfiguration, shutdown: Shutdown) -> Callable[[Emitter], Emitter]:
     # Its client takes a while to import, and few need it.
     from mega_collector.emitter.pagerduty import PagerDuty  # noqa: PLC0415
 
     pagerduty = PagerDuty(configuration)
-    return lambda emitter: NotifyEmitter(emitter, pagerduty)
+    return lambda emitter: NotifyEmitter(emitter, pagerduty, close_within=lambda: max(shutdown.remaining, _CLOSING))

@@ -49,6 +49,7 @@ class Listener:
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=4)
         )
+        self._ready: bool | None = None
         self.address = self._bind(address, credentials)
 
     def start(self, servicer: api_pb2_grpc.AggregatorServicer) -> None:
@@ -60,7 +61,10 @@ class Listener:
         self._server.start()
 
     def serving(self, *, ready: bool) -> None:
-        """What health checks answer."""
+        """What health checks answer from now on; who watches hears of changes only."""
+        if ready == self._ready:
+            return
+        self._ready = ready
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", SERVICE):
             self._health.set(name, status)

@@ -31,8 +31,10 @@ class NotifyEmitter:
     The notifier never delays a batch and never fails one: what it raises is logged.
     """
 
-    def __init__(self, next_emitter: Emitter, notifier: Notifier, *, close_within: float = 3.0) -> None:
-        """`close_within` bounds the notifier's part of `close`, in seconds."""
+    def __init__(
+        self, next_emitter: Emitter, notifier: Notifier, *, close_within: Callable[[], float] = lambda: 3.0
+    ) -> None:
+        """`close_within` bounds the notifier's part of `close`, in seconds; asked when it comes to that."""
         self._next = next_emitter
         self._notifier = notifier
         self._close_within = close_within
@@ -58,7 +60,7 @@ class NotifyEmitter:
         try:
             self._next.close()
         finally:
-            _tell(lambda: self._notifier.close(self._close_within))
+            _tell(lambda: self._notifier.close(self._close_within()))
 
 
 def _tell(what: Callable[[], None]) -> None:
