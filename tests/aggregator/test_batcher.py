@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -9,7 +10,6 @@ from hypothesis import given, strategies as st
 from blocks import SOURCE, entries_of, make_block, make_source
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.batch import Batch
-from mega_collector.block import Block
 
 LINES = st.lists(st.one_of(st.just(b""), st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"")))).map(
     lambda lines: b"".join(line + b"\n" for line in lines)
@@ -38,7 +38,7 @@ def test_whatever_comes_leaves_in_order_in_batches_that_keep_their_limits(
     batcher = _batcher(max_entries, max_bytes)
     sources = [make_source(name) for name in "abc"]
     ends = [0, 0, 0]
-    given_blocks: list[Block] = []
+    given_blocks = []
     for data, which in blocks:
         given_blocks.append(make_block(data, ends[which], sources[which]))
         ends[which] += len(data)
@@ -64,7 +64,7 @@ def test_no_batch_is_sealed_while_the_next_entry_would_have_fitted(
     batcher = _batcher(max_entries, max_bytes)
     batches = [batch for data in blocks for batch in batcher.add(make_block(data), 0)] + batcher.flush()
     sizes = [[len(entry) for entry in _plain_entries(batch)] for batch in batches]
-    for batch, following in zip(sizes, sizes[1:], strict=False):
+    for batch, following in pairwise(sizes):
         assert len(batch) == max_entries or sum(batch) + following[0] > max_bytes
 
 
