@@ -109,7 +109,7 @@ class Site:
 
     def assert_delivered(self) -> None:
         """Wait until everything that was written has arrived; then nothing is there twice, and nothing more comes."""
-        self.wait_for_bytes(sum(len(line) for lines in self.written.values() for line in lines))
+        self.wait_for_bytes(self.bytes_written)
         quiet(self.size, "the destination")
         assert_exactly(self.output(), self.written)
 
@@ -122,6 +122,10 @@ class Site:
     @property
     def lines_written(self) -> int:
         return sum(len(lines) for lines in self.written.values())
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(len(line) for lines in self.written.values() for line in lines)
 
     def wait_for_bytes(self, size: int) -> None:
         """Wait until the destination is so large."""
