@@ -44,8 +44,8 @@ def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Ad
     collector.start()
     while not shutdown.wait(_LOOK_INTERVAL) and not draining.asked:
         aggregator.look()
-    # The collector first: it waits for the acknowledgements of what it has sent.
-    collected = collector.stop()
+    # The collector first: it waits for the acknowledgements of what it has sent, unless the other half has failed.
+    collected = collector.stop(wait=not draining.asked)
     return 0 if aggregator.stop() and collected else 1
 
 
