@@ -1,36 +1,24 @@
 """The checkpoint moves only with acknowledgements, and either side may lose what it remembers."""
 
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from harness.pipe import Pipe
 from harness.site import Site
 from harness.until import quiet, until
-
-
-@contextmanager
-def _hanging_destination(site: Site) -> Iterator[int]:
-    """A named pipe in the destination's place, open and not read: the descriptor to read it with."""
-    os.mkfifo(site.out)
-    reader = os.open(site.out, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        yield reader
-    finally:
-        os.close(reader)
 
 
 def test_what_is_not_acknowledged_is_shipped_again_after_a_restart_of_both(site: Site) -> None:
     writer = site.writer()
     writer.write(20_000)
-    with _hanging_destination(site) as reader:
-        aggregator = site.aggregator(max_batch_size="100000")
+    with Pipe() as pipe:
+        aggregator = site.aggregator(
+            file_configuration=None, text_configuration="1", max_batch_size="100000", stdout=pipe.writing
+        )
         collector = site.collector(shutdown_timeout="300ms")
-        until(lambda: _filled(reader), "nothing came into the pipe")
+        until(lambda: pipe.waiting, "nothing came into the pipe")
         assert collector.stop() == 0
         assert collector.events("stopped")[-1]["acknowledged"] == 0
         aggregator.kill()
-    site.out.unlink()
     site.aggregator()
     site.collector()
     site.assert_delivered()
@@ -107,12 +95,3 @@ def test_a_checkpoint_and_a_ledger_that_are_both_lost_begin_again_and_lose_nothi
     site.collector()
     site.wait_for_bytes(site.bytes_written + 1000 * len(writer.lines[0]))
     site.assert_lossless()
-
-
-def _filled(reader: int) -> bool:
-    """Whether there is something in a pipe; it is left there."""
-    import fcntl
-    import struct
-    import termios
-
-    return struct.unpack("i", fcntl.ioctl(reader, termios.FIONREAD, bytes(4)))[0] > 0

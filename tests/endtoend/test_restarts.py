@@ -1,6 +1,5 @@
 """Either side is stopped or killed in the middle of a shipment: the destination is complete, in order, nothing twice."""
 
-
 import pytest
 
 from harness.process import Process
