@@ -47,8 +47,8 @@ def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Ad
     aggregator.start()
     collector.start()
     watch(collector, shutdown, _LOG_LEVEL, _LOG_FORMAT, wanted=wanted(logs_on_stdout=output is None))
-    # The collector first: it waits for the acknowledgements of what it has sent.
-    collected = collector.stop()
+    # The collector first: it waits for the acknowledgements of what it has sent, unless the other half has failed.
+    collected = collector.stop(wait=not draining.asked)
     return 0 if aggregator.stop() and collected else 1
 
 

@@ -137,9 +137,12 @@ class Collector:
         self._publisher.start()
         self._thread.start()
 
-    def stop(self) -> bool:
-        """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close."""
-        self._tailer.stop(self._shutdown.deadline)
+    def stop(self, *, wait: bool = True) -> bool:
+        """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
+
+        Without `wait` it is known that nothing more will be acknowledged.
+        """
+        self._tailer.stop(self._shutdown.deadline if wait else 0)
         self._thread.join(self._shutdown.remaining + _CLOSING)
         self._publisher.close(_CLOSING)
         if not self._thread.is_alive():

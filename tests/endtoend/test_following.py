@@ -1,0 +1,237 @@
+"""Two processes: whatever happens to files, every line of theirs stands in the destination once."""
+
+import os
+import time
+
+import pytest
+
+from harness.lines import make_line
+from harness.site import Site
+from harness.until import quiet
+
+
+def test_files_that_are_there_and_files_that_appear_later(site: Site) -> None:
+    early = site.writer("early.log")
+    early.write(1000)
+    site.aggregator()
+    site.collector()
+    site.assert_delivered()
+    late = site.writer("late.log")
+    late.write(500)
+    early.write(10)
+    site.assert_delivered()
+
+
+def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> None:
+    site.aggregator()
+    site.collector(paths=str(site.logs / "a.log*"))
+    writer = site.writer()
+    for number in range(5):
+        writer.write(100)
+        writer.rotate(site.logs / f"a.log.{number}")
+    writer.write(100)
+    site.assert_delivered()
+
+
+def test_renamed_out_of_the_pattern_with_a_tail_that_was_not_read(site: Site) -> None:
+    aggregator, collector = site.aggregator(), site.collector()
+    writer = site.writer()
+    for number in range(3):
+        collector.wait_for("file_followed", count=number + 1)
+        aggregator.freeze()
+        writer.write(100)
+        writer.rotate(site.logs / f"a.{number}", reopen=False)
+        writer.write(100)
+        writer.reopen()
+        aggregator.thaw()
+    writer.write(100)
+    site.assert_delivered()
+
+
+def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
+    aggregator, collector = site.aggregator(), site.collector()
+    writer = site.writer()
+    collector.wait_for("file_followed")
+    aggregator.freeze()
+    writer.write(1000)
+    writer.path.unlink()
+    writer.write(1000)
+    writer.reopen()
+    writer.write(100)
+    aggregator.thaw()
+    site.assert_delivered()
+
+
+def test_rotated_while_nobody_looked(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"))
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    collector.stop()
+    writer.write(100)
+    writer.rotate(site.logs / "a.log.1")
+    writer.write(100)
+    site.collector(paths=str(site.logs / "a.log*"))
+    site.assert_delivered()
+
+
+def test_truncated_and_written_again(site: Site) -> None:
+    site.aggregator()
+    site.collector()
+    writer = site.writer()
+    for count in (1000, 10, 1000, 2000):
+        writer.write(count)
+        site.assert_delivered()
+        writer.truncate()
+    writer.write(500)
+    site.assert_delivered()
+
+
+def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    for count in (100, 100, 300):
+        collector.freeze()
+        writer.write(count)
+        collector.thaw()
+        site.assert_delivered()
+        collector.freeze()
+        writer.truncate()
+        writer.write(100)
+        collector.thaw()
+        site.assert_delivered()
+        writer.truncate()
+
+
+def test_copied_and_truncated_between_bursts(site: Site) -> None:
+    site.aggregator()
+    site.collector()
+    writer = site.writer()
+    for number in range(4):
+        writer.write(1000)
+        site.assert_delivered()
+        writer.copy_and_truncate(site.logs / f"a.log.{number}")
+    writer.write(1000)
+    site.assert_delivered()
+
+
+def test_a_line_in_pieces_is_one_line(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    rest = writer.write_part()
+    quiet(site.size, "half a line")
+    collector.stop()
+    site.collector()
+    quiet(site.size, "half a line")
+    writer.write_rest(rest)
+    site.assert_delivered()
+
+
+def test_the_last_line_without_newline_is_shipped_when_its_file_is_finished(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(10)
+    rest = writer.write_part(len(make_line("a", 0, 10)) - 1)
+    site.wait_for_bytes(site.bytes_written)
+    quiet(site.size, "a line without newline")
+    writer.rotate(site.logs / "a.old")
+    writer.write(10)
+    collector.wait_for("file_retired")
+    # The destination gives it the newline that it never had.
+    assert rest == b"\n"
+    site.written["a", 0].append(make_line("a", 0, 10))
+    site.assert_delivered()
+
+
+def test_bytes_arrive_as_they_were_written(site: Site) -> None:
+    data = b"".join(
+        [
+            b"\n\n \r\n\t\n",
+            bytes(each for each in range(256) if each != 10) + b"\n",
+            "äöü 😀\r\n".encode() * 1000,
+            b"\xff\xfe\x00\n" * 1000,
+            b"x" * 3_000_000 + b"\n",
+            b"\x00" * 5000 + b"\n",
+        ]
+    )
+    (site.logs / "a.log").write_bytes(data)
+    site.aggregator()
+    site.collector(max_line_size="4MiB")
+    site.wait_for_bytes(len(data))
+    quiet(site.size, "the destination")
+    assert site.output() == data
+
+
+def test_an_over_long_line_is_split_and_nothing_of_it_is_lost(site: Site) -> None:
+    line = bytes(ord("a") + each % 26 for each in range(1000))
+    (site.logs / "a.log").write_bytes(b"before\n" + line + b"\nafter\n")
+    site.aggregator()
+    site.collector(max_line_size="300")
+    pieces = [line[begin : begin + 300] for begin in range(0, 1000, 300)]
+    expected = b"\n".join([b"before", *pieces, b"after", b""])
+    site.wait_for_bytes(len(expected))
+    quiet(site.size, "the destination")
+    assert site.output() == expected
+
+
+def test_a_hundred_megabytes_without_newline_take_no_memory(site: Site) -> None:
+    with (site.logs / "a.log").open("wb") as file:
+        for _ in range(100):
+            file.write(b"x" * 1_000_000)
+        file.write(b"\nafter\n")
+    site.aggregator()
+    collector = site.collector()
+    site.wait_for_bytes(100_000_000)
+    quiet(site.size, "the destination")
+    assert site.output().replace(b"\n", b"") == b"x" * 100_000_000 + b"after"
+    assert collector.peak_memory() < 200_000_000
+
+
+def test_start_at_end_passes_over_what_is_there_but_not_what_comes(site: Site) -> None:
+    old = b"old\n" * 10
+    for name in ("a.log", "b.log"):
+        (site.logs / name).write_bytes(old)
+    site.aggregator()
+    collector = site.collector(start_at="end")
+    collector.wait_for("file_followed", count=2)
+    site.writer("a.log").write(10)
+    site.writer("late.log").write(10)
+    site.assert_delivered()
+    collector.stop()
+    site.writer("later.log").write(10)
+    with (site.logs / "b.log").open("ab") as file:
+        file.write(make_line("b", 0, 0))
+    site.written["b", 0] = [make_line("b", 0, 0)]
+    site.collector(start_at="end")
+    site.assert_delivered()
+
+
+def test_an_old_file_is_passed_over_until_it_grows(site: Site) -> None:
+    old, young = site.writer("old.log"), site.writer("young.log")
+    old.write(10)
+    unseen = site.written.pop(("old", 0))
+    young.write(10)
+    yesterday = time.time() - 86400
+    os.utime(old.path, (yesterday, yesterday))
+    site.aggregator()
+    site.collector(ignore_older="1h")
+    site.assert_delivered()
+    site.written["old", 0] = unseen
+    old.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_compression_changes_nothing(site: Site, compression: str) -> None:
+    site.aggregator()
+    site.collector(compression=compression)
+    writer = site.writer()
+    for padding in (0, 100, 10_000):
+        writer.write(300, padding=padding)
+    site.assert_delivered()

@@ -1,0 +1,105 @@
+"""Either side is stopped or killed in the middle of a shipment: the destination is complete, in order, nothing twice."""
+
+import pytest
+
+from harness.process import Process
+from harness.site import Site
+
+LINES, PADDING = 250_000, 240
+"""One file of 64 MB."""
+
+PARTS = 5
+"""Into how many parts the ends cut the shipment."""
+
+
+@pytest.fixture
+def shipment(site: Site) -> list[int]:
+    """A file waits to be shipped: the sizes of the destination at which something is to happen."""
+    site.writer().write(LINES, padding=PADDING)
+    size = sum(len(line) for line in next(iter(site.written.values())))
+    return [size * part // PARTS for part in range(1, PARTS)]
+
+
+def test_the_aggregator_is_stopped_in_the_middle(site: Site, shipment: list[int]) -> None:
+    collector = site.collector()
+    for size in shipment[::2]:
+        aggregator = site.aggregator()
+        site.wait_for_bytes(size)
+        assert aggregator.stop() == 0
+        assert aggregator.events("stopped", complete=True)
+        _still_under_way(site, shipment)
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.running
+
+
+def test_the_aggregator_is_killed_in_the_middle(site: Site, shipment: list[int]) -> None:
+    collector = site.collector()
+    for size in shipment:
+        aggregator = site.aggregator()
+        site.wait_for_bytes(size)
+        aggregator.kill()
+        _still_under_way(site, shipment)
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.running
+
+
+def test_the_collector_is_killed_in_the_middle(site: Site, shipment: list[int]) -> None:
+    site.aggregator()
+    for size in shipment:
+        collector = site.collector()
+        site.wait_for_bytes(size)
+        collector.kill()
+        _still_under_way(site, shipment)
+    site.collector()
+    site.assert_delivered()
+
+
+def test_both_are_killed_in_the_middle_and_their_logs_rotate(site: Site, shipment: list[int]) -> None:
+    writer = site.writer("b.log")
+    for number, size in enumerate(shipment):
+        both = _both(site)
+        writer.write(1000)
+        site.wait_for_bytes(size)
+        for process in both:
+            process.kill()
+        _still_under_way(site, shipment)
+        writer.rotate(site.logs / f"b.{number}.log")
+    writer.write(1000)
+    _both(site)
+    site.assert_delivered()
+
+
+def test_both_are_killed_where_nothing_happens_and_go_on_from_there(site: Site) -> None:
+    writer = site.writer()
+    for _ in range(3):
+        both = _both(site)
+        writer.write(100)
+        site.assert_delivered()
+        for process in both:
+            process.kill()
+        writer.write(100)
+
+
+def test_one_machine_is_killed_in_the_middle(site: Site, shipment: list[int]) -> None:
+    for size in shipment:
+        process = _one_machine(site)
+        site.wait_for_bytes(size)
+        process.kill()
+        _still_under_way(site, shipment)
+    assert _one_machine(site, "--once").wait() == 0
+    site.assert_delivered()
+
+
+def _both(site: Site) -> tuple[Process, Process]:
+    return site.aggregator(), site.collector()
+
+
+def _one_machine(site: Site, *arguments: str) -> Process:
+    return site.start("run", str(site.logs / "*.log"), "--output", str(site.out), *arguments)
+
+
+def _still_under_way(site: Site, shipment: list[int]) -> None:
+    """Otherwise the test would show nothing."""
+    assert site.size() < shipment[-1] * PARTS // (PARTS - 1), "it was over already"

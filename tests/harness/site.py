@@ -1,0 +1,157 @@
+"""A place with logs, a destination, and both halves as processes, quick instead of lazy."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from harness.lines import Generation, assert_at_least, assert_exactly
+from harness.process import Process
+from harness.until import quiet, until
+from harness.writer import Writer
+
+_QUICK_AGGREGATOR = {"minimum_publish_frequency": "50ms", "retry_delay": "50ms"}
+_QUICK_COLLECTOR = {"poll_interval": "50ms", "rotate_wait": "200ms", "host": "test"}
+
+
+class Site:
+    """`logs/*.log` go to `out/out.log`. A context manager, at whose end no process is left and no log shows a defect.
+
+    Settings are given by their variable's name without prefix, in lower case; None takes one of the defaults away:
+    `site.aggregator(max_batch_size="10", file_configuration=None, text_configuration="1")`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.logs = directory / "logs"
+        self.out = directory / "out" / "out.log"
+        self.address = f"unix:{directory / 'socket'}"
+        """Where the aggregator listens and the collectors connect."""
+        self.written: dict[Generation, list[bytes]] = {}
+        """What the writers have written."""
+        self.processes: list[Process] = []
+        self._writers: list[Writer] = []
+        self.logs.mkdir()
+        self.out.parent.mkdir()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.kill()
+        for writer in self._writers:
+            writer.close()
+        if error is None:
+            for process in self.processes:
+                _assert_sound(process)
+
+    # Processes
+
+    def aggregator(
+        self, *, wrapper: Sequence[str] = (), stdout: int | IO[bytes] | None = None, **settings: str | None
+    ) -> Process:
+        """Start an aggregator, and wait until it listens. Started again, it has the same state."""
+        usual = {
+            "listen_address": self.address,
+            "state_directory": str(self.directory / "aggregator"),
+            "file_configuration": str(self.out),
+            **_QUICK_AGGREGATOR,
+        }
+        process = self.start("aggregator", environ("AGGREGATOR", usual, settings), wrapper=wrapper, stdout=stdout)
+        process.wait_for("listening")
+        return process
+
+    def collector(self, *, name: str = "collector", wrapper: Sequence[str] = (), **settings: str | None) -> Process:
+        """Start a collector. Started again under the same name, it has the same state."""
+        usual = {
+            "paths": str(self.logs / "*.log"),
+            "remote_address": self.address,
+            "state_directory": str(self.directory / name),
+            **_QUICK_COLLECTOR,
+        }
+        return self.start("collector", environ("COLLECTOR", usual, settings), name=name, wrapper=wrapper)
+
+    def start(
+        self,
+        *arguments: str | dict[str, str],
+        name: str | None = None,
+        wrapper: Sequence[str] = (),
+        stdout: int | IO[bytes] | None = None,
+    ) -> Process:
+        """Start any command: its arguments, and its environment where one of them is a dictionary."""
+        words = [each for each in arguments if isinstance(each, str)]
+        variables = {key: text for each in arguments if isinstance(each, dict) for key, text in each.items()}
+        process = Process(
+            *words,
+            directory=self.directory,
+            name=name or words[0],
+            environ=variables,
+            wrapper=wrapper,
+            stdout=stdout,
+        )
+        self.processes.append(process)
+        return process
+
+    # Lines
+
+    def writer(self, name: str = "a.log") -> Writer:
+        """Begin to write a log of that name."""
+        writer = Writer(self.logs / name, self.written)
+        self._writers.append(writer)
+        return writer
+
+    def output(self) -> bytes:
+        """What the destination holds."""
+        return self.out.read_bytes() if self.out.exists() else b""
+
+    def assert_delivered(self) -> None:
+        """Wait until everything that was written has arrived; then nothing is there twice, and nothing more comes."""
+        self.wait_for_bytes(self.bytes_written)
+        quiet(self.size, "the destination")
+        assert_exactly(self.output(), self.written)
+
+    def assert_lossless(self) -> None:
+        """As `assert_delivered`, but lines may be there more than once."""
+        until(lambda: len(set(self.output().splitlines())) >= self.lines_written, self._what_is_missing)
+        quiet(self.size, "the destination")
+        assert_at_least(self.output(), self.written)
+
+    @property
+    def lines_written(self) -> int:
+        return sum(len(lines) for lines in self.written.values())
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(len(line) for lines in self.written.values() for line in lines)
+
+    def wait_for_bytes(self, size: int) -> None:
+        """Wait until the destination is so large."""
+        until(lambda: self.size() >= size, self._what_is_missing)
+
+    def size(self) -> int:
+        """The destination's, in bytes."""
+        return self.out.stat().st_size if self.out.exists() else 0
+
+    def _what_is_missing(self) -> str:
+        try:
+            assert_exactly(self.output(), self.written)
+        except AssertionError as error:
+            said = "\n".join(f"--- {process}\n{process.said()[-2000:]}" for process in self.processes)
+            return f"not everything arrived:\n{error}\n{said}"
+        return "everything arrived after all"
+
+
+def environ(prefix: str, usual: dict[str, str], settings: dict[str, str | None]) -> dict[str, str]:
+    """Settings as variables."""
+    merged: dict[str, str | None] = {**usual, **settings}
+    return {f"{prefix}_{name.upper()}": text for name, text in merged.items() if text is not None}
+
+
+def _assert_sound(process: Process) -> None:
+    """Whatever happened to it, it has said so in its own words: a traceback is a defect, a warning of Python's too."""
+    for line in process.said().splitlines():
+        assert line.startswith(("{", "mega-collector: ")), f"{process}: {process.said()}"
+    assert not [event for event in process.events() if "exception" in event], process.said()
