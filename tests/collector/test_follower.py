@@ -94,8 +94,6 @@ def test_it_is_finished_when_all_is_read_and_it_was_quiet() -> None:
     assert not follower.finished(100), "unread"
     follower.took(10, b"1234567890")
     assert follower.finished(100)
-    follower.unsettle()
-    assert not follower.finished(100), "no handshake has said where it stands"
 
 
 def test_a_name_that_comes_back_makes_it_live_again() -> None:

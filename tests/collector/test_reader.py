@@ -120,7 +120,7 @@ def test_every_byte_value_but_the_newline_arrives_as_written() -> None:
 
 def test_a_line_written_byte_by_byte_is_one_entry() -> None:
     line = b"a line that takes its time\n"
-    blocks = []
+    blocks: list[Block] = []
     with _file() as descriptor:
         follower = _follower()
         for at in range(len(line)):

@@ -1,4 +1,4 @@
-"""Either side is stopped or killed in the middle of a shipment: the destination is complete, in order, nothing twice."""
+"""Either side is stopped or killed in the middle of a shipment: the destination is complete, in order, each once."""
 
 import pytest
 
