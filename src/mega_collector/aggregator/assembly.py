@@ -25,7 +25,7 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
-from mega_collector.settings import AggregatorSettings
+from mega_collector.settings import AggregatorSettings, exposed
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
@@ -185,6 +185,8 @@ def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
     assert key is not None
     for warning in verify(ca, certificate, key, prefix="AGGREGATOR"):
         _log.warning("certificate", warning=warning)
+    if (path := exposed(key)) is not None:
+        _log.warning("key_exposed", path=str(path), reason="everybody on this machine can read it: chmod 600")
     return server_credentials(ca, certificate, key)
 
 

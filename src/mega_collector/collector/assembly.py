@@ -23,7 +23,7 @@ from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.protocol import Hello
-from mega_collector.settings import CollectorSettings
+from mega_collector.settings import CollectorSettings, exposed
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
@@ -174,6 +174,8 @@ def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
     assert key is not None
     for warning in verify(ca, certificate, key, prefix="COLLECTOR"):
         _log.warning("certificate", warning=warning)
+    if (path := exposed(key)) is not None:
+        _log.warning("key_exposed", path=str(path), reason="everybody on this machine can read it: chmod 600")
     return client_credentials(ca, certificate, key)
 
 

@@ -3,5 +3,6 @@
 from mega_collector.settings.aggregator import AggregatorSettings
 from mega_collector.settings.collector import CollectorSettings
 from mega_collector.settings.load import Loaded, Origin, Source, load
+from mega_collector.settings.pem import exposed
 
-__all__ = ["AggregatorSettings", "CollectorSettings", "Loaded", "Origin", "Source", "load"]
+__all__ = ["AggregatorSettings", "CollectorSettings", "Loaded", "Origin", "Source", "exposed", "load"]
