@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from blocks import SOURCE, make_block, make_source
+from blocks import SOURCE, entries_of, make_block, make_source
 from mega_collector.aggregator.admission import Admission, Duplicate
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.protocol import Refusal, RefusalReason
@@ -37,7 +37,7 @@ class Histories(RuleBasedStateMachine):
         if self._answered(start, end, answer):
             assert isinstance(answer, Block)
             assert bytes(answer.data) == CONTENT[answer.start : end]
-            assert answer.entries == len(make_block(CONTENT[answer.start : end]).data.splitlines(keepends=True))
+            assert answer.entries == len(entries_of([answer]))
             assert answer.unterminated == (end == len(CONTENT))
 
     @rule(ends=ANY_RANGE)

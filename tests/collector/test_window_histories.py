@@ -317,7 +317,8 @@ class Histories(RuleBasedStateMachine):
             self._hear()
         done = self.aggregator.commit(1 << 30)
         self._committed(done)
-        return busy | bool(done) | any([self._read(file) for file in self._live()])
+        read = sum(self._read(file) for file in self._live())
+        return busy or bool(done) or bool(read)
 
     def _live(self) -> list[File]:
         return [file for file in self.files if not file.ended]
