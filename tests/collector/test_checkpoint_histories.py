@@ -81,7 +81,7 @@ class Histories(RuleBasedStateMachine):
         for source_id, entry in self.checkpoint.entries.items():
             assert entry.position <= self.position
             assert entry == make_entry(int.from_bytes(source_id, "big"), entry.position)
-        self.noted = self.flushed = dict(self.checkpoint.entries)
+        self.noted, self.flushed = dict(self.checkpoint.entries), dict(self.checkpoint.entries)
 
     @invariant()
     def knows_what_was_noted(self) -> None:

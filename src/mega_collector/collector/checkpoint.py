@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mega_collector.collector.checkpoint_file import CheckpointFile, read
-from mega_collector.collector.collector_id import machine_based_id
+from mega_collector.collector.collector_id import MACHINE_ID, machine_based_id
 from mega_collector.collector.record import VERSION, Entry, Forgotten
 from mega_collector.collector.state_lock import InUse, StateLock
 from mega_collector.errors import MegaCollectorError, StartError
@@ -52,8 +52,9 @@ class Checkpoint:
         StartError: the state directory cannot be used, is in use, or holds a checkpoint of a newer version.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, machine_id: Path = MACHINE_ID) -> None:
         self._directory = directory
+        self._machine_id = machine_id
         self._path = directory / _NAME
         self._previous = directory / f"{_NAME}.previous"
         self._lock = StateLock(directory)
@@ -159,7 +160,7 @@ class Checkpoint:
         try:
             self._lock.hold()
             found = self._load()
-            own = machine_based_id()
+            own = machine_based_id(self._machine_id)
             self.collector_id = found or own or uuid.uuid4().hex
             self.id_is_stable = self.collector_id == own
             self._begin()

@@ -3,11 +3,13 @@
 import hashlib
 from pathlib import Path
 
+MACHINE_ID = Path("/etc/machine-id")
+
 _UNSET = {b"", b"uninitialized"}
 """What machine-id(5) holds in the image of a container or before the first boot."""
 
 
-def machine_based_id(machine_id: Path = Path("/etc/machine-id")) -> str | None:
+def machine_based_id(machine_id: Path) -> str | None:
     """An id made from the machine's, so that it survives the loss of the state; None where the machine has none."""
     try:
         machine = machine_id.read_bytes().strip()
