@@ -90,6 +90,7 @@ class Collector:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
+        self._tell_of_state(settings)
         hello = Hello(settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__)
         self._inbox = Inbox()
         self._publisher = Publisher(
@@ -153,6 +154,16 @@ class Collector:
 
     def statistics(self) -> CollectorStatistics:
         return CollectorStatistics(self._tailer.statistics(), self._shipper.statistics(), self._publisher.statistics())
+
+    def _tell_of_state(self, settings: CollectorSettings) -> None:
+        if self._checkpoint.damage is not None:
+            _log.error("checkpoint_damaged", reason=self._checkpoint.damage)
+        if self._checkpoint.fresh and settings.id is None and not self._checkpoint.id_is_stable:
+            _log.warning(
+                "collector_id_unstable",
+                reason="this machine has no machine-id: if the state directory is lost, everything is shipped again."
+                " Set COLLECTOR_ID, or keep the state directory",
+            )
 
     def _tail(self) -> None:
         try:

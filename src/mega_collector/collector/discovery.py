@@ -2,16 +2,16 @@
 
 import errno
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import translate
 
-_MAGIC = re.compile(rb"[*?\[]")
-_ANY_DEPTH = b"**"
+from mega_collector.collector.pattern import ANY_DEPTH, ANYTHING, Part, Parts, parse, path_matches
+
 _GONE = (FileNotFoundError, NotADirectoryError)
-_CIRCULAR = errno.ELOOP
+_MOST_LINKS = 40
+"""As many as the kernel follows: path_resolution(7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Scan:
     files: dict[bytes, FileFacts] = field(default_factory=dict)
     """Regular files by path."""
     directories: set[bytes] = field(default_factory=set)
-    """Where something can change: every directory that was listed, and those of the targets of links."""
+    """Where something can change: every directory that was looked into, and those that links lead through."""
     unobservable: dict[bytes, OSError] = field(default_factory=dict)
     """Files and directories that could not be looked at: they are not gone."""
     odd: dict[bytes, str] = field(default_factory=dict)
-    """What matches and is no regular file, with what it is."""
+    """What matches and is no regular file, with what it is. A directory that only a bare `*` matches is not odd."""
 
 
 class Discovery:
@@ -47,134 +47,139 @@ class Discovery:
     """
 
     def __init__(self, patterns: Sequence[bytes], exclude: Sequence[bytes] = ()) -> None:
-        self._patterns = [_parts(_absolute(pattern)) for pattern in patterns]
-        self._excluded = [_matcher(_absolute(pattern)) for pattern in exclude]
+        self._patterns = [parse(_absolute(pattern)) for pattern in patterns]
+        self._excluded = [parse(_absolute(pattern)) for pattern in exclude]
 
     def scan(self) -> Scan:
-        """Look. Nothing is opened but directories."""
+        """Look. Nothing is opened but directories, one at a time, each once."""
         scan = Scan()
-        for parts in self._patterns:
-            for path in _expand(b"/", parts, scan):
-                if path not in scan.files and not any(excluded(path) for excluded in self._excluded):
-                    _look(path, scan)
+        if () in self._patterns:
+            scan.odd[b"/"] = "a directory"
+        waiting: list[tuple[bytes, Collection[Parts]]] = [(b"/", {parts for parts in self._patterns if parts})]
+        while waiting:
+            directory, patterns = waiting.pop()
+            waiting.extend(self._visit(directory, patterns, scan))
         return scan
+
+    def _visit(
+        self, directory: bytes, patterns: Collection[Parts], scan: Scan
+    ) -> list[tuple[bytes, Collection[Parts]]]:
+        """Look at what matches in a directory; the directories below that are to be visited, with what is left."""
+        below: defaultdict[bytes, set[Parts]] = defaultdict(set)
+        listed: set[Parts] = set()
+        for parts in _with_none_skipped(patterns):
+            if not parts[0].literal:
+                listed.add(parts)
+            elif parts[1:]:
+                below[_join(directory, parts[0].text)].add(parts[1:])
+            else:
+                # It may be made at any time.
+                scan.directories.add(directory)
+                self._look(_join(directory, parts[0].text), scan)
+        if listed:
+            self._list(directory, listed, scan, below)
+        return list(below.items())
+
+    def _list(
+        self, directory: bytes, patterns: Collection[Parts], scan: Scan, below: defaultdict[bytes, set[Parts]]
+    ) -> None:
+        wanted = [parts[0] for parts in patterns if not parts[1:]]
+        further = [parts for parts in patterns if parts[1:]]
+        for entry in _entries(directory, scan):
+            name = entry.name
+            matching = [part for part in wanted if part.matches(name)]
+            if matching and not _passed_over(entry, matching, scan):
+                self._look(entry.path, scan)
+            for parts in further:
+                if parts[0].matches(name) and _is_directory(entry, scan, follow_links=parts[0] is not ANY_DEPTH):
+                    below[entry.path].add(parts if parts[0] is ANY_DEPTH else parts[1:])
+
+    def _look(self, path: bytes, scan: Scan) -> None:
+        if path in scan.files or any(path_matches(path, parts) for parts in self._excluded):
+            return
+        try:
+            facts = os.lstat(path)
+            if stat.S_ISLNK(facts.st_mode):
+                _add_way(path, scan)
+                facts = os.stat(path)  # noqa: PTH116 - bytes
+        except OSError as error:
+            _note(path, error, scan)
+            return
+        if stat.S_ISREG(facts.st_mode):
+            scan.files[path] = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        else:
+            scan.odd[path] = _kind(facts.st_mode)
 
 
 def _absolute(pattern: bytes) -> bytes:
-    # Two slashes at the front are kept by normpath, as POSIX lets them mean something; on Linux they do not.
-    return b"/" + os.path.normpath(os.path.join(os.getcwdb(), pattern)).lstrip(b"/")  # noqa: PTH109, PTH118 - bytes
+    # Two slashes at the front are kept by abspath, as POSIX lets them mean something; on Linux they do not.
+    return b"/" + os.path.abspath(pattern).lstrip(b"/")  # noqa: PTH100 - bytes
 
 
-def _parts(pattern: bytes) -> tuple[bytes, ...]:
-    return tuple(part for part in pattern.split(b"/") if part)
+def _join(directory: bytes, name: bytes) -> bytes:
+    return directory.rstrip(b"/") + b"/" + name
 
 
-def _expand(directory: bytes, parts: tuple[bytes, ...], scan: Scan) -> Iterator[bytes]:
-    part, rest = parts[0], parts[1:]
-    if part == _ANY_DEPTH:
-        yield from _expand_any_depth(directory, rest, scan)
-    elif not _MAGIC.search(part):
-        path = _join(directory, part)
-        if rest:
-            yield from _expand(path, rest, scan)
-        else:
-            # It may be made at any time.
-            scan.directories.add(directory)
-            yield path
-    else:
-        matches = _name_matcher(part)
-        for entry in _list(directory, scan):
-            if matches(entry.name):
-                if not rest:
-                    yield entry.path
-                elif _is_directory(entry, scan, follow_links=True):
-                    yield from _expand(entry.path, rest, scan)
+def _with_none_skipped(patterns: Collection[Parts]) -> set[Parts]:
+    """`**` may stand for no directory at all: then what is behind it begins here."""
+    return {*patterns, *(parts[1:] for parts in patterns if parts[0] is ANY_DEPTH)}
 
 
-def _expand_any_depth(directory: bytes, rest: tuple[bytes, ...], scan: Scan) -> Iterator[bytes]:
-    yield from _expand(directory, rest or (b"*",), scan)
-    for entry in _list(directory, scan):
-        if not entry.name.startswith(b".") and _is_directory(entry, scan, follow_links=False):
-            yield from _expand_any_depth(entry.path, rest, scan)
-
-
-def _list(directory: bytes, scan: Scan) -> Iterator["os.DirEntry[bytes]"]:
+def _entries(directory: bytes, scan: Scan) -> Iterator["os.DirEntry[bytes]"]:
     try:
         with os.scandir(directory) as entries:
             scan.directories.add(directory)
             yield from entries
     except _GONE:
-        # Its nearest ancestor that is there tells when it is made.
-        scan.directories.add(_nearest(directory))
+        _add_nearest(directory, scan)
     except OSError as error:
-        scan.unobservable[directory] = error
+        if error.errno != errno.ELOOP:
+            scan.unobservable[directory] = error
 
 
-def _nearest(directory: bytes) -> bytes:
-    while directory != b"/" and not os.path.isdir(directory):  # noqa: PTH112 - bytes
-        directory = os.path.dirname(directory)  # noqa: PTH120 - bytes
-    return directory
+def _passed_over(entry: "os.DirEntry[bytes]", matching: Sequence[Part], scan: Scan) -> bool:
+    """Whether it is a directory that nobody meant: `*` says no more than 'what is in here'."""
+    return all(part is ANYTHING for part in matching) and _is_directory(entry, scan, follow_links=False)
 
 
 def _is_directory(entry: "os.DirEntry[bytes]", scan: Scan, *, follow_links: bool) -> bool:
     try:
         return entry.is_dir(follow_symlinks=follow_links)
     except OSError as error:
-        scan.unobservable[entry.path] = error
+        if error.errno != errno.ELOOP:
+            scan.unobservable[entry.path] = error
         return False
 
 
-def _look(path: bytes, scan: Scan) -> None:
-    try:
-        facts = os.stat(path)  # noqa: PTH116 - bytes
-    except _GONE:
-        if os.path.islink(path):  # noqa: PTH114 - bytes
-            scan.odd[path] = "a link to nothing"
-        else:
-            scan.directories.add(_nearest(os.path.dirname(path)))  # noqa: PTH120 - bytes
-        return
-    except OSError as error:
-        if error.errno == _CIRCULAR:
-            scan.odd[path] = "a link that leads to itself"
-        else:
-            scan.unobservable[path] = error
-        return
-    if not stat.S_ISREG(facts.st_mode):
-        scan.odd[path] = _what(facts.st_mode)
-        return
-    scan.files[path] = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
-    if os.path.islink(path):  # noqa: PTH114 - bytes
-        scan.directories.add(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120 - bytes
+def _add_nearest(path: bytes, scan: Scan) -> None:
+    """The nearest ancestor that is there tells when what is missing is made."""
+    while path != b"/" and not os.path.isdir(path):  # noqa: PTH112 - bytes
+        path = os.path.dirname(path)  # noqa: PTH120 - bytes
+    scan.directories.add(path)
 
 
-def _what(mode: int) -> str:
-    kinds: list[tuple[Callable[[int], bool], str]] = [
-        (stat.S_ISDIR, "a directory"),
-        (stat.S_ISFIFO, "a FIFO"),
-        (stat.S_ISSOCK, "a socket"),
-    ]
-    return next((name for is_kind, name in kinds if is_kind(mode)), "a device")
+def _add_way(link: bytes, scan: Scan) -> None:
+    """The directories through which a link leads: any of its steps may be replaced, or what it leads to be made."""
+    for _ in range(_MOST_LINKS):
+        try:
+            target = os.readlink(link)  # noqa: PTH115 - bytes
+        except OSError:
+            return
+        link = os.path.join(os.path.dirname(link), target)  # noqa: PTH118, PTH120 - bytes
+        _add_nearest(os.path.realpath(os.path.dirname(link)), scan)  # noqa: PTH120 - bytes
 
 
-def _name_matcher(part: bytes) -> Callable[[bytes], bool]:
-    pattern = re.compile(translate(part.decode("latin-1")).encode("latin-1"), re.DOTALL)
-    hidden = part.startswith(b".")
-    return lambda name: (hidden or not name.startswith(b".")) and pattern.match(name) is not None
+def _note(path: bytes, error: OSError, scan: Scan) -> None:
+    if error.errno == errno.ELOOP:
+        scan.odd[path] = "a link that leads to itself"
+    elif not isinstance(error, _GONE):
+        scan.unobservable[path] = error
+    elif os.path.islink(path):  # noqa: PTH114 - bytes
+        scan.odd[path] = "a link to nothing"
+    else:
+        _add_nearest(os.path.dirname(path), scan)  # noqa: PTH120 - bytes
 
 
-def _matcher(pattern: bytes) -> Callable[[bytes], bool]:
-    """Whether a whole path matches."""
-    parts = _parts(pattern)
-    return lambda path: _path_matches(_parts(path), parts)
-
-
-def _path_matches(names: tuple[bytes, ...], parts: tuple[bytes, ...]) -> bool:
-    if not parts:
-        return not names
-    if parts[0] == _ANY_DEPTH:
-        return any(_path_matches(names[skipped:], parts[1:]) for skipped in range(len(names) + 1))
-    return bool(names) and _name_matcher(parts[0])(names[0]) and _path_matches(names[1:], parts[1:])
-
-
-def _join(directory: bytes, name: bytes) -> bytes:
-    return directory.rstrip(b"/") + b"/" + name
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

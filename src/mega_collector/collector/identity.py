@@ -1,4 +1,8 @@
-"""What recognises a file: the markers of its bytes."""
+"""What recognises a file: the markers of its bytes.
+
+Device and inode name a file only as long as it lives: numbers of devices change over a reboot, and inodes are given
+again. So what is remembered of a file is compared with its bytes, through a descriptor of the very file.
+"""
 
 import os
 
@@ -15,7 +19,7 @@ def head_of(descriptor: int) -> Marker:
 
 
 def before(descriptor: int, position: int) -> bytes:
-    """The bytes before a position, at most `TAIL_SIZE`.
+    """The bytes before a position, at most `TAIL_SIZE`; fewer if the file ends earlier.
 
     Raises:
         OSError: the file cannot be read.
@@ -25,12 +29,13 @@ def before(descriptor: int, position: int) -> bytes:
 
 
 def agrees(descriptor: int, *, position: int, head: Marker, tail: Marker) -> bool:
-    """Whether an open file still is the one of which this is remembered: its head, and the tail before the position.
+    """Whether an open file can be the one of which this is remembered: its head, and the tail before the position.
+
+    What is remembered of an empty file agrees with every file: then nothing is lost if it is another.
 
     Raises:
         OSError: the file cannot be read.
     """
     if position > os.fstat(descriptor).st_size:
         return False
-    first = os.pread(descriptor, head.length, 0)
-    return head.matches_head(first) and tail.matches_tail(before(descriptor, position))
+    return head.matches_head(os.pread(descriptor, head.length, 0)) and tail.matches_tail(before(descriptor, position))

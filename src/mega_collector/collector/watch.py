@@ -4,27 +4,40 @@ import ctypes
 import errno
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-_CHANGED = 0x00000002 | 0x00000004 | 0x00000008  # IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE
-_MOVED = 0x00000040 | 0x00000080 | 0x00000100 | 0x00000200  # IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE
+_WRITTEN = 0x00000002 | 0x00000008  # IN_MODIFY, IN_CLOSE_WRITE
+_ATTRIBUTES = 0x00000004  # IN_ATTRIB: perhaps it can be read from now on
+_NAMES = 0x00000040 | 0x00000080 | 0x00000100 | 0x00000200  # IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE
 _SELF = 0x00000400 | 0x00000800  # IN_DELETE_SELF, IN_MOVE_SELF
-_GONE = 0x00002000 | 0x00008000  # IN_UNMOUNT, IN_IGNORED
+_ENDED = 0x00002000 | 0x00008000  # IN_UNMOUNT, IN_IGNORED
 _OVERFLOW = 0x00004000  # IN_Q_OVERFLOW
 _ONLY_DIRECTORIES = 0x01000000  # IN_ONLYDIR
 
-_EVENT = struct.Struct("iIII")
-_BUFFER = 256 << 10
+_WANTED = _WRITTEN | _ATTRIBUTES | _NAMES | _SELF | _ONLY_DIRECTORIES
+_RESCAN = _ATTRIBUTES | _NAMES | _SELF | _ENDED
 
-# What is written on another machine is not told: statfs(2) names them so.
+_EVENT = struct.Struct("iIII")
+_BUFFER = 64 << 10
+
+# What is written on another machine is not told: statfs(2) names their filesystems so.
 _REMOTE = {
     0x6969: "NFS",
+    0x517B: "SMB",
     0xFF534D42: "CIFS",
     0xFE534D42: "SMB2",
     0x01021997: "9p",
     0x00C36400: "Ceph",
     0x65735546: "FUSE",
     0x5346414F: "AFS",
+    0x6B414653: "AFS",
+    0x73757245: "Coda",
+    0x0BD00BD0: "Lustre",
+    0x47504653: "GPFS",
+    0x7461636F: "OCFS2",
+    0x01161970: "GFS2",
+    0x786F4256: "a VirtualBox folder",
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +50,7 @@ class Events:
     changed: set[bytes] = field(default_factory=set)
     """Files that were written to, or whose attributes changed, by path."""
     rescan: bool = False
-    """Names came, went or moved, or events were lost: only a scan can tell."""
+    """Names came, went or moved, may be read from now on, or events were lost: only a scan can tell."""
 
 
 class Watch:
@@ -47,10 +60,14 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._paths: dict[int, bytes] = {}
         self._watches: dict[bytes, int] = {}
+        self._names: dict[int, set[bytes]] = {}
+        """One directory by several names is one watch."""
+        self._remote: dict[int, str] = {}
+        self._added = False
+        """Whether a watch is new: what came between the scan that named the directory and the watch is not told."""
         self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.failure: str | None = None if self._descriptor >= 0 else _why()
+        self.failure: str | None = None if self._descriptor >= 0 else _why(b"")
 
     @property
     def trusted(self) -> bool:
@@ -62,27 +79,24 @@ class Watch:
         return int(self._descriptor)
 
     def update(self, directories: set[bytes]) -> None:
-        """Watch these, and no others."""
+        """Watch these, and no others. What is not there is passed over: it is seen where it is made."""
         if self._descriptor < 0:
             return
         self.failure = None
         for directory in self._watches.keys() - directories:
-            _libc.inotify_rm_watch(self._descriptor, self._watches.pop(directory))
-        for directory in directories - self._watches.keys():
-            self._add(directory)
-        remote = next((name for name in map(_remote, self._watches) if name), None)
-        if remote is not None:
-            self.failure = f"on {remote} the kernel does not tell what other machines write"
+            self._drop(directory)
+        for directory in directories:
+            self._watch(directory)
+        for filesystem in self._remote.values():
+            self.failure = f"on {filesystem} the kernel does not tell what other machines write"
 
     def read(self) -> Events:
-        """What has happened. Never waits."""
-        events = Events()
-        while self._descriptor >= 0:
-            try:
-                data = os.read(self._descriptor, _BUFFER)
-            except BlockingIOError:
-                break
-            self._parse(data, events)
+        """What has happened, as far as it fits one read: the descriptor stays readable while there is more."""
+        events = Events(rescan=self._added)
+        self._added = False
+        if self._descriptor >= 0:
+            with suppress(BlockingIOError):
+                self._parse(os.read(self._descriptor, _BUFFER), events)
         return events
 
     def close(self) -> None:
@@ -90,41 +104,64 @@ class Watch:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _add(self, directory: bytes) -> None:
-        watch = _libc.inotify_add_watch(
-            self._descriptor, ctypes.c_char_p(directory), _CHANGED | _MOVED | _SELF | _ONLY_DIRECTORIES
-        )
-        if watch < 0:
-            if ctypes.get_errno() not in {errno.ENOENT, errno.ENOTDIR}:
-                self.failure = _why()
+    def _watch(self, directory: bytes) -> None:
+        # Every time anew, which changes nothing while the name is that of the same directory: a parent may have been
+        # renamed and made again, of which the watch of what was there before tells nothing.
+        watch = _libc.inotify_add_watch(self._descriptor, ctypes.c_char_p(directory), _WANTED)
+        if watch == self._watches.get(directory):
             return
-        # One directory by two names has one watch: events come by the latest name, and the file's identity tells.
-        self._paths[watch] = directory
+        number = ctypes.get_errno()
+        self._drop(directory)
+        if watch >= 0:
+            self._keep(directory, watch)
+        elif number not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            self.failure = _why(directory, number)
+
+    def _keep(self, directory: bytes, watch: int) -> None:
+        self._added = True
         self._watches[directory] = watch
+        if watch not in self._names and (filesystem := _remote(directory)) is not None:
+            self._remote[watch] = filesystem
+        self._names.setdefault(watch, set()).add(directory)
+
+    def _drop(self, directory: bytes) -> None:
+        """The name is not to be watched any more."""
+        watch = self._watches.pop(directory, None)
+        if watch is None:
+            return
+        self._names[watch].discard(directory)
+        if not self._names[watch]:
+            self._forget(watch)
+
+    def _forget(self, watch: int) -> None:
+        """The directory is gone, has another name, or is not wanted: the next update watches what is there then."""
+        for directory in self._names.pop(watch):
+            self._watches.pop(directory, None)
+        self._remote.pop(watch, None)
+        _libc.inotify_rm_watch(self._descriptor, watch)
 
     def _parse(self, data: bytes, events: Events) -> None:
         offset = 0
         while offset < len(data):
             watch, mask, _, length = _EVENT.unpack_from(data, offset)
             offset += _EVENT.size + length
-            if mask & (_MOVED | _SELF | _GONE | _OVERFLOW):
+            if mask & _OVERFLOW:
                 events.rescan = True
-            if mask & (_SELF | _GONE):
+            names = self._names.get(watch)
+            if names is None:
+                # What was still in the queue of a watch that was given up. Numbers are not used again.
+                continue
+            if mask & _RESCAN:
+                events.rescan = True
+            if mask & (_SELF | _ENDED):
                 self._forget(watch)
-            elif mask & _CHANGED and watch in self._paths and length:
+            elif mask & (_WRITTEN | _ATTRIBUTES) and length:
                 name = data[offset - length : offset].rstrip(b"\0")
-                events.changed.add(self._paths[watch].rstrip(b"/") + b"/" + name)
-
-    def _forget(self, watch: int) -> None:
-        """The directory is gone or has another name: the next update watches what is there then."""
-        directory = self._paths.pop(watch, None)
-        if directory is not None and self._watches.get(directory) == watch:
-            del self._watches[directory]
-            _libc.inotify_rm_watch(self._descriptor, watch)
+                events.changed.update(directory.rstrip(b"/") + b"/" + name for directory in names)
 
 
 class _StatFS(ctypes.Structure):
-    # struct statfs begins with f_type on every Linux architecture; the rest is not looked at.
+    # struct statfs begins with f_type, a long but on s390x, where this finds nothing; the rest is not looked at.
     _fields_ = (("type", ctypes.c_long), ("rest", ctypes.c_byte * 248))
 
 
@@ -135,7 +172,9 @@ def _remote(directory: bytes) -> str | None:
     return _REMOTE.get(result.type & 0xFFFFFFFF)
 
 
-def _why() -> str:
-    number = ctypes.get_errno()
+def _why(directory: bytes, number: int | None = None) -> str:
+    number = ctypes.get_errno() if number is None else number
     hints = {errno.ENOSPC: " (fs.inotify.max_user_watches)", errno.EMFILE: " (fs.inotify.max_user_instances)"}
-    return f"inotify: {os.strerror(number)}{hints.get(number, '')}"
+    where = f" of {directory.decode('utf-8', 'backslashreplace')}" if directory else ""
+    reason = "too many watches" if number == errno.ENOSPC else os.strerror(number)
+    return f"inotify{where}: {reason}{hints.get(number, '')}"

@@ -1,0 +1,108 @@
+"""What a checkpoint consists of: one fact a line, in JSON, behind its checksum."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mega_collector.marker import Marker
+
+VERSION = 1
+
+_FORMAT = "mega-collector checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is acknowledged of a source, and what recognises its file."""
+
+    source_id: bytes
+    path: bytes
+    device: int
+    inode: int
+    head: Marker
+    position: int
+    before: Marker
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A source is not followed any more."""
+
+    source_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The first line of a checkpoint, or the last (`end`): without both, some of it is missing."""
+
+    collector_id: str
+    end: bool
+    version: int = VERSION
+
+
+Record = Entry | Forgotten | Edge
+
+
+def encode(record: Record) -> bytes:
+    """The line of a record, with its newline."""
+    body = orjson.dumps(_fields(record))
+    return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def decode(line: bytes) -> Record:
+    """The record of a line. Of a version that is newer than `VERSION`, only the `Edge` can be told.
+
+    Raises:
+        ValueError: the line is damaged, or was never one of a checkpoint.
+    """
+    body = line[9:-1]
+    if line[:9] != b"%08x " % zlib.crc32(body) or line[-1:] != b"\n":
+        raise ValueError("the checksum is wrong")
+    fields = orjson.loads(body)
+    try:
+        return _record(fields)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError("it is no record of a checkpoint") from error
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    match record:
+        case Entry():
+            return {
+                "source": record.source_id.hex(),
+                "path": record.path.decode("latin-1"),
+                "device": record.device,
+                "inode": record.inode,
+                "head": [record.head.length, record.head.digest.hex()],
+                "position": record.position,
+                "before": [record.before.length, record.before.digest.hex()],
+            }
+        case Forgotten(source_id):
+            return {"forgotten": source_id.hex()}
+        case Edge(collector_id, end, version):
+            return {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    if "source" in fields:
+        return _entry(fields)
+    if "forgotten" in fields:
+        return Forgotten(bytes.fromhex(fields["forgotten"]))
+    if fields["format"] != _FORMAT:
+        raise ValueError("it is of something else")
+    return Edge(str(fields.get("collector", "")), bool(fields.get("end")), int(fields["version"]))
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    head, before = fields["head"], fields["before"]
+    return Entry(
+        bytes.fromhex(fields["source"]),
+        fields["path"].encode("latin-1"),
+        fields["device"],
+        fields["inode"],
+        Marker(head[0], bytes.fromhex(head[1])),
+        fields["position"],
+        Marker(before[0], bytes.fromhex(before[1])),
+    )
