@@ -201,7 +201,7 @@ def _plain(message: pb.Block) -> bytes:
         # Asked first: a frame that claims more than the block would be allocated before a byte of it is read.
         if zstandard.frame_content_size(message.payload) != message.size:
             raise WireError("the compressed payload does not unpack to the size that the block says")
-        return _zstd.decompressor.decompress(message.payload)
+        return _zstd.decompressor.decompress(message.payload, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError("the compressed payload cannot be unpacked") from error
 

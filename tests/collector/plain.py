@@ -27,7 +27,7 @@ def _pieces(start: int, line: bytes, max_line: int) -> list[tuple[int, bytes]]:
 
 def entries_in(blocks: list[Block]) -> list[tuple[int, bytes]]:
     """The position and the bytes of each entry of blocks, whose own account of themselves is checked."""
-    entries = []
+    entries: list[tuple[int, bytes]] = []
     for block in blocks:
         lines = re.findall(rb"[^\n]*\n|[^\n]+", bytes(block.data))
         assert len(lines) == block.entries

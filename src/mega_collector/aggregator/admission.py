@@ -82,9 +82,11 @@ class Admission:
         if standing is not None:
             standing.committed = max(standing.committed, position)
 
-    def forget(self, source_id: bytes) -> None:
-        """The source has ended and is committed."""
-        self._sources.pop(source_id, None)
+    def forget(self, source_id: bytes, position: int) -> None:
+        """The source has ended and is committed up to `position`; unless it has been taken up again since."""
+        standing = self._sources.get(source_id)
+        if standing is not None and standing.expected == position:
+            del self._sources[source_id]
 
     def _wrong_start(self, standing: _Standing, start: int) -> Refusal:
         return Refusal(

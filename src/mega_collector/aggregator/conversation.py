@@ -82,9 +82,11 @@ class Conversation:
         if owner not in {None, self._hello.collector}:
             self._refuse(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
             return
-        known = self._ledger.known(source.collector, source.id, source.device, source.inode)
-        committed = next((each.position for each in known if each.source_id == source.id), None)
         with self._peer.lock:
+            self._peer.sweep()
+            # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
+            known = self._ledger.known(source.collector, source.id, source.device, source.inode)
+            committed = next((each.position for each in known if each.source_id == source.id), None)
             refusal = self._peer.admission.open(source, position, committed)
         self._opened[source.id] = source
         if refusal is not None:

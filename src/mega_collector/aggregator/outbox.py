@@ -36,9 +36,10 @@ class Outbox:
                 self._changed.notify_all()
 
     def ack(self, positions: dict[bytes, int]) -> None:
-        """These positions are committed. Never waits."""
+        """These positions are committed. Never waits, and never goes back: an older position may come late."""
         with self._changed:
-            self._acks.update(positions)
+            for source_id, position in positions.items():
+                self._acks[source_id] = max(position, self._acks.get(source_id, 0))
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The collectors that are known in this process: what is expected of each, and where its acknowledgements go."""
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,13 @@ class Peer:
     """Held from a block's admission until it is in the ingest buffer, so that two streams of one collector cannot
     change the order of a source's blocks."""
     outboxes: set[Outbox] = field(default_factory=set)
+    finished: deque[tuple[bytes, int]] = field(default_factory=deque)
+    """Sources that are committed to their end, which the next `sweep` forgets."""
+
+    def sweep(self) -> None:
+        """Forget what has ended. Called under the lock, which a commit cannot take: who holds it may wait for one."""
+        while self.finished:
+            self.admission.forget(*self.finished.popleft())
 
 
 class Peers:
@@ -66,9 +74,7 @@ class Peers:
                     peer.admission.commit(source_id, position)
                 for outbox in peer.outboxes:
                     outbox.ack(advanced)
-            for collector, ended in finished.items():
-                for source_id in ended:
-                    self._peers[collector].admission.forget(source_id)
+                peer.finished += [(source_id, advanced[source_id]) for source_id in finished.get(collector, ())]
 
     def _share(self, but: Outbox) -> int:
         window = max(self._buffer_size // max(self._streams, 1), _SMALLEST_GRANT)

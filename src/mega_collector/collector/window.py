@@ -234,7 +234,7 @@ class Window:
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
         flight = self._flights.get(refusal.source_id)
-        if flight is None or not flight.opened or flight.acked is None:
+        if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []
         if not refusal.retry:
             return self._stop(flight, refusal)

@@ -1,0 +1,391 @@
+"""Random histories of a window and an aggregator's conversations, joined by messages in memory.
+
+The collector's side is the real window with files of which it knows positions, the aggregator's the real conversation,
+admission, ingest buffer and ledger. Any message may be the last of its connection, and what a lost connection still
+holds may arrive beside the next one. However it went, every byte stands at the destination once, in order.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mega_collector import wire
+from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
+from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.aggregator.outbox import Outbox
+from mega_collector.aggregator.peers import Peers
+from mega_collector.api import api_pb2 as pb
+from mega_collector.block import Block, Skip, SkipReason, Source
+from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
+from mega_collector.marker import Marker
+from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, Grant, Hello, Refusal, Resume
+
+LIMIT = 64
+SELDOM = st.integers(0, 3).map(lambda number: number == 3)
+LINES = st.lists(
+    st.sampled_from([b"\n", b"a line\n", b"another, longer line\n", b"\0\r\xff\n"]), min_size=1, max_size=6
+)
+
+
+class Heard(Outbox):
+    """Keeps what is said for the test to deliver, where the real one keeps it for a thread of gRPC's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: deque[pb.AggregatorMessage] = deque()
+
+    def say(self, answer: FromAggregator) -> None:
+        self.answers.append(wire.encode_answer(answer))
+
+    def hint(self, answer: FromAggregator) -> None:
+        self.say(answer)
+
+    def ack(self, positions: dict[bytes, int]) -> None:
+        self.say(Ack(dict(positions)))
+
+
+class Connection:
+    """One stream: what is on its way to the aggregator, and to the collector."""
+
+    def __init__(self, aggregator: "Aggregator") -> None:
+        self.aggregator = aggregator
+        self.sent: deque[pb.CollectorMessage] = deque()
+        self.outbox = Heard()
+        self.conversation = Conversation(
+            Hello("me", "here"),
+            self.outbox,
+            buffer=aggregator.buffer,
+            ledger=aggregator.ledger,
+            peers=aggregator.peers,
+            refused=Refused(),
+        )
+
+    def deliver(self) -> None:
+        """The next message reaches the aggregator."""
+        data = self.sent.popleft().SerializeToString()
+        self.conversation.hear(pb.CollectorMessage.FromString(data))
+
+
+class Aggregator:
+    """Everything but the threads: commits when told to."""
+
+    def __init__(self, state: Path) -> None:
+        self.ledger = Ledger(state)
+        self.buffer = IngestBuffer(1 << 30)
+        self.peers = Peers(4 << 20)
+        self._taken: deque[Item] = deque()
+
+    def commit(self, most: int) -> list[Item]:
+        """Commit that many of the items that came in."""
+        self._taken += self.buffer.take(0)
+        done = [self._taken.popleft() for _ in range(min(most, len(self._taken)))]
+        for item in done:
+            self._commit(item)
+        return done
+
+    def _commit(self, item: Item) -> None:
+        if isinstance(item, Flush):
+            return
+        source, finished = item.source, isinstance(item, Finish)
+        start, position = (item.position, item.position) if isinstance(item, Finish) else (item.start, item.end)
+        self.ledger.commit([Advance(source, start, position, 0, Marker(), finished)])
+        ended = {"me": {source.id}} if finished else {}
+        self.peers.commit({"me": {source.id: position}}, ended)
+
+
+@dataclass(eq=False)
+class File:
+    """A followed file."""
+
+    source: Source
+    content: bytes = b""
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    """The bytes that are passed over, not shipped."""
+    position: int = 0
+    settled: bool = False
+    checkpoint: int = 0
+    ended: bool = False
+    abandoned: bool = False
+    """It ended, and the collector was killed before all of it was acknowledged: then nobody can send it again."""
+
+    def expected(self, end: int) -> bytes:
+        content = self.content[:end]
+        for low, high in reversed(self.holes):
+            content = content[:low] + content[high:]
+        return content
+
+    def next_item(self, size: int) -> Block | Skip:
+        """What is to be read at the position: the hole there, or about `size` bytes up to the end of a line."""
+        start = self.position
+        after = (hole for hole in self.holes if hole[1] > start)
+        low, high = next(after, (len(self.content), 0))
+        if low <= start < high:
+            return Skip(self.source, start, high, SkipReason.HOLE)
+        end = self.content.find(b"\n", min(start + size, low) - 1) + 1
+        data = self.content[start:end]
+        return Block(self.source, start, data, data.count(b"\n"))
+
+
+class Histories(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = TemporaryDirectory()
+        self.aggregator = Aggregator(Path(self.directory.name))
+        self.window = Window(limit=LIMIT, block_size=16)
+        self.files: list[File] = []
+        self.connection: Connection | None = None
+        self.lost: list[Connection] = []
+        self.destination: dict[bytes, bytes] = {}
+
+    @initialize(lines=LINES)
+    def begin(self, lines: list[bytes]) -> None:
+        self.a_file_appears(lines)
+        self.connect()
+
+    # What happens to files
+
+    @rule(lines=LINES)
+    def a_file_appears(self, lines: list[bytes]) -> None:
+        if sum(not file.ended for file in self.files) < 3:
+            number = len(self.files)
+            source = Source(b"%d" % number, b"/%d.log" % number, 1, number, Marker(), collector="me")
+            self.files.append(File(source, b"".join(lines)))
+            self._do(self.window.begin(source))
+
+    @rule(lines=LINES, data=st.data())
+    def a_file_grows(self, lines: list[bytes], data: st.DataObject) -> None:
+        if live := self._live():
+            data.draw(st.sampled_from(live)).content += b"".join(lines)
+
+    @rule()
+    def files_are_read(self) -> None:
+        for file in self._live():
+            self._read(file)
+
+    @rule(rounds=st.integers(1, 4))
+    def all_goes_well_but_nothing_is_committed(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.messages_reach_the_aggregator(1000)
+            self.answers_reach_the_collector(1000)
+            self.files_are_read()
+
+    @rule(lines=LINES, rounds=st.integers(1, 4))
+    def all_goes_well(self, lines: list[bytes], rounds: int) -> None:
+        for file in self._live():
+            file.content += b"".join(lines)
+        self.connect()
+        for _ in range(rounds):
+            self.all_goes_well_but_nothing_is_committed(1)
+            self._committed(self.aggregator.commit(1))
+
+    @rule(data=st.data())
+    def a_file_grows_by_a_hole(self, data: st.DataObject) -> None:
+        if live := self._live():
+            file = data.draw(st.sampled_from(live))
+            file.holes.append((len(file.content), len(file.content) + 50))
+            file.content += bytes(50)
+
+    @rule(data=st.data())
+    def a_file_ends(self, data: st.DataObject) -> None:
+        read = [file for file in self._live() if file.settled and file.position == len(file.content)]
+        if read:
+            self._end(data.draw(st.sampled_from(read)))
+
+    # What happens between the halves
+
+    @rule()
+    def connect(self) -> None:
+        if self.connection is None:
+            self.connection = Connection(self.aggregator)
+            self._do(self.window.connect(self.connection.conversation.window))
+            for file in self._live():
+                if not file.settled:
+                    self._do(self.window.begin(file.source))
+
+    @rule(count=st.integers(1, 8))
+    def messages_reach_the_aggregator(self, count: int) -> None:
+        while count and self.connection is not None and self.connection.sent:
+            count -= 1
+            self.connection.deliver()
+
+    @rule(count=st.integers(1, 8))
+    def answers_reach_the_collector(self, count: int) -> None:
+        while count and self.connection is not None and self.connection.outbox.answers:
+            count -= 1
+            self._hear()
+
+    @rule()
+    def the_connection_is_lost(self) -> None:
+        if self.connection is not None:
+            self.window.disconnect()
+            self.lost.append(self.connection)
+            self.connection = None
+
+    @rule(count=st.integers(1, 8), data=st.data())
+    def what_a_lost_connection_held_arrives_late(self, count: int, data: st.DataObject) -> None:
+        if self.lost:
+            connection = data.draw(st.sampled_from(self.lost))
+            while count and connection.sent:
+                count -= 1
+                connection.deliver()
+
+    @rule()
+    def a_lost_connection_is_given_up(self) -> None:
+        if self.lost:
+            self.lost.pop(0).conversation.end()
+
+    @rule(count=st.integers(1, 10))
+    def the_aggregator_commits(self, count: int) -> None:
+        self._committed(self.aggregator.commit(count))
+
+    # What happens to the halves
+
+    @rule(clean=st.booleans(), really=SELDOM)
+    def the_aggregator_is_started_again(self, clean: bool, really: bool) -> None:
+        if not really:
+            return
+        self.the_connection_is_lost()
+        self.lost = []
+        if clean:
+            self._committed(self.aggregator.commit(1 << 30))
+        self.aggregator.ledger.close(clean=clean)
+        self.aggregator = Aggregator(Path(self.directory.name))
+
+    @rule(really=SELDOM)
+    def the_collector_is_killed_and_started_again(self, really: bool) -> None:
+        if not really:
+            return
+        self.the_connection_is_lost()
+        self.window = Window(limit=LIMIT, block_size=16)
+        for file in self.files:
+            file.abandoned |= file.ended
+            file.settled = False
+            if not file.ended:
+                self._do(self.window.begin(file.source))
+
+    # What must hold
+
+    @invariant()
+    def what_stands_at_the_destination_is_the_files_begin(self) -> None:
+        for file in self.files:
+            written = self.destination.get(file.source.id, b"")
+            assert file.expected(len(file.content)).startswith(written)
+
+    @invariant()
+    def nothing_is_acknowledged_that_is_not_at_the_destination(self) -> None:
+        for file in self.files:
+            assert len(file.expected(file.checkpoint)) <= len(self.destination.get(file.source.id, b""))
+
+    @invariant()
+    def the_window_is_kept(self) -> None:
+        # One block more may be in flight: it is let out while there is room for a block of the usual size.
+        assert 0 <= self.window.in_flight <= LIMIT + 32
+        assert self.window.idle or any(not self.window.acknowledged(file.source) for file in self.files)
+
+    def teardown(self) -> None:
+        try:
+            self._come_to_rest()
+            for file in self.files:
+                if not file.abandoned:
+                    assert self.destination.get(file.source.id, b"") == file.expected(len(file.content))
+                    assert file.checkpoint == len(file.content)
+            assert (self.window.in_flight, self.window.idle) == (0, True)
+        finally:
+            self.aggregator.ledger.close(clean=True)
+            self.directory.cleanup()
+
+    def _come_to_rest(self) -> None:
+        """The connection holds from now on, and all is read, delivered and committed."""
+        self.connect()
+        for _ in range(1000):
+            if not self._step():
+                return
+        raise AssertionError("it does not come to rest")
+
+    def _step(self) -> bool:
+        """Let everything happen once that can; whether anything did."""
+        assert self.connection is not None
+        busy = bool(self.connection.sent or self.connection.outbox.answers)
+        while self.connection.sent:
+            self.connection.deliver()
+        while self.connection.outbox.answers:
+            self._hear()
+        done = self.aggregator.commit(1 << 30)
+        self._committed(done)
+        read = sum(self._read(file) for file in self._live())
+        return busy or bool(done) or bool(read)
+
+    def _live(self) -> list[File]:
+        return [file for file in self.files if not file.ended]
+
+    def _read(self, file: File) -> bool:
+        """Read one block as the tailer does; whether anything happened."""
+        if not self.window.connected or not self.window.room or file.position == len(file.content):
+            return False
+        if not self.window.ready(file.source):
+            outcomes = self.window.begin(file.source)
+            self._do(outcomes)
+            return bool(outcomes)
+        item = file.next_item(self.window.block_size)
+        file.position = item.end
+        self._do(self.window.send(item))
+        return True
+
+    def _end(self, file: File) -> None:
+        file.ended = True
+        self._do(self.window.end(file.source))
+
+    def _hear(self) -> None:
+        assert self.connection is not None
+        match wire.decode_answer(self.connection.outbox.answers.popleft()):
+            case Ack(positions):
+                for source_id, position in positions.items():
+                    self._do(self.window.ack(source_id, position))
+            case Resume() as resume:
+                self._do(self.window.resume(resume))
+            case Refusal() as refusal:
+                self._do(self.window.refuse(refusal))
+            case Grant(window):
+                self.window.grant(window)
+
+    def _do(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Acknowledged(source, position):
+                    file = self._file(source)
+                    assert position > file.checkpoint or file.abandoned
+                    file.checkpoint = position
+                case Decide():
+                    self._decide(outcome)
+                case Stopped():
+                    raise AssertionError(outcome.message)
+                case _:
+                    assert self.connection is not None
+                    self.connection.sent.append(wire.encode(outcome))
+
+    def _decide(self, decide: Decide) -> None:
+        assert self.window.acknowledged(decide.source)
+        file = self._file(decide.source)
+        known = [each.position for each in decide.resume.known if each.source_id == decide.source.id]
+        file.position = file.checkpoint = known[0] if known else file.checkpoint
+        file.settled = True
+        # As after a restart: the same source, described anew.
+        file.source = replace(file.source)
+        self._do(self.window.open(decide.source, file.source, file.position))
+
+    def _file(self, source: Source) -> File:
+        return next(file for file in self.files if file.source.id == source.id)
+
+    def _committed(self, items: list[Item]) -> None:
+        for item in items:
+            if isinstance(item, Block):
+                self.destination[item.source.id] = self.destination.get(item.source.id, b"") + bytes(item.data)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

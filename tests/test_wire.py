@@ -1,0 +1,330 @@
+"""Messages become bytes and back, and what contradicts itself is refused."""
+
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import pytest
+import zstandard
+from google.protobuf.message import DecodeError
+from hypothesis import given, strategies as st
+
+from blocks import SOURCE
+from mega_collector import wire
+from mega_collector.api import api_pb2 as pb
+from mega_collector.block import Block, Skip, SkipReason, Source
+from mega_collector.errors import WireError
+from mega_collector.marker import Marker
+from mega_collector.protocol import (
+    Ack,
+    Describe,
+    Finish,
+    Flush,
+    FromAggregator,
+    Grant,
+    Hello,
+    Known,
+    Open,
+    Refusal,
+    RefusalReason,
+    Resume,
+    Welcome,
+)
+
+# What a Python string of a host or a tag may be that came from settings: text, which a message can hold.
+TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
+IDS = st.binary(min_size=1, max_size=64)
+NUMBERS = st.integers(0, (1 << 64) - 1)
+POSITIONS = st.integers(0, wire.MAX_POSITION)
+MARKERS = st.binary(max_size=100).map(Marker.of)
+HELLOS = st.builds(Hello, TEXT.filter(bool), TEXT, st.dictionaries(TEXT, TEXT, max_size=4), TEXT)
+KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS)
+DATA = st.binary(min_size=1, max_size=300)
+
+ANSWERS = st.one_of(
+    st.builds(Welcome, NUMBERS, NUMBERS, TEXT),
+    st.builds(Resume, IDS, st.lists(KNOWN, max_size=4).map(tuple)),
+    st.builds(Ack, st.dictionaries(IDS, NUMBERS, max_size=5)),
+    st.builds(Refusal, IDS, NUMBERS, NUMBERS, st.sampled_from(RefusalReason), st.booleans(), TEXT),
+    st.builds(Grant, NUMBERS),
+)
+
+
+def _over_the_wire(message: pb.CollectorMessage) -> pb.CollectorMessage:
+    return pb.CollectorMessage.FromString(message.SerializeToString())
+
+
+def _block(data: bytes, start: int = 0) -> Block:
+    unterminated = not data.endswith(b"\n")
+    return Block(SOURCE, start, data, data.count(b"\n") + unterminated, unterminated)
+
+
+def _fields(source: Source) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in Source.__slots__}
+
+
+# Round trips
+
+
+@given(DATA, st.integers(0, wire.MAX_POSITION - 300), st.booleans())
+def test_a_block_arrives_as_it_was_whatever_its_bytes(data: bytes, start: int, compress: bool) -> None:
+    message = _over_the_wire(wire.encode(_block(data, start), compress=compress, read_at=5))
+    block = wire.decode_block(message.block, SOURCE)
+    assert (bytes(block.data), block.start, block.source) == (data, start, SOURCE)
+    assert (block.entries, block.unterminated) == (_block(data).entries, _block(data).unterminated)
+    assert message.block.read_at == 5
+
+
+@given(
+    hello=HELLOS,
+    source_id=IDS,
+    path=st.binary(max_size=4096),
+    device=NUMBERS,
+    inode=NUMBERS,
+    head=MARKERS,
+    position=NUMBERS,
+)
+def test_who_and_what_arrive_as_they_were(
+    *, hello: Hello, source_id: bytes, path: bytes, device: int, inode: int, head: Marker, position: int
+) -> None:
+    assert wire.decode_hello(_over_the_wire(wire.encode(hello)).hello) == hello
+    source = Source(source_id, path, device, inode, head, hello.collector, hello.host, hello.tags)
+    described = _over_the_wire(wire.encode(Describe(source))).describe
+    assert _fields(wire.decode_source(described.source, hello)) == _fields(source)
+    opened = _over_the_wire(wire.encode(Open(source, position))).open
+    assert opened.position == position
+    assert _fields(wire.decode_source(opened.source, hello)) == _fields(source)
+
+
+@given(POSITIONS, POSITIONS, st.sampled_from(SkipReason))
+def test_a_skip_arrives_as_it_was(one: int, other: int, reason: SkipReason) -> None:
+    start, end = sorted((one, other))
+    message = _over_the_wire(wire.encode(Skip(SOURCE, start, end, reason))).skip
+    if start == end:
+        with pytest.raises(WireError, match="impossible"):
+            wire.decode_skip(message, SOURCE)
+    else:
+        assert wire.decode_skip(message, SOURCE) == Skip(SOURCE, start, end, reason)
+
+
+@given(NUMBERS)
+def test_an_end_and_a_flush_arrive(position: int) -> None:
+    finish = _over_the_wire(wire.encode(Finish(SOURCE, position))).finish
+    assert (finish.source, finish.position) == (SOURCE.id, position)
+    assert _over_the_wire(wire.encode(Flush())).WhichOneof("kind") == "flush"
+
+
+@given(ANSWERS)
+def test_an_answer_arrives_as_it_was(answer: FromAggregator) -> None:
+    data = wire.encode_answer(answer).SerializeToString()
+    assert wire.decode_answer(pb.AggregatorMessage.FromString(data)) == answer
+
+
+def test_a_view_of_bytes_is_sent_as_its_bytes() -> None:
+    view = memoryview(b"before\na line\nafter\n")[7:14]
+    message = _over_the_wire(wire.encode(Block(SOURCE, 7, view, 1)))
+    assert bytes(wire.decode_block(message.block, SOURCE).data) == b"a line\n"
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_largest_block_fits_into_the_largest_message(compress: bool) -> None:
+    # Noise, which zstd makes a little larger.
+    block = _block(bytes(_noise(wire.MAX_BLOCK_SIZE - 1)) + b"\n")
+    message = wire.encode(block, compress=compress)
+    described = wire.encode_source(Source(b"x" * 64, b"p" * 4096, (1 << 64) - 1, (1 << 64) - 1, Marker.of(b"x")))
+    assert message.ByteSize() + described.ByteSize() <= wire.MAX_MESSAGE_SIZE
+    assert len(wire.decode_block(message.block, SOURCE).data) == wire.MAX_BLOCK_SIZE
+
+
+def _noise(size: int) -> bytes:
+    """Bytes that cannot be compressed, without newlines, and the same each time."""
+    return Random(1).randbytes(size).replace(b"\n", b"\r")
+
+
+# What contradicts itself
+
+
+def _message(compress: bool = False, **changed: Any) -> pb.Block:
+    message = wire.encode_block(_block(b"one\ntwo\n"), compress=compress)
+    for name, value in changed.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"size": 7}, "says 7 bytes and has 8"),
+        ({"size": 9}, "says 9 bytes and has 8"),
+        ({"size": 0}, "not 0"),
+        ({"size": wire.MAX_BLOCK_SIZE + 1}, "a block has 1 to"),
+        ({"size": (1 << 64) - 1}, "a block has 1 to"),
+        ({"start": wire.MAX_POSITION - 7}, "a position is at most"),
+        ({"start": (1 << 64) - 1}, "a position is at most"),
+        ({"crc32": 0}, "checksum"),
+        ({"payload": b"one\nTwo\n"}, "checksum"),
+        ({"payload": b""}, "has 0"),
+        ({"entries": 1}, "says 1 entries and has 2"),
+        ({"entries": 0}, "says 0 entries and has 2"),
+        ({"entries": (1 << 64) - 1}, "entries and has 2"),
+        ({"unterminated": True}, "with a newline or without"),
+        ({"compression": 2}, "compression 2 is not known"),
+        ({"compression": pb.COMPRESSION_ZSTD}, "cannot be unpacked"),
+    ],
+)
+def test_a_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.decode_block(_message(**changed), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"size": 7}, "does not unpack to the size"),
+        ({"size": 9}, "does not unpack to the size"),
+        ({"payload": b""}, "cannot be unpacked|does not unpack"),
+        ({"payload": b"\x28\xb5\x2f\xfd"}, "cannot be unpacked|does not unpack"),
+        ({"compression": pb.COMPRESSION_NONE}, "the block says 8 bytes"),
+        ({"crc32": 1}, "checksum"),
+    ],
+)
+def test_a_compressed_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.decode_block(_message(compress=True, **changed), SOURCE)
+
+
+def test_a_frame_that_would_unpack_to_more_than_the_block_says_is_not_unpacked() -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(32 << 20))
+    assert len(bomb) < 100_000
+    with pytest.raises(WireError, match="does not unpack to the size"):
+        wire.decode_block(_message(compress=True, payload=bomb), SOURCE)
+
+
+def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
+    silent = zstandard.ZstdCompressor(write_content_size=False).compress(b"one\ntwo\n")
+    with pytest.raises(WireError, match="does not unpack to the size"):
+        wire.decode_block(_message(compress=True, payload=silent), SOURCE)
+
+
+@pytest.mark.parametrize("trailing", [b"garbage", zstandard.ZstdCompressor().compress(b"another frame\n")])
+def test_bytes_behind_a_frame_are_refused(trailing: bytes) -> None:
+    payload = _message(compress=True).payload
+    with pytest.raises(WireError, match="cannot be unpacked"):
+        wire.decode_block(_message(compress=True, payload=payload + trailing), SOURCE)
+
+
+@given(
+    payload=st.binary(max_size=200),
+    start=NUMBERS,
+    size=NUMBERS,
+    entries=NUMBERS,
+    unterminated=st.booleans(),
+    crc32=st.integers(0, (1 << 32) - 1),
+    compression=st.integers(0, 3),
+)
+def test_any_block_is_taken_as_it_says_or_refused(
+    *, payload: bytes, start: int, size: int, entries: int, unterminated: bool, crc32: int, compression: int
+) -> None:
+    message = pb.Block(start=start, size=size, entries=entries, unterminated=unterminated, crc32=crc32, payload=payload)
+    message.compression = compression  # type: ignore[assignment]
+    _taken_or_refused(message)
+    message.size, message.crc32 = len(payload), zlib.crc32(payload)
+    _taken_or_refused(message)
+
+
+def _taken_or_refused(message: pb.Block) -> None:
+    try:
+        block = wire.decode_block(message, SOURCE)
+    except WireError:
+        return
+    assert (block.start, len(block.data), block.entries) == (message.start, message.size, message.entries)
+    assert block.entries == bytes(block.data).count(b"\n") + block.unterminated
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_an_answer_or_refused(data: bytes) -> None:
+    try:
+        message = pb.AggregatorMessage.FromString(data)
+    except DecodeError:
+        return
+    with suppress(WireError):
+        wire.decode_answer(message)
+
+
+@pytest.mark.parametrize(
+    ("hello", "complaint"),
+    [
+        (Hello("", "host"), "no id"),
+        (Hello("x" * 256, "host"), "longer than 255"),
+        (Hello("me", "x" * 256), "longer than 255"),
+        (Hello("me", "host", {"x" * 256: "1"}), "longer than 255"),
+        (Hello("me", "host", {"1": "x" * 256}), "longer than 255"),
+        (Hello("me", "host", {}, "x" * 256), "longer than 255"),
+        (Hello("me", "host", {str(number): "" for number in range(65)}), "more than 64 tags"),
+    ],
+)
+def test_a_hello_beyond_its_bounds_is_refused(hello: Hello, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.decode_hello(wire.encode_hello(hello))
+
+
+@pytest.mark.parametrize(
+    ("description", "complaint"),
+    [
+        (pb.Description(), "1 to 64 bytes, not 0"),
+        (pb.Description(source=b"x" * 65), "1 to 64 bytes, not 65"),
+        (pb.Description(source=b"x", path=b"x" * 4097), "at most 4096 bytes, not 4097"),
+        (pb.Description(source=b"x", head=pb.Marker(length=1)), "marker"),
+        (pb.Description(source=b"x", head=pb.Marker(digest=b"1")), "marker"),
+        (pb.Description(source=b"x", head=pb.Marker(length=1, digest=b"x" * 65)), "marker"),
+    ],
+)
+def test_a_description_beyond_its_bounds_is_refused(description: pb.Description, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.decode_source(description, Hello("me", "host"))
+
+
+@pytest.mark.parametrize(
+    ("skip", "complaint"),
+    [
+        (pb.Skip(start=0, end=1), "reason"),
+        (pb.Skip(start=0, end=1, reason=99), "reason"),  # type: ignore[arg-type]
+        (pb.Skip(start=1, end=0, reason=pb.SKIP_REASON_HOLE), "impossible"),
+        (pb.Skip(start=1, end=1, reason=pb.SKIP_REASON_HOLE), "impossible"),
+        (pb.Skip(start=1, end=1 << 63, reason=pb.SKIP_REASON_HOLE), "impossible"),
+    ],
+)
+def test_an_impossible_skip_is_refused(skip: pb.Skip, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.decode_skip(skip, SOURCE)
+
+
+# Others of another version
+
+
+def test_an_answer_of_a_later_version_is_passed_over() -> None:
+    assert wire.decode_answer(pb.AggregatorMessage()) is None
+    field_99 = b"\x9a\x06\x00"
+    assert wire.decode_answer(pb.AggregatorMessage.FromString(field_99)) is None
+
+
+def test_a_refusal_for_a_reason_of_a_later_version_is_still_a_refusal() -> None:
+    message = pb.AggregatorMessage(refusal=pb.Refusal(source=b"x", reason=99, message="new"))  # type: ignore[arg-type]
+    refusal = wire.decode_answer(message)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.retry, refusal.message) == (False, "new")
+
+
+def test_threads_may_compress_side_by_side() -> None:
+    blocks = [_block(bytes([65 + number]) * 50_000 + b"\n") for number in range(8)]
+
+    def through(block: Block) -> bool:
+        return all(
+            bytes(wire.decode_block(wire.encode_block(block, compress=True), SOURCE).data) == block.data
+            for _ in range(20)
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(through, blocks))
