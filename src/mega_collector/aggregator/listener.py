@@ -31,9 +31,10 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
-    # Connections that never finish their handshake are dropped.
-    ("grpc.server_handshake_timeout_ms", 10_000),
 )
+
+_HANDSHAKE_TIMEOUT = 10.0
+"""Seconds after which connections are dropped that have not finished their handshake."""
 
 
 class Listener:
@@ -43,9 +44,17 @@ class Listener:
         StartError: the address cannot be listened on.
     """
 
-    def __init__(self, address: Address, *, max_streams: int, credentials: grpc.ServerCredentials | None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        max_streams: int,
+        credentials: grpc.ServerCredentials | None,
+        handshake_timeout: float = _HANDSHAKE_TIMEOUT,
+    ) -> None:
         workers = ThreadPoolExecutor(max_workers=max_streams + _SPARE_THREADS, thread_name_prefix="grpc")
-        self._server = grpc.server(workers, options=_OPTIONS)
+        handshake = ("grpc.server_handshake_timeout_ms", int(handshake_timeout * 1000))
+        self._server = grpc.server(workers, options=(*_OPTIONS, handshake))
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=4)
         )
