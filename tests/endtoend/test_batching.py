@@ -27,7 +27,12 @@ def test_a_batch_that_is_not_full_is_published_when_its_first_line_is_old_enough
     site.collector()
     writer = site.writer()
     begin = time.monotonic()
-    until(lambda: writer.write(1) or site.size(), "a steady trickle should not put a batch off")
+
+    def trickle() -> bool:
+        writer.write(1)
+        return site.size() > 0
+
+    until(trickle, "a steady trickle should not put a batch off")
     # Nothing can have come before its time; how long after it is the machine's affair.
     assert time.monotonic() - begin >= 0.7
     site.assert_delivered()

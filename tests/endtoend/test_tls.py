@@ -1,6 +1,7 @@
 """Two processes over TCP and mutual TLS."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,12 @@ def test_delivered_over_tls_through_a_restart_of_the_aggregator(site: Site, tmp_
 def test_nothing_is_delivered_between_strangers_and_the_reason_is_said(site: Site, stranger: str) -> None:
     one, other = Authority(), Authority()
     site.writer().write(10)
-    _aggregator(site, (one if stranger == "collector" else other).material(trusts=one))
+    aggregator = _aggregator(site, (one if stranger == "collector" else other).material(trusts=one))
     collector = site.collector(**_settings((other if stranger == "collector" else one).material("c", trusts=one)))
     failed = collector.wait_for("connection_failed")
     assert "TLS" in failed["cause"]
+    if stranger == "collector":
+        assert "AGGREGATOR_TLS_CA_CERTIFICATE" in aggregator.wait_for("handshake_failed")["reason"]
     quiet(site.size, "a destination that nobody may write to")
     assert site.size() == 0
     assert collector.stop() == 0
@@ -56,7 +59,7 @@ def _aggregator(site: Site, material: Material) -> Process:
     return process
 
 
-def _settings(material: Material) -> dict[str, str]:
+def _settings(material: Material) -> dict[str, Any]:
     return {
         "tls": "1",
         "tls_certificate": material.certificate.decode(),
@@ -65,7 +68,7 @@ def _settings(material: Material) -> dict[str, str]:
     }
 
 
-def _as_files(material: Material, directory: Path) -> dict[str, str]:
+def _as_files(material: Material, directory: Path) -> dict[str, Any]:
     settings = _settings(material)
     for name, text in settings.items():
         if name != "tls":
