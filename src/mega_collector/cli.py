@@ -113,6 +113,9 @@ def _make_collector() -> click.Command:
     from mega_collector.settings import CollectorSettings
 
     def start(loaded: "Loaded[CollectorSettings]") -> int:
+        # Why a connection failed is logged as a fact: gRPC's own lines would say it again, and not as JSON. It looks at
+        # this when it is imported.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         from mega_collector.collector.assembly import run
 
         return run(loaded.settings)

@@ -1,6 +1,7 @@
 """The aggregator, put together from its parts."""
 
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import TypedDict
 
 import grpc
@@ -29,6 +30,7 @@ from mega_collector.settings import AggregatorSettings, exposed
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.native import Native
 from mega_collector.tls import server_credentials, verify
 
 _LOOK_INTERVAL = 0.5
@@ -48,6 +50,15 @@ class _Destination(TypedDict):
 
 def run(settings: AggregatorSettings) -> int:
     """Serve until a signal or a failure; the exit code."""
+    native = Native()
+    try:
+        with redirect_stderr(native.stderr):
+            return _serve(settings)
+    finally:
+        native.close()
+
+
+def _serve(settings: AggregatorSettings) -> int:
     configure(settings.log_level, settings.log_format)
     keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)

@@ -1,0 +1,73 @@
+"""When batches reach the destination: by count, by bytes, by age, and never empty."""
+
+import time
+
+from harness.site import Site
+from harness.until import quiet, until
+
+
+def test_a_full_batch_is_published_at_once_and_the_rest_waits_for_its_time(site: Site) -> None:
+    site.aggregator(max_batch_size="10", minimum_publish_frequency="1h")
+    site.collector()
+    writer = site.writer()
+    writer.write(9)
+    quiet(site.size, "nine lines")
+    assert site.size() == 0
+    writer.write(1)
+    site.assert_delivered()
+    writer.write(25)
+    site.wait_for_bytes(sum(map(len, writer.lines[:30])))
+    quiet(site.size, "five lines")
+    assert site.output() == b"".join(writer.lines[:30])
+
+
+def test_a_batch_that_is_not_full_is_published_when_its_first_line_is_old_enough(site: Site) -> None:
+    """However steadily others come behind it."""
+    site.aggregator(minimum_publish_frequency="700ms", max_batch_size="1000000")
+    site.collector()
+    writer = site.writer()
+    begin = time.monotonic()
+
+    def trickle() -> bool:
+        writer.write(1)
+        return site.size() > 0
+
+    until(trickle, "a steady trickle should not put a batch off")
+    # Nothing can have come before its time; how long after it is the machine's affair.
+    assert time.monotonic() - begin >= 0.7
+    site.assert_delivered()
+
+
+def test_a_batch_is_published_at_its_size_in_bytes(site: Site) -> None:
+    site.aggregator(max_batch_bytes="1000", minimum_publish_frequency="1h")
+    site.collector()
+    writer = site.writer()
+    writer.write(1, padding=2000)
+    writer.write(1, padding=600)
+    writer.write(1, padding=600)
+    site.wait_for_bytes(sum(map(len, writer.lines[:2])))
+    quiet(site.size, "the third line")
+    assert site.output() == b"".join(writer.lines[:2])
+
+
+def test_large_batches_and_a_long_time_never_stall(site: Site) -> None:
+    """The collector's window and the ingest buffer are far smaller than a batch might be."""
+    site.aggregator(
+        max_batch_size="1000000000",
+        max_batch_bytes="1000000000",
+        minimum_publish_frequency="1h",
+        ingest_buffer_size="1MiB",
+    )
+    site.collector(window_size="1MiB")
+    site.writer().write(20_000, padding=240)
+    site.wait_for_bytes(site.bytes_written * 3 // 4)
+
+
+def test_an_empty_batch_is_never_written(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    collector.wait_for("file_followed")
+    writer.write(1)
+    site.assert_delivered()
+    quiet(lambda: (site.out.stat().st_mtime_ns, site.size()), "an idle destination", 0.5)
