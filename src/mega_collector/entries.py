@@ -2,29 +2,29 @@
 
 from mega_collector.block import NEWLINE
 
-_NEAR = 16
+_NEAR = 32
 """Newlines that are found one by one once the guess is this close."""
 
 
 def end_of_entries(data: bytes, offset: int, count: int, total: int) -> int:
     """The offset after the `count`-th newline at or behind `offset`, where `total` newlines are known to be there.
 
-    Guesses by the average length, counts what the guess is wrong by, and guesses again: about one pass over the bytes
-    up to the answer, in C. `0 < count <= total`, or the answer is wrong.
+    Guesses by the average length and counts what the guess is wrong by: about one pass over the bytes up to the answer,
+    in C. Where the lines are nothing like the average the guess is halved or doubled, so that it always comes nearer.
+    `0 < count <= total`, or the answer is wrong.
     """
     position, left = offset, count
     per_entry = (len(data) - offset) / total
     while left > _NEAR:
         guess = min(position + max(int(left * per_entry), 1), len(data))
         passed = data.count(NEWLINE, position, guess)
-        while passed > left:
-            # Beyond it: come back by the excess, counting only what lies between.
-            nearer = max(guess - max(int((passed - left) * per_entry), 1), position)
-            passed -= data.count(NEWLINE, nearer, guess)
-            guess = nearer
-        position, left = guess, left - passed
-        if left == 0:
-            return data.rfind(NEWLINE, offset, position) + 1
+        if passed > left + _NEAR:
+            per_entry /= 2
+        elif passed >= left:
+            return _back(data, guess, passed - left)
+        else:
+            per_entry *= 1 if passed else 2
+            position, left = guess, left - passed
     for _ in range(left):
         position = data.find(NEWLINE, position) + 1
     return position
@@ -36,3 +36,10 @@ def end_within(data: bytes, offset: int, limit: int) -> int:
     if border:
         return border
     return data.find(NEWLINE, offset + limit) + 1 or len(data)
+
+
+def _back(data: bytes, end: int, count: int) -> int:
+    """The offset after the last newline before `end`, not counting the last `count` of them."""
+    for _ in range(count):
+        end = data.rfind(NEWLINE, 0, end)
+    return data.rfind(NEWLINE, 0, end) + 1
