@@ -87,7 +87,7 @@ class Listener:
         return address if address.path is not None else Address(address.host, port)
 
 
-def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
     """As `add_AggregatorServicer_to_server` has them, but for how the messages of a stream are parsed."""
     return {
         "Publish": grpc.unary_unary_rpc_method_handler(
