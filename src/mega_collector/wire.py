@@ -4,7 +4,6 @@ What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """
 
 import threading
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import NEWLINE, Block, Skip, SkipReason, Source
+from mega_collector.checksum import crc32
 from mega_collector.entries import newlines
 from mega_collector.errors import WireError
 from mega_collector.marker import Marker
@@ -140,7 +140,7 @@ def _encode_header(block: Block, data: bytes, *, compress: bool, read_at: int) -
         size=len(data),
         entries=block.entries,
         unterminated=block.unterminated,
-        crc32=zlib.crc32(data),
+        crc32=crc32(data),
         compression=pb.COMPRESSION_ZSTD if compress else pb.COMPRESSION_NONE,
         read_at=read_at,
     )
@@ -239,7 +239,7 @@ def decode_block(message: pb.Block, payload: bytes, source: Source) -> Block:
     data = _plain(message, payload)
     if len(data) != message.size:
         raise WireError(f"the block says {message.size} bytes and has {len(data)}")
-    if zlib.crc32(data) != message.crc32:
+    if crc32(data) != message.crc32:
         raise WireError("the block's checksum does not match its bytes")
     if message.unterminated == data.endswith(NEWLINE):
         raise WireError("the block's last entry is not as it says: with a newline or without")
