@@ -81,9 +81,8 @@ def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 
     """
     if not isinstance(message, Block):
         return encode(message).SerializeToString()
-    data = bytes(message.data)
-    payload = _zstd.compressor.compress(data) if compress else data
-    rest = _encode_header(message, data, compress=compress, read_at=read_at).SerializeToString()
+    payload = _zstd.compressor.compress(message.data) if compress else message.data
+    rest = _encode_header(message, compress=compress, read_at=read_at).SerializeToString()
     size = _varint(len(payload))
     block_size = _varint(len(_PAYLOAD_TAG) + len(size) + len(payload) + len(rest))
     return b"".join((_BLOCK_TAG, block_size, _PAYLOAD_TAG, size, payload, rest))
@@ -126,21 +125,20 @@ def encode_source(source: Source) -> pb.Description:
 
 def encode_block(block: Block) -> pb.Block:
     """A block as `Publish` takes it."""
-    data = bytes(block.data)
-    message = _encode_header(block, data, compress=False, read_at=0)
-    message.payload = data
+    message = _encode_header(block, compress=False, read_at=0)
+    message.payload = bytes(block.data)
     return message
 
 
-def _encode_header(block: Block, data: bytes, *, compress: bool, read_at: int) -> pb.Block:
+def _encode_header(block: Block, *, compress: bool, read_at: int) -> pb.Block:
     """All of a block but its payload."""
     return pb.Block(
         source=block.source.id,
         start=block.start,
-        size=len(data),
+        size=len(block.data),
         entries=block.entries,
         unterminated=block.unterminated,
-        crc32=crc32(data),
+        crc32=crc32(block.data),
         compression=pb.COMPRESSION_ZSTD if compress else pb.COMPRESSION_NONE,
         read_at=read_at,
     )
