@@ -2,8 +2,30 @@
 
 from mega_collector.block import NEWLINE
 
+_PIECE = 64 << 10
+"""Bytes that are counted at a time: their copy stays in the processor's cache."""
+
+_DENSE = 32
+"""Bytes between newlines below which looking at every byte is faster."""
+
 _NEAR = 32
 """Newlines that are found one by one once the guess is this close."""
+
+
+def newlines(data: bytes, start: int = 0, end: int | None = None) -> int:
+    """How many newlines there are between two offsets.
+
+    `bytes.count` looks at every byte (until Python 3.13, without vector instructions), while `bytes.replace` goes from
+    one newline to the next with memchr(3): four times as fast where lines are as long as those of logs.
+    """
+    end = len(data) if end is None else end
+    return sum(_newlines(data[at : min(at + _PIECE, end)]) for at in range(start, end, _PIECE))
+
+
+def _newlines(piece: bytes) -> int:
+    if piece.count(NEWLINE, 0, 1024) > 1024 // _DENSE:
+        return piece.count(NEWLINE)
+    return len(piece) - len(piece.replace(NEWLINE, b""))
 
 
 def end_of_entries(data: bytes, offset: int, count: int, total: int) -> int:
@@ -17,7 +39,7 @@ def end_of_entries(data: bytes, offset: int, count: int, total: int) -> int:
     per_entry = (len(data) - offset) / total
     while left > _NEAR:
         guess = min(position + max(int(left * per_entry), 1), len(data))
-        passed = data.count(NEWLINE, position, guess)
+        passed = newlines(data, position, guess)
         if passed > left + _NEAR:
             per_entry /= 2
         elif passed >= left:

@@ -4,13 +4,16 @@ What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """
 
 import threading
-import zlib
+from dataclasses import dataclass
 from typing import Final
 
 import zstandard
+from google.protobuf.message import DecodeError
 
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import NEWLINE, Block, Skip, SkipReason, Source
+from mega_collector.checksum import crc32
+from mega_collector.entries import newlines
 from mega_collector.errors import WireError
 from mega_collector.marker import Marker
 from mega_collector.protocol import (
@@ -61,14 +64,33 @@ _SKIP_REASON_OF: Final = {code: reason for reason, code in _SKIP_REASONS.items()
 _REFUSAL_REASON_OF: Final = {code: reason for reason, code in _REFUSAL_REASONS.items()}
 
 
+_BLOCK_TAG: Final = b"\x22"
+"""Field 4 of `CollectorMessage`, with its length before it: https://protobuf.dev/programming-guides/encoding/."""
+
+_PAYLOAD_TAG: Final = b"\x42"
+"""Field 8 of `Block`, likewise."""
+
+
 # What the collector says
 
 
-def encode(message: FromCollector, *, compress: bool = False, read_at: int = 0) -> pb.CollectorMessage:
-    """A message of the collector's; `compress` is for the data of blocks."""
+def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 0) -> bytes:
+    """A `CollectorMessage` as it goes out; `compress` is for the data of blocks.
+
+    A block's payload is put around by hand, in front of the other fields: protobuf would copy it twice more.
+    """
+    if not isinstance(message, Block):
+        return encode(message).SerializeToString()
+    payload = _zstd.compressor.compress(message.data) if compress else message.data
+    rest = _encode_header(message, compress=compress, read_at=read_at).SerializeToString()
+    size = _varint(len(payload))
+    block_size = _varint(len(_PAYLOAD_TAG) + len(size) + len(payload) + len(rest))
+    return b"".join((_BLOCK_TAG, block_size, _PAYLOAD_TAG, size, payload, rest))
+
+
+def encode(message: Hello | Describe | Open | Skip | Finish | Flush) -> pb.CollectorMessage:
+    """A message of the collector's that is not a block."""
     match message:
-        case Block():
-            return pb.CollectorMessage(block=encode_block(message, compress=compress, read_at=read_at))
         case Hello():
             return pb.CollectorMessage(hello=encode_hello(message))
         case Describe():
@@ -101,20 +123,67 @@ def encode_source(source: Source) -> pb.Description:
     )
 
 
-def encode_block(block: Block, *, compress: bool = False, read_at: int = 0) -> pb.Block:
-    data = bytes(block.data)
-    payload = _zstd.compressor.compress(data) if compress else data
+def encode_block(block: Block) -> pb.Block:
+    """A block as `Publish` takes it."""
+    message = _encode_header(block, compress=False, read_at=0)
+    message.payload = bytes(block.data)
+    return message
+
+
+def _encode_header(block: Block, *, compress: bool, read_at: int) -> pb.Block:
+    """All of a block but its payload."""
     return pb.Block(
         source=block.source.id,
         start=block.start,
-        size=len(data),
+        size=len(block.data),
         entries=block.entries,
         unterminated=block.unterminated,
-        crc32=zlib.crc32(data),
+        crc32=crc32(block.data),
         compression=pb.COMPRESSION_ZSTD if compress else pb.COMPRESSION_NONE,
-        payload=payload,
         read_at=read_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message of a collector's: what protobuf has parsed of it, and apart from that, if it is a block, its payload.
+
+    The payload in `message` may be missing: only `payload` counts.
+    """
+
+    message: pb.CollectorMessage
+    payload: bytes = b""
+
+
+def parse(data: bytes) -> Heard:
+    """What has come in: the same as protobuf makes of it, but a block's payload is not copied more often than needed.
+
+    Raises:
+        DecodeError: it is no `CollectorMessage`.
+    """
+    return _parse_block(data) or _parse_any(data)
+
+
+def _parse_block(data: bytes) -> Heard | None:
+    """A block whose payload comes first, as `serialize` puts it; None for everything else."""
+    try:
+        size, begin = _length_behind(_BLOCK_TAG, data, 0)
+        if begin + size != len(data):
+            return None
+        size, begin = _length_behind(_PAYLOAD_TAG, data, begin)
+        rest = data[begin + size :]
+        header = pb.Block.FromString(rest)
+    except (ValueError, DecodeError):
+        return None
+    # Fields that are there twice make it longer than it must be: protobuf knows which one counts.
+    if begin + size > len(data) or header.payload or header.ByteSize() != len(rest):
+        return None
+    return Heard(pb.CollectorMessage(block=header), data[begin : begin + size])
+
+
+def _parse_any(data: bytes) -> Heard:
+    message = pb.CollectorMessage.FromString(data)
+    return Heard(message, message.block.payload)
 
 
 def decode_hello(hello: pb.Hello) -> Hello:
@@ -155,8 +224,8 @@ def decode_source(description: pb.Description, hello: Hello) -> Source:
     )
 
 
-def decode_block(message: pb.Block, source: Source) -> Block:
-    """The block of a source that is open on the stream.
+def decode_block(message: pb.Block, payload: bytes, source: Source) -> Block:
+    """The block of a source that is open on the stream. What the message itself has as payload is not looked at.
 
     Raises:
         WireError: size, checksum, number of entries or payload contradict each other, or a bound is passed.
@@ -165,14 +234,14 @@ def decode_block(message: pb.Block, source: Source) -> Block:
         raise WireError(f"a block has 1 to {MAX_BLOCK_SIZE} bytes, not {message.size}")
     if message.start + message.size > MAX_POSITION:
         raise WireError(f"a position is at most {MAX_POSITION}")
-    data = _plain(message)
+    data = _plain(message, payload)
     if len(data) != message.size:
         raise WireError(f"the block says {message.size} bytes and has {len(data)}")
-    if zlib.crc32(data) != message.crc32:
+    if crc32(data) != message.crc32:
         raise WireError("the block's checksum does not match its bytes")
     if message.unterminated == data.endswith(NEWLINE):
         raise WireError("the block's last entry is not as it says: with a newline or without")
-    entries = data.count(NEWLINE) + message.unterminated
+    entries = newlines(data) + message.unterminated
     if entries != message.entries:
         raise WireError(f"the block says {message.entries} entries and has {entries}")
     return Block(source, message.start, data, entries, message.unterminated)
@@ -192,16 +261,16 @@ def decode_skip(message: pb.Skip, source: Source) -> Skip:
     return Skip(source, message.start, message.end, reason)
 
 
-def _plain(message: pb.Block) -> bytes:
+def _plain(message: pb.Block, payload: bytes) -> bytes:
     if message.compression == pb.COMPRESSION_NONE:
-        return message.payload
+        return payload
     if message.compression != pb.COMPRESSION_ZSTD:
         raise WireError(f"compression {message.compression} is not known")
     try:
         # Asked first: a frame that claims more than the block would be allocated before a byte of it is read.
-        if zstandard.frame_content_size(message.payload) != message.size:
+        if zstandard.frame_content_size(payload) != message.size:
             raise WireError("the compressed payload does not unpack to the size that the block says")
-        return _zstd.decompressor.decompress(message.payload, allow_extra_data=False)
+        return _zstd.decompressor.decompress(payload, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError("the compressed payload cannot be unpacked") from error
 
@@ -298,3 +367,31 @@ class _PerThread(threading.local):
 
 
 _zstd = _PerThread()
+
+
+# Lengths as protobuf writes them
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _length_behind(tag: bytes, data: bytes, at: int) -> tuple[int, int]:
+    """The length that follows a tag at `at`, and where it ends.
+
+    Raises:
+        ValueError: something else is there.
+    """
+    if data[at : at + 1] != tag:
+        raise ValueError(f"tag {tag!r} expected")
+    number = 0
+    for place, byte in enumerate(data[at + 1 : at + 6]):
+        number |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return number, at + place + 2
+    raise ValueError("a length that does not end")

@@ -31,7 +31,6 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
-from mega_collector.tls import server_credentials, verify
 
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
@@ -190,6 +189,9 @@ def _destination(settings: AggregatorSettings) -> _Destination:
 def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
     if not settings.tls:
         return None
+    # What verifies certificates takes 9 MB.
+    from mega_collector.tls import server_credentials, verify  # noqa: PLC0415
+
     ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
     assert ca is not None
     assert certificate is not None

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 from mega_collector.batch import Batch
-from mega_collector.block import NEWLINE, Block
-from mega_collector.entries import end_of_entries, end_within
+from mega_collector.block import Block
+from mega_collector.entries import end_of_entries, end_within, newlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +95,4 @@ class Batcher:
             return offset, 0
         if end == len(data) and taken == entries:
             return end, taken
-        return end, data.count(NEWLINE, offset, end) + (unterminated and end == len(data))
+        return end, newlines(data, offset, end) + (unterminated and end == len(data))

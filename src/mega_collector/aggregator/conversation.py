@@ -52,10 +52,11 @@ class Conversation:
         """Nothing more is heard; what is in flight is committed all the same."""
         self._peers.leave(self._hello.collector, self._outbox)
 
-    def hear(self, message: pb.CollectorMessage) -> None:
+    def hear(self, heard: wire.Heard) -> None:
+        message = heard.message
         match message.WhichOneof("kind"):
             case "block":
-                self.block(message.block)
+                self.block(message.block, heard.payload)
             case "describe":
                 self._describe(wire.decode_source(message.describe.source, self._hello))
             case "open":
@@ -92,14 +93,14 @@ class Conversation:
         if refusal is not None:
             self._outbox.say(refusal)
 
-    def block(self, message: pb.Block) -> None:
+    def block(self, message: pb.Block, payload: bytes) -> None:
         """A block arrives: it goes to the ingest buffer, waiting for room, or is refused."""
         source = self._opened.get(message.source)
         if source is None:
             self._refuse(message.source, message.start, RefusalReason.NOT_OPEN, "no handshake on this stream")
             return
         try:
-            block = wire.decode_block(message, source)
+            block = wire.decode_block(message, payload, source)
         except WireError as error:
             self._refuse(source.id, message.start, RefusalReason.MALFORMED, str(error))
             return

@@ -3,6 +3,7 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -64,7 +65,7 @@ class Listener:
     def start(self, servicer: api_pb2_grpc.AggregatorServicer) -> None:
         """Serve the aggregator, its health (not serving until told so) and reflection."""
         self.serving(ready=False)
-        api_pb2_grpc.add_AggregatorServicer_to_server(servicer, self._server)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, _methods(servicer)),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self._server.start()
@@ -97,6 +98,22 @@ class Listener:
         except RuntimeError:
             raise StartError(_why_not(address)) from None
         return address if address.path is not None else Address(address.host, port)
+
+
+def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+    """As `add_AggregatorServicer_to_server` has them, but for how the messages of a stream are parsed."""
+    return {
+        "Publish": grpc.unary_unary_rpc_method_handler(
+            servicer.Publish,
+            request_deserializer=pb.PublishRequest.FromString,
+            response_serializer=pb.PublishResponse.SerializeToString,
+        ),
+        "PublishStream": grpc.stream_stream_rpc_method_handler(
+            servicer.PublishStream,
+            request_deserializer=wire.parse,
+            response_serializer=pb.AggregatorMessage.SerializeToString,
+        ),
+    }
 
 
 def _refuse_if_served(path: Path) -> None:

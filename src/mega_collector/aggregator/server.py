@@ -51,7 +51,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._refused_streams = 0
 
     def PublishStream(  # noqa: N802 - the name in api.proto
-        self, request_iterator: Iterator[pb.CollectorMessage], context: grpc.ServicerContext
+        self, request_iterator: Iterator[wire.Heard], context: grpc.ServicerContext
     ) -> Iterator[pb.AggregatorMessage]:
         """Blocks in, acknowledgements out; see api.proto."""
         with self._slot(context), self._outbox(context) as outbox:
@@ -102,10 +102,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             hello, outbox, buffer=self._buffer, ledger=self._ledger, peers=self._peers, refused=self._refused
         )
 
-    def _serve(
-        self, messages: Iterator[pb.CollectorMessage], outbox: Outbox, *, peer: str
-    ) -> Iterator[pb.AggregatorMessage]:
-        first = next(messages, pb.CollectorMessage())
+    def _serve(self, messages: Iterator[wire.Heard], outbox: Outbox, *, peer: str) -> Iterator[pb.AggregatorMessage]:
+        first = next(messages, wire.Heard(pb.CollectorMessage())).message
         if first.WhichOneof("kind") != "hello":
             raise WireError("a stream begins with hello")
         hello = wire.decode_hello(first.hello)
@@ -130,8 +128,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         conversation = self._converse(hello, outbox)
         try:
             conversation.open(source, request.block.start)
-            conversation.block(request.block)
-            conversation.hear(pb.CollectorMessage(flush=pb.Flush()))
+            conversation.block(request.block, request.block.payload)
+            conversation.hear(wire.Heard(pb.CollectorMessage(flush=pb.Flush())))
             return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)
         finally:
             conversation.end()
@@ -171,7 +169,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
 class _Reader:
     """The reading side of a stream, in a thread of its own."""
 
-    def __init__(self, messages: Iterator[pb.CollectorMessage], conversation: Conversation, outbox: Outbox) -> None:
+    def __init__(self, messages: Iterator[wire.Heard], conversation: Conversation, outbox: Outbox) -> None:
         self._messages = messages
         self._conversation = conversation
         self._outbox = outbox

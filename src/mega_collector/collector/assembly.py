@@ -28,7 +28,6 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
-from mega_collector.tls import client_credentials, verify
 
 _BLOCK_SIZE = 1 << 20
 """Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
@@ -179,6 +178,9 @@ class Collector:
 def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
     if not settings.tls:
         return None
+    # What verifies certificates takes 9 MB.
+    from mega_collector.tls import client_credentials, verify  # noqa: PLC0415
+
     ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
     assert ca is not None
     assert certificate is not None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mega_collector.block import NEWLINE
+from mega_collector.entries import newlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def cut(data: bytes, offset: int, *, max_line: int, final: bool) -> Cut | None:
             return Cut(max_line, 1, unterminated=True)
         if long_line is not None:
             end = long_line
-    return Cut(end - offset, data.count(NEWLINE, offset, end))
+    return Cut(end - offset, newlines(data, offset, end))
 
 
 def _long_line(data: bytes, offset: int, end: int, max_line: int) -> int | None:

@@ -11,12 +11,14 @@ import grpc
 import structlog
 
 from mega_collector import wire
-from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.api import api_pb2 as pb
 from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.errors import WireError
 from mega_collector.protocol import FromCollector, Hello, Welcome
 from mega_collector.unavailable import explain, needs_a_person
+
+_METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStream"
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
@@ -131,7 +133,9 @@ class Publisher:
 
     def _converse(self, session: "_Session") -> None:
         with self._channel() as channel:
-            call = api_pb2_grpc.AggregatorStub(channel).PublishStream(session.messages())
+            call = channel.stream_stream(
+                _METHOD, request_serializer=bytes, response_deserializer=pb.AggregatorMessage.FromString
+            )(session.messages())
             session.call = call
             # Closing may have begun in between.
             if self._closing.is_set():
@@ -190,7 +194,7 @@ class _Session:
         if self.call is not None:
             self.call.cancel()
 
-    def messages(self) -> Iterator[pb.CollectorMessage]:
+    def messages(self) -> Iterator[bytes]:
         """What gRPC asks for, from a thread of its own, as fast as the aggregator takes it."""
         while True:
             with self._changed:
@@ -199,7 +203,7 @@ class _Session:
                 if self._ended:
                     return
                 message = self._unsaid.popleft()
-            yield wire.encode(message, compress=self._compress, read_at=time.time_ns())
+            yield wire.serialize(message, compress=self._compress, read_at=time.time_ns())
 
 
 def _cause(error: grpc.RpcError, *, tls: bool) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ from enum import Enum
 from mega_collector.block import Block
 from mega_collector.collector.cut import cut
 from mega_collector.collector.follower import Follower
+from mega_collector.marker import TAIL_SIZE
 
 
 class Reading(Enum):
@@ -34,10 +35,15 @@ def read(descriptor: int, follower: Follower, *, size: int, max_line: int, final
     if part is None:
         follower.looked(follower.position + len(data) - offset)
         return Reading.NOTHING
-    payload = data[offset : offset + part.size]
-    block = Block(follower.source, follower.position, payload, part.entries, part.unterminated)
-    follower.took(block.end, payload)
+    end = offset + part.size
+    block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
+    follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
     return block
+
+
+def _payload(data: bytes, start: int, end: int) -> bytes | memoryview:
+    """A part of what was read: not copied, unless that would hold much more in memory than the window counts."""
+    return memoryview(data)[start:end] if end - start > len(data) // 2 else data[start:end]
 
 
 def _pread(descriptor: int, follower: Follower, size: int) -> tuple[bytes, int]:
