@@ -56,6 +56,17 @@ def _over_the_wire(message: pb.CollectorMessage) -> pb.CollectorMessage:
     return pb.CollectorMessage.FromString(message.SerializeToString())
 
 
+def _sent(block: Block, **options: Any) -> pb.Block:
+    """The whole message of a block, as any client might send it."""
+    return pb.CollectorMessage.FromString(wire.serialize(block, **options)).block
+
+
+def _received(message: pb.Block) -> Block:
+    """What becomes of it on the other side."""
+    heard = wire.parse(pb.CollectorMessage(block=message).SerializeToString())
+    return wire.decode_block(heard.message.block, heard.payload, SOURCE)
+
+
 def _block(data: bytes, start: int = 0) -> Block:
     unterminated = not data.endswith(b"\n")
     return Block(SOURCE, start, data, data.count(b"\n") + unterminated, unterminated)
@@ -70,11 +81,11 @@ def _fields(source: Source) -> dict[str, Any]:
 
 @given(DATA, st.integers(0, wire.MAX_POSITION - 300), st.booleans())
 def test_a_block_arrives_as_it_was_whatever_its_bytes(data: bytes, start: int, compress: bool) -> None:
-    message = _over_the_wire(wire.encode(_block(data, start), compress=compress, read_at=5))
-    block = wire.decode_block(message.block, SOURCE)
+    message = _sent(_block(data, start), compress=compress, read_at=5)
+    block = _received(message)
     assert (bytes(block.data), block.start, block.source) == (data, start, SOURCE)
     assert (block.entries, block.unterminated) == (_block(data).entries, _block(data).unterminated)
-    assert message.block.read_at == 5
+    assert message.read_at == 5
 
 
 @given(
@@ -124,18 +135,17 @@ def test_an_answer_arrives_as_it_was(answer: FromAggregator) -> None:
 
 def test_a_view_of_bytes_is_sent_as_its_bytes() -> None:
     view = memoryview(b"before\na line\nafter\n")[7:14]
-    message = _over_the_wire(wire.encode(Block(SOURCE, 7, view, 1)))
-    assert bytes(wire.decode_block(message.block, SOURCE).data) == b"a line\n"
+    assert bytes(_received(_sent(Block(SOURCE, 7, view, 1))).data) == b"a line\n"
 
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_the_largest_block_fits_into_the_largest_message(compress: bool) -> None:
     # Noise, which zstd makes a little larger.
     block = _block(bytes(_noise(wire.MAX_BLOCK_SIZE - 1)) + b"\n")
-    message = wire.encode(block, compress=compress)
+    message = wire.serialize(block, compress=compress)
     described = wire.encode_source(Source(b"x" * 64, b"p" * 4096, (1 << 64) - 1, (1 << 64) - 1, Marker.of(b"x")))
-    assert message.ByteSize() + described.ByteSize() <= wire.MAX_MESSAGE_SIZE
-    assert len(wire.decode_block(message.block, SOURCE).data) == wire.MAX_BLOCK_SIZE
+    assert len(message) + described.ByteSize() <= wire.MAX_MESSAGE_SIZE
+    assert len(_received(_sent(block, compress=compress)).data) == wire.MAX_BLOCK_SIZE
 
 
 def _noise(size: int) -> bytes:
@@ -147,7 +157,7 @@ def _noise(size: int) -> bytes:
 
 
 def _message(compress: bool = False, **changed: Any) -> pb.Block:
-    message = wire.encode_block(_block(b"one\ntwo\n"), compress=compress)
+    message = _sent(_block(b"one\ntwo\n"), compress=compress)
     for name, value in changed.items():
         setattr(message, name, value)
     return message
@@ -176,7 +186,7 @@ def _message(compress: bool = False, **changed: Any) -> pb.Block:
 )
 def test_a_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
     with pytest.raises(WireError, match=complaint):
-        wire.decode_block(_message(**changed), SOURCE)
+        _received(_message(**changed))
 
 
 @pytest.mark.parametrize(
@@ -192,27 +202,27 @@ def test_a_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -
 )
 def test_a_compressed_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
     with pytest.raises(WireError, match=complaint):
-        wire.decode_block(_message(compress=True, **changed), SOURCE)
+        _received(_message(compress=True, **changed))
 
 
 def test_a_frame_that_would_unpack_to_more_than_the_block_says_is_not_unpacked() -> None:
     bomb = zstandard.ZstdCompressor().compress(bytes(32 << 20))
     assert len(bomb) < 100_000
     with pytest.raises(WireError, match="does not unpack to the size"):
-        wire.decode_block(_message(compress=True, payload=bomb), SOURCE)
+        _received(_message(compress=True, payload=bomb))
 
 
 def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
     silent = zstandard.ZstdCompressor(write_content_size=False).compress(b"one\ntwo\n")
     with pytest.raises(WireError, match="does not unpack to the size"):
-        wire.decode_block(_message(compress=True, payload=silent), SOURCE)
+        _received(_message(compress=True, payload=silent))
 
 
 @pytest.mark.parametrize("trailing", [b"garbage", zstandard.ZstdCompressor().compress(b"another frame\n")])
 def test_bytes_behind_a_frame_are_refused(trailing: bytes) -> None:
     payload = _message(compress=True).payload
     with pytest.raises(WireError, match="cannot be unpacked"):
-        wire.decode_block(_message(compress=True, payload=payload + trailing), SOURCE)
+        _received(_message(compress=True, payload=payload + trailing))
 
 
 @given(
@@ -236,7 +246,7 @@ def test_any_block_is_taken_as_it_says_or_refused(
 
 def _taken_or_refused(message: pb.Block) -> None:
     try:
-        block = wire.decode_block(message, SOURCE)
+        block = _received(message)
     except WireError:
         return
     assert (block.start, len(block.data), block.entries) == (message.start, message.size, message.entries)
@@ -321,10 +331,7 @@ def test_threads_may_compress_side_by_side() -> None:
     blocks = [_block(bytes([65 + number]) * 50_000 + b"\n") for number in range(8)]
 
     def through(block: Block) -> bool:
-        return all(
-            bytes(wire.decode_block(wire.encode_block(block, compress=True), SOURCE).data) == block.data
-            for _ in range(20)
-        )
+        return all(bytes(_received(_sent(block, compress=True)).data) == block.data for _ in range(20))
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(through, blocks))

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -19,11 +20,13 @@ from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
 from mega_collector.aggregator.ledger import Advance, Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
-from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, Grant, Hello, Refusal, Resume
+
+if TYPE_CHECKING:
+    from mega_collector.api import api_pb2 as pb
 
 LIMIT = 64
 SELDOM = st.integers(0, 3).map(lambda number: number == 3)
@@ -54,7 +57,7 @@ class Connection:
 
     def __init__(self, aggregator: "Aggregator") -> None:
         self.aggregator = aggregator
-        self.sent: deque[pb.CollectorMessage] = deque()
+        self.sent: deque[bytes] = deque()
         self.outbox = Heard()
         self.conversation = Conversation(
             Hello("me", "here"),
@@ -67,8 +70,7 @@ class Connection:
 
     def deliver(self) -> None:
         """The next message reaches the aggregator."""
-        data = self.sent.popleft().SerializeToString()
-        self.conversation.hear(pb.CollectorMessage.FromString(data))
+        self.conversation.hear(wire.parse(self.sent.popleft()))
 
 
 class Aggregator:
@@ -366,7 +368,7 @@ class Histories(RuleBasedStateMachine):
                     raise AssertionError(outcome.message)
                 case _:
                     assert self.connection is not None
-                    self.connection.sent.append(wire.encode(outcome))
+                    self.connection.sent.append(wire.serialize(outcome))
 
     def _decide(self, decide: Decide) -> None:
         assert self.window.acknowledged(decide.source)
