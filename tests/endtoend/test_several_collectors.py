@@ -1,6 +1,5 @@
 """Several collectors into one destination: each line of each stands there whole."""
 
-
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.site import Site
