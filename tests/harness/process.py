@@ -1,5 +1,6 @@
 """A mega-collector command as a real process: started, asked to stop, killed, and heard."""
 
+import contextlib
 import json
 import os
 import signal
@@ -110,6 +111,14 @@ class Process:
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
+
+    def holds(self, path: Path) -> bool:
+        """Whether it has that file open, by whatever name."""
+        wanted, found = path.stat(), False
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found = found or os.path.samestat(link.stat(), wanted)
+        return found
 
     def peak_memory(self) -> int:
         """The most memory it has had so far, in bytes."""
