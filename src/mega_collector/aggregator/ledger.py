@@ -5,9 +5,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
@@ -62,6 +64,9 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
     finished = max(finished, ?13), updated_at = ?14
 """
 
+_PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
+_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
+
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest FROM sources
 WHERE collector = ?1 AND (id = ?2 OR inode = ?3 AND device = ?4)
@@ -70,7 +75,7 @@ ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
 
 
 class LedgerError(MegaCollectorError):
-    """The ledger could not be written: nothing is acknowledged. Trying again can help."""
+    """The ledger could not be written or read: nothing is acknowledged. Trying again can help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class Range:
 class Ledger:
     """Positions by source, states by output file; one transaction a commit, durable when it returns.
 
-    Safe to use from several threads.
+    Safe to use from several threads. Whatever asks raises `LedgerError` if the ledger cannot be read.
 
     Raises:
         StartError: the state directory cannot be used, is in use, or holds a ledger that this version cannot read.
@@ -110,30 +115,30 @@ class Ledger:
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         try:
-            self._writer = self._connect()
-            self._reader = self._connect()
-            (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
-            self._writer.execute("UPDATE ends SET clean = 0")
+            self._start()
         except sqlite3.Error as error:
+            os.close(self._lock_file)
             raise StartError(f"the ledger {self._path} cannot be used: {error}") from error
+        except StartError:
+            os.close(self._lock_file)
+            raise
 
     def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
         """What is committed of a source and of others of that collector with its device and inode, the latest first."""
-        with self._reading:
-            rows = self._reader.execute(_KNOWN, (collector, source_id, str(inode), str(device), most)).fetchall()
+        rows = self._read(_KNOWN, collector, source_id, str(inode), str(device), most)
         return tuple(Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5])) for row in rows)
 
     def owner(self, source_id: bytes) -> str | None:
         """The collector that a source belongs to."""
-        with self._reading:
-            row = self._reader.execute("SELECT collector FROM sources WHERE id = ?", (source_id,)).fetchone()
-        return row and str(row[0])
+        rows = self._read("SELECT collector FROM sources WHERE id = ?", source_id)
+        return str(rows[0][0]) if rows else None
 
     def output(self, path: str) -> OutputState | None:
         """An output file as the last commit left it."""
-        with self._reading:
-            row = self._reader.execute("SELECT * FROM outputs WHERE path = ?", (path,)).fetchone()
-        return row and OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5]))
+        rows = self._read("SELECT * FROM outputs WHERE path = ?", path)
+        return next(
+            (OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows), None
+        )
 
     def commit(
         self, advances: Iterable[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
@@ -144,19 +149,13 @@ class Ledger:
             LedgerError: nothing of it is recorded.
         """
         now = time.time_ns()
-        with self._writing:
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.executemany(_PUT_SOURCE, (_row(advance, now) for advance in advances))
-                if ranges:
-                    rows = [(each.source.id, each.start, each.end, each.reason, now) for each in ranges]
-                    self._writer.executemany("INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)", rows)
-                self._writer.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)", map(_out, outputs))
-                self._writer.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
+        try:
+            with self._writing, self._transaction() as write:
+                write(_PUT_SOURCE, (_row(advance, now) for advance in advances))
+                write(_PUT_RANGE, ((each.source.id, each.start, each.end, each.reason, now) for each in ranges))
+                write(_PUT_OUTPUT, map(_out, outputs))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
 
     def close(self, *, clean: bool) -> None:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""
@@ -170,6 +169,30 @@ class Ledger:
                 return
             finally:
                 os.close(self._lock_file)
+
+    def _start(self) -> None:
+        self._writer = self._connect()
+        self._reader = self._connect()
+        (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
+        self._writer.execute("UPDATE ends SET clean = 0")
+
+    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            with self._reading:
+                return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Callable[[str, Iterable[Sequence[object]]], object]]:
+        """Whatever goes wrong, no transaction is left open: it would be in the way of every later one."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._writer.executemany
+            self._writer.execute("COMMIT")
+        finally:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

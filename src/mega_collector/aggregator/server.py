@@ -11,7 +11,7 @@ import structlog
 from mega_collector import __version__, wire
 from mega_collector.aggregator.conversation import Conversation, Refused
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
-from mega_collector.aggregator.ledger import Ledger
+from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
@@ -19,6 +19,7 @@ from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
+_NO_LEDGER = "the aggregator cannot read its ledger: try again"
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +61,9 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 _log.warning("stream_refused", peer=context.peer(), reason=str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except LedgerError as error:
+                _log.error("ledger_failed", error=str(error))
+                context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             if self._stopping:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
 
@@ -72,6 +76,9 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 position = self._publish(request, outbox)
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except LedgerError as error:
+                _log.error("ledger_failed", error=str(error))
+                context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             except BufferClosed:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
             if isinstance(position, Refusal):
@@ -173,8 +180,8 @@ class _Reader:
         self._messages = messages
         self._conversation = conversation
         self._outbox = outbox
-        self.error: WireError | None = None
-        """Why the stream ends, if the collector is at fault."""
+        self.error: WireError | LedgerError | None = None
+        """Why the stream ends, if the collector is at fault or nobody can say where its sources stand."""
 
     def start(self) -> None:
         threading.Thread(target=self._read, name="stream", daemon=True).start()
@@ -186,7 +193,7 @@ class _Reader:
         except BufferClosed:
             # What was taken in before is still to be acknowledged on this stream: `stop` ends it.
             return
-        except WireError as error:
+        except (WireError, LedgerError) as error:
             self.error = error
         except grpc.RpcError:
             # The collector has gone.

@@ -1,0 +1,311 @@
+"""The ledger: what is committed is known, whatever happens to the process, the file and the disk."""
+
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blocks import make_source
+from mega_collector.aggregator.ledger import VERSION, Advance, Ledger, LedgerError, Range
+from mega_collector.block import Source
+from mega_collector.emitter.protocol import OutputState
+from mega_collector.errors import StartError
+from mega_collector.marker import Marker
+from mega_collector.protocol import Known
+
+BEFORE = Marker.of(b"the bytes before")
+HEAD = Marker.of(b"the first bytes")
+SOURCE = replace(make_source("a", collector="me"), head=HEAD)
+
+
+@contextmanager
+def _ledger(directory: Path) -> Iterator[Ledger]:
+    ledger = Ledger(directory)
+    try:
+        yield ledger
+    finally:
+        ledger.close(clean=True)
+
+
+def _advance(position: int, *, start: int = 0, source: Source = SOURCE, before: Marker = BEFORE) -> Advance:
+    return Advance(source, start, position, 1, before)
+
+
+def _known(ledger: Ledger, source: Source = SOURCE) -> tuple[Known, ...]:
+    return ledger.known(source.collector, source.id, source.device, source.inode)
+
+
+def _rows(directory: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(directory / "ledger.sqlite3")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_what_is_committed_is_known_here_and_after_a_restart(tmp_path: Path) -> None:
+    expected = (Known(SOURCE.id, 100, BEFORE, HEAD),)
+    with _ledger(tmp_path) as ledger:
+        assert _known(ledger) == ()
+        ledger.commit([_advance(100)])
+        assert _known(ledger) == expected
+    with _ledger(tmp_path) as ledger:
+        assert _known(ledger) == expected
+
+
+def test_a_position_never_goes_back(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+        ledger.commit([_advance(50)])
+        assert _known(ledger)[0].position == 100
+
+
+def test_the_described_source_comes_first_and_then_others_of_the_file_the_latest_first(tmp_path: Path) -> None:
+    first, second, own = (make_source(name, collector="me", inode=7) for name in ("first", "second", "own"))
+    others = [
+        make_source("of another file", collector="me", inode=8),
+        make_source("of another collector", collector="other", inode=7),
+    ]
+    with _ledger(tmp_path) as ledger:
+        for source in (own, first, second, *others):
+            ledger.commit([_advance(10, source=source)])
+        assert [each.source_id for each in _known(ledger, own)] == [b"own", b"second", b"first"]
+        assert [each.source_id for each in ledger.known("me", b"new", 1, 7)] == [b"second", b"first", b"own"]
+        assert ledger.known("me", b"own", 99, 99)[0].source_id == b"own"
+        assert ledger.known("other", b"own", 99, 99) == ()
+
+
+def test_no_more_than_a_few_earlier_sources_are_named_and_the_described_one_is_always_among_them(
+    tmp_path: Path,
+) -> None:
+    with _ledger(tmp_path) as ledger:
+        for number in range(20):
+            ledger.commit([_advance(10, source=make_source(str(number), collector="me"))])
+        known = ledger.known("me", b"0", 1, 2)
+        assert (len(known), known[0].source_id) == (8, b"0")
+
+
+def test_numbers_of_64_bits_without_a_sign_are_kept(tmp_path: Path) -> None:
+    largest = (1 << 64) - 1
+    source = Source(b"s", b"/\xff\n", largest, largest, HEAD, "me")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([Advance(source, 0, (1 << 63) - 1, 1, BEFORE)], outputs=[OutputState("o", largest, 1, 5, BEFORE)])
+        assert ledger.known("me", b"new", largest, largest)[0].position == (1 << 63) - 1
+        assert ledger.output("o") == OutputState("o", largest, 1, 5, BEFORE)
+
+
+def test_a_source_has_the_owner_that_committed_it_first(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        assert ledger.owner(SOURCE.id) is None
+        ledger.commit([_advance(10)])
+        assert ledger.owner(SOURCE.id) == "me"
+
+
+def test_an_output_is_known_as_the_last_commit_left_it(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        assert ledger.output("/out") is None
+        ledger.commit([], outputs=[OutputState("/out", 1, 2, 10, BEFORE), OutputState("/other", 1, 3, 1, Marker())])
+        ledger.commit([], outputs=[OutputState("/out", 1, 4, 20, HEAD)])
+    with _ledger(tmp_path) as ledger:
+        assert ledger.output("/out") == OutputState("/out", 1, 4, 20, HEAD)
+        assert ledger.output("/other") == OutputState("/other", 1, 3, 1, Marker())
+
+
+def test_what_was_given_up_is_recorded(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(30)], [Range(SOURCE, 10, 20, "discarded")])
+    assert _rows(tmp_path, "SELECT source, start, end, reason FROM ranges") == [(SOURCE.id, 10, 20, "discarded")]
+
+
+def test_the_end_of_a_source_keeps_what_recognises_it(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+        ledger.commit([Advance(SOURCE, 100, 100, 0, Marker(), finished=True)])
+        assert _known(ledger) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
+    assert _rows(tmp_path, "SELECT finished, entries, first_position FROM sources") == [(1, 1, 0)]
+
+
+def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    assert ledger.clean
+    ledger.close(clean=False)
+    ledger = Ledger(tmp_path)
+    assert not ledger.clean
+    ledger.close(clean=True)
+    with _ledger(tmp_path) as ledger:
+        assert ledger.clean
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.block import Source
+from mega_collector.marker import Marker
+
+ledger = Ledger(Path(sys.argv[1]))
+source = Source(b"a", b"/a", 1, 2, Marker(), "me")
+
+def forever():
+    yield Advance(source, 0, 500, 1, Marker())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ledger.commit([Advance(source, 0, 100, 1, Marker())])
+ledger.commit(forever())
+"""
+
+
+def test_a_kill_in_the_middle_of_a_commit_leaves_the_one_before(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "src"
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tmp_path)], env={"PYTHONPATH": str(source)}, check=False, timeout=60
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with _ledger(tmp_path) as ledger:
+        assert not ledger.clean
+        assert [each.position for each in ledger.known("me", b"a", 1, 2)] == [100]
+
+
+def test_nothing_of_a_commit_that_fails_is_recorded_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    other = make_source("b", collector="me")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+        beyond = Advance(other, 0, 1 << 64, 1, BEFORE)
+        with pytest.raises(OverflowError):
+            ledger.commit([_advance(200), beyond], [Range(SOURCE, 0, 5, "discarded")])
+        assert _known(ledger)[0].position == 100
+        ledger.commit([_advance(300)])
+        assert _known(ledger)[0].position == 300
+    assert _rows(tmp_path, "SELECT * FROM ranges") == []
+
+
+def test_a_disk_that_takes_nothing_is_told_and_heals(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+        with _no_file_may_grow():
+            for _ in range(2):
+                with pytest.raises(LedgerError, match=r"ledger\.sqlite3 cannot be written"):
+                    ledger.commit([_advance(200)], [Range(SOURCE, n, n + 1, "x" * 1000) for n in range(100)])
+            assert _known(ledger)[0].position == 100
+        ledger.commit([_advance(200)])
+        assert _known(ledger)[0].position == 200
+    with _ledger(tmp_path) as ledger:
+        assert _known(ledger)[0].position == 200
+
+
+@contextmanager
+def _no_file_may_grow() -> Iterator[None]:
+    """Every file of this process is at its largest, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_ledger_held_by_another_writer_is_told(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger._writer.execute("PRAGMA busy_timeout = 10")
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LedgerError, match="locked"):
+                ledger.commit([_advance(100)])
+            other.execute("ROLLBACK")
+        ledger.commit([_advance(100)])
+
+
+def test_a_ledger_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        for number in range(200):
+            ledger.commit([_advance(10, source=make_source(str(number), collector="me"))])
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    for ask in (lambda: _known(ledger), lambda: ledger.owner(b"1"), lambda: ledger.output("/out")):
+        with pytest.raises(LedgerError, match="cannot be read"):
+            ask()
+    ledger.close(clean=True)
+
+
+# What cannot be started with
+
+
+def test_a_second_aggregator_on_the_same_state_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        with pytest.raises(StartError, match="in use by another aggregator"):
+            Ledger(tmp_path)
+        ledger.commit([_advance(100)])
+    with _ledger(tmp_path):
+        pass
+
+
+def test_a_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+    path = tmp_path / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(StartError, match=f"ledger.sqlite3 is of version {VERSION + 1}"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == before
+    assert _rows(tmp_path, "SELECT position FROM sources") == [(100,)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"no database at all, but long enough to look like one" * 100, id="another file"),
+        pytest.param(b"SQLite format 3\0" + bytes(4080), id="a header and nothing else"),
+    ],
+)
+def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(content)
+    with pytest.raises(StartError, match="cannot be used"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_a_state_that_was_refused_can_be_tried_again_once_it_is_mended(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(StartError):
+        Ledger(tmp_path)
+    (tmp_path / "ledger.sqlite3").unlink()
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(1)])
+
+
+def test_a_state_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="cannot be written"):
+        Ledger(tmp_path / "file" / "state")
+
+
+def test_a_state_directory_is_made_and_is_nobody_elses(tmp_path: Path) -> None:
+    state = tmp_path / "deep" / "state"
+    with _ledger(state):
+        assert state.stat().st_mode & 0o777 == 0o700
+        assert (state / "lock").stat().st_mode & 0o077 == 0
+
+
+def test_an_empty_file_is_a_ledger_to_be(tmp_path: Path) -> None:
+    # A kill between the creation of the file and its first page.
+    (tmp_path / "ledger.sqlite3").touch()
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(1)])
+
+
+def test_a_lock_without_a_process_does_not_hold_anybody_up(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(1)])

@@ -1,0 +1,34 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+import hypothesis
+import pytest
+
+from harness.aside import Aside
+
+T = TypeVar("T")
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture
+def aside() -> Aside:
+    """Daemons: a test whose thread hangs fails, and the others go on."""
+
+    def start(call: Callable[[], T], /) -> Future[T]:
+        future = Future[T]()
+        threading.Thread(target=_into, args=(future, call), daemon=True).start()
+        return future
+
+    return start
+
+
+def _into(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - the test raises it
+        future.set_exception(error)
