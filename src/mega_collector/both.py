@@ -1,5 +1,6 @@
 """Both halves in one process, for one machine: over a socket that nobody else can reach."""
 
+import glob
 import tempfile
 from pathlib import Path
 
@@ -65,9 +66,15 @@ def _collector_settings(
 ) -> CollectorSettings:
     return CollectorSettings(
         paths=paths,
-        exclude=() if output is None else (bytes(output.absolute()),),
+        exclude=() if output is None else _names(output),
         remote_address=address,
+        id="run",
         host="",
         state_directory=state / "collector",
         poll_interval=_POLL_INTERVAL,
     )
+
+
+def _names(output: Path) -> tuple[bytes, ...]:
+    """The output itself as patterns, by its name and by what that leads to: it is not to be shipped into itself."""
+    return tuple(glob.escape(bytes(path)) for path in (output.absolute(), output.resolve()))
