@@ -67,6 +67,7 @@ def _collector_settings(paths: tuple[bytes, ...], state: Path, address: Address)
     return CollectorSettings(
         paths=paths,
         remote_address=address,
+        id="run",
         host="",
         state_directory=state / "collector",
         poll_interval=_POLL_INTERVAL,
