@@ -392,6 +392,29 @@ def test_a_checkpoint_that_was_replaced_is_written_anew(directory: Path) -> None
     assert reopened(directory) == as_entries(make_entry(1, 100), make_entry(2, 200))
 
 
+def test_a_new_file_that_cannot_take_its_place_is_not_kept_and_the_old_one_stays(directory: Path) -> None:
+    checkpoint = Checkpoint(directory)
+    checkpoint.put(make_entry(1, 100))
+    checkpoint.flush()
+    checkpoint.close()
+    checkpoint = Checkpoint(directory)
+    before = (directory / "checkpoint").read_bytes()
+    (directory / "checkpoint.previous").unlink()
+    (directory / "checkpoint.previous").mkdir()
+    shutil.copyfile(directory / "checkpoint", directory / "copy")
+    (directory / "copy").rename(directory / "checkpoint")
+    checkpoint.put(make_entry(2, 200))
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="Is a directory"):
+            checkpoint.flush()
+        assert (directory / "checkpoint").read_bytes() == before
+        assert not (directory / "checkpoint.new").exists()
+    (directory / "checkpoint.previous").rmdir()
+    checkpoint.flush()
+    checkpoint.close()
+    assert reopened(directory) == as_entries(make_entry(1, 100), make_entry(2, 200))
+
+
 TESTS = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent / 'src'}"}
 

@@ -63,6 +63,13 @@ def test_a_file_with_other_bytes_does_not_agree(tmp_path: Path, content: bytes, 
     os.close(descriptor)
 
 
+def test_a_file_that_is_shorter_than_the_position_does_not_agree_even_if_no_tail_is_known(tmp_path: Path) -> None:
+    head, _ = remembered(CONTENT, 3000)
+    descriptor = opened(tmp_path / "file", CONTENT[:2999])
+    assert not agrees(descriptor, position=3000, head=head, tail=Marker())
+    os.close(descriptor)
+
+
 def test_what_is_remembered_of_an_empty_file_agrees_with_every_file(tmp_path: Path) -> None:
     descriptor = opened(tmp_path / "file", CONTENT)
     assert agrees(descriptor, position=0, head=Marker(), tail=Marker())

@@ -131,14 +131,10 @@ class Watch:
             return
         self._names[watch].discard(directory)
         if not self._names[watch]:
-            self._forget(watch)
-
-    def _forget(self, watch: int) -> None:
-        """The directory is gone, has another name, or is not wanted: the next update watches what is there then."""
-        for directory in self._names.pop(watch):
-            self._watches.pop(directory, None)
-        self._remote.pop(watch, None)
-        _libc.inotify_rm_watch(self._descriptor, watch)
+            del self._names[watch]
+            self._remote.pop(watch, None)
+            # If the directory is gone, so is its watch: then this changes nothing.
+            _libc.inotify_rm_watch(self._descriptor, watch)
 
     def _parse(self, data: bytes, events: Events) -> None:
         offset = 0
@@ -153,9 +149,7 @@ class Watch:
                 continue
             if mask & _RESCAN:
                 events.rescan = True
-            if mask & (_SELF | _ENDED):
-                self._forget(watch)
-            elif mask & (_WRITTEN | _ATTRIBUTES) and length:
+            if mask & (_WRITTEN | _ATTRIBUTES) and length:
                 name = data[offset - length : offset].rstrip(b"\0")
                 events.changed.update(directory.rstrip(b"/") + b"/" + name for directory in names)
 
