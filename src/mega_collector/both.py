@@ -38,7 +38,8 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
 
 def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address, *, once: bool) -> int:
     shutdown = Shutdown(_SHUTDOWN_TIMEOUT)
-    shutdown.on_signals()
+    # Both halves drain, one after the other.
+    shutdown.on_signals(most=2 * _SHUTDOWN_TIMEOUT)
     # The aggregator outlives the collector, but not the other way round.
     draining = Shutdown(_SHUTDOWN_TIMEOUT, on_asked=shutdown.ask)
     aggregator = Aggregator(_aggregator_settings(output, state, address), draining)

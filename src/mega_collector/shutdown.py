@@ -1,23 +1,30 @@
 """How a process ends: asked once it drains, asked twice it is forced."""
 
+import faulthandler
+import math
 import os
+import select
 import signal
-import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 
 _FORCED = 1
+
 _TWICE = 0.2
 """Seconds after which a second signal is meant as one: timeout(1) sends it to its child and then to its whole group."""
 
 _PACE = 0.2
 """Seconds between two tries once the end has begun: there is no time left for patience."""
 
+_CLOSING = 10.0
+"""Seconds beyond the timeout after which a process that has not ended hangs, which is a defect."""
+
 
 class Shutdown:
-    """Says whether and until when the process may still try. Used from any thread.
+    """Says whether and until when the process may still try. Used from any thread, and from signal handlers.
 
+    It waits on an eventfd, not on a lock: a handler that runs amid a wait must not need what the wait holds.
     `on_asked` is called when the end is asked for the first time.
     """
 
@@ -27,20 +34,25 @@ class Shutdown:
         self._timeout = timeout
         self._clock = clock
         self._on_asked = on_asked
-        self._asked = threading.Event()
+        self._asked = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._deadline: float | None = None
+        self._hung_after: float | None = None
 
     def ask(self) -> None:
         """Begin to end; asking again changes nothing."""
-        if self._deadline is None:
-            self._deadline = self._clock() + self._timeout
-            if self._on_asked is not None:
-                self._on_asked()
-        self._asked.set()
+        if self._deadline is not None:
+            return
+        self._deadline = self._clock() + self._timeout
+        if self._hung_after is not None:
+            # Shows where every thread stands, and ends the process even if none of them can run any more.
+            faulthandler.dump_traceback_later(self._hung_after, exit=True)
+        os.eventfd_write(self._asked, 1)
+        if self._on_asked is not None:
+            self._on_asked()
 
     @property
     def asked(self) -> bool:
-        return self._asked.is_set()
+        return self._deadline is not None
 
     @property
     def deadline(self) -> float:
@@ -56,18 +68,24 @@ class Shutdown:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the end is asked for, at most so long; whether it is."""
-        return self._asked.wait(seconds)
+        poll = select.poll()
+        poll.register(self._asked, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
 
     def pause(self, seconds: float) -> bool:
         """Wait before another try; False if there is no time for it. The end's beginning cuts the wait short."""
         if not self.asked:
-            self._asked.wait(seconds)
+            self.wait(seconds)
             return True
         time.sleep(min(seconds, _PACE, self.remaining))
         return self.remaining > 0
 
-    def on_signals(self) -> None:
-        """SIGTERM and SIGINT ask; a second one forces. Called from the main thread."""
+    def on_signals(self, *, most: float | None = None) -> None:
+        """SIGTERM and SIGINT ask; a second one forces. Called from the main thread.
+
+        `most` is how many seconds draining may take in all, where it is more than the timeout.
+        """
+        self._hung_after = (most or self._timeout) + _CLOSING
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
 
