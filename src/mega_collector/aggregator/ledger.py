@@ -114,6 +114,7 @@ class Ledger:
         self._path = directory / "ledger.sqlite3"
         self._writing = threading.Lock()
         self._reading = threading.Lock()
+        self._require_known(_version_in(self._path))
         try:
             self._start()
         except sqlite3.Error as error:
@@ -198,17 +199,35 @@ class Ledger:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
         )
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        self._require_known(version)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+        return connection
+
+    def _require_known(self, version: int) -> None:
         if version > VERSION:
             raise StartError(
                 f"the ledger {self._path} is of version {version}, and this mega-collector knows {VERSION}:"
                 " use the newer one, or move the file away"
             )
-        if version == 0:
-            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
-        return connection
+
+
+def _version_in(path: Path) -> int:
+    """The version in the file's header, or 0: https://www.sqlite.org/fileformat.html, 1.3.
+
+    Read without opening it as a database: that alone would write to one that is not ours.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(64)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StartError(f"the ledger {path} cannot be read: {error.strerror}") from error
+    return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
 
 
 def _lock(directory: Path) -> int:
