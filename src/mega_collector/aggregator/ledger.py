@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from mega_collector.marker import Marker
 from mega_collector.protocol import Known
 
 VERSION = 1
+
+_NAME = "ledger.sqlite3"
 
 _SCHEMA = """
 CREATE TABLE sources (
@@ -111,11 +113,11 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._lock_file = _lock(directory)
-        self._path = directory / "ledger.sqlite3"
+        self._path = directory / _NAME
         self._writing = threading.Lock()
         self._reading = threading.Lock()
-        self._require_known(_version_in(self._path))
         try:
+            _require_known(self._path, _version_in(self._path))
             self._start()
         except sqlite3.Error as error:
             os.close(self._lock_file)
@@ -200,19 +202,34 @@ class Ledger:
             self._path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
         )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        self._require_known(version)
+        _require_known(self._path, version)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
         return connection
 
-    def _require_known(self, version: int) -> None:
-        if version > VERSION:
-            raise StartError(
-                f"the ledger {self._path} is of version {version}, and this mega-collector knows {VERSION}:"
-                " use the newer one, or move the file away"
-            )
+
+def look(directory: Path) -> None:
+    """Look whether the ledger of a state directory could be used. Nothing is made, changed or kept open.
+
+    Raises:
+        StartError: another process uses it, or it is of a newer version.
+    """
+    with suppress(FileNotFoundError), (directory / "lock").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(f"the state directory {directory} is in use by another aggregator") from error
+    _require_known(directory / _NAME, _version_in(directory / _NAME))
+
+
+def _require_known(path: Path, version: int) -> None:
+    if version > VERSION:
+        raise StartError(
+            f"the ledger {path} is of version {version}, and this mega-collector knows {VERSION}:"
+            " use the newer one, or move the file away"
+        )
 
 
 def _version_in(path: Path) -> int:
