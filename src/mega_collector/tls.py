@@ -22,12 +22,16 @@ def server_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.Server
 
     All three are PEM, verified before: gRPC would fail only when the first client comes.
     """
-    return grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
+    # gRPC takes `bytes`, and nothing that is derived from them.
+    pair = bytes(key), bytes(certificate)
+    return grpc.ssl_server_credentials([pair], root_certificates=bytes(ca), require_client_auth=True)
 
 
 def client_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.ChannelCredentials:
     """Give what a collector connects with: it shows `certificate`, and expects one that `ca` has signed."""
-    return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
+    return grpc.ssl_channel_credentials(
+        root_certificates=bytes(ca), private_key=bytes(key), certificate_chain=bytes(certificate)
+    )
 
 
 def verify(ca: bytes, certificate: bytes, key: bytes, *, prefix: str, now: datetime | None = None) -> tuple[str, ...]:

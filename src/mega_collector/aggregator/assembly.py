@@ -16,11 +16,12 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
-from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind
+from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.notify import NotifyEmitter
+from mega_collector.emitter.preflight import require_directory
 from mega_collector.emitter.protocol import Emitter, OutputState
 from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
@@ -84,9 +85,10 @@ class Aggregator:
         self._shutdown = shutdown
         self._stop = Stop()
         kind = choose_kind(**_destination(settings))
-        self._listener = Listener(
-            settings.listen_address, max_streams=settings.max_streams, credentials=_credentials(settings)
-        )
+        after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
+        credentials = _credentials(settings)
+        _look_ahead(settings, after_retries)
+        self._listener = Listener(settings.listen_address, max_streams=settings.max_streams, credentials=credentials)
         try:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
@@ -99,7 +101,7 @@ class Aggregator:
             state_directory=settings.state_directory,
             remember=self._remember,
         )
-        self._stack = _stack(self._output, settings, settings.after_retries or DEFAULT_AFTER_RETRIES[kind], shutdown)
+        self._stack = _stack(self._output, settings, after_retries, shutdown)
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
         peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
@@ -184,6 +186,17 @@ def _destination(settings: AggregatorSettings) -> _Destination:
         "file": settings.file_configuration,
         "blackhole": settings.blackhole_configuration,
     }
+
+
+def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:
+    """Find out what is made only after the ledger, and could fail: a refusal must not leave a ledger behind."""
+    require(settings.file_configuration)
+    directory = settings.dead_letter_directory
+    if after_retries is AfterRetries.DISCARD and directory is not None:
+        try:
+            require_directory(directory)
+        except StartError as error:
+            raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
 
 
 def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from mega_collector.marker import Marker
 from mega_collector.protocol import Known
 
 VERSION = 1
+
+_NAME = "ledger.sqlite3"
 
 _SCHEMA = """
 CREATE TABLE sources (
@@ -111,10 +113,11 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._lock_file = _lock(directory)
-        self._path = directory / "ledger.sqlite3"
+        self._path = directory / _NAME
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         try:
+            _require_known(self._path, _version_in(self._path))
             self._start()
         except sqlite3.Error as error:
             os.close(self._lock_file)
@@ -198,17 +201,50 @@ class Ledger:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=16
         )
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        _require_known(self._path, version)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StartError(
-                f"the ledger {self._path} is of version {version}, and this mega-collector knows {VERSION}:"
-                " use the newer one, or move the file away"
-            )
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
         return connection
+
+
+def look(directory: Path) -> None:
+    """Look whether the ledger of a state directory could be used. Nothing is made, changed or kept open.
+
+    Raises:
+        StartError: another process uses it, or it is of a newer version.
+    """
+    with suppress(FileNotFoundError), (directory / "lock").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(f"the state directory {directory} is in use by another aggregator") from error
+    _require_known(directory / _NAME, _version_in(directory / _NAME))
+
+
+def _require_known(path: Path, version: int) -> None:
+    if version > VERSION:
+        raise StartError(
+            f"the ledger {path} is of version {version}, and this mega-collector knows {VERSION}:"
+            " use the newer one, or move the file away"
+        )
+
+
+def _version_in(path: Path) -> int:
+    """The version in the file's header, or 0: https://www.sqlite.org/fileformat.html, 1.3.
+
+    Read without opening it as a database: that alone would write to one that is not ours.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(64)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StartError(f"the ledger {path} cannot be read: {error.strerror}") from error
+    return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
 
 
 def _lock(directory: Path) -> int:

@@ -1,5 +1,6 @@
 """The port: gRPC with or without TLS, health and reflection."""
 
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,15 +89,14 @@ class Listener:
         self._server.stop(timeout).wait(timeout + 1)
 
     def _bind(self, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
-        if address.path is not None:
-            _refuse_if_served(address.path)
+        _require_free(address)
         try:
             if credentials is None:
                 port = self._server.add_insecure_port(address.target)
             else:
                 port = self._server.add_secure_port(address.target, credentials)
         except RuntimeError:
-            raise StartError(_why_not(address)) from None
+            raise _refusal(address, "choose another") from None
         return address if address.path is not None else Address(address.host, port)
 
 
@@ -116,25 +116,39 @@ def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> "dict[str, grpc.RpcMe
     }
 
 
-def _refuse_if_served(path: Path) -> None:
-    """GRPC takes an existing socket's place without asking whether somebody listens there."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return
-    raise StartError(f"AGGREGATOR_LISTEN_ADDRESS: another process listens on unix:{path}")
+def _require_free(address: Address) -> None:
+    """Find out whether it can be had: of a failure gRPC tells the cause only to its own log.
 
-
-def _why_not(address: Address) -> str:
-    """The cause, which gRPC only logs: found by trying the same."""
-    name = f"AGGREGATOR_LISTEN_ADDRESS: cannot listen on {address}"
+    Raises:
+        StartError: it cannot.
+    """
     if address.path is not None:
-        return f"{name}: its directory must exist and be writable"
+        _require_free_path(address, address.path)
+        return
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, where = found[0]
         with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC: what lingers in TIME_WAIT is free
             probe.bind(where)
     except OSError as error:
-        return f"{name}: {error.strerror}; is another aggregator running? Free the port or choose another"
-    return f"{name}: choose another address"
+        advice = "is another aggregator running? Free the port or choose another"
+        raise _refusal(address, f"{error.strerror}; {advice}") from None
+
+
+def _require_free_path(address: Address, path: Path) -> None:
+    """GRPC takes an existing socket's place without asking whether somebody listens there."""
+    if os.path.lexists(path) and not path.is_socket():
+        raise _refusal(address, "something is there that is no socket: move it away, or choose another path")
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise _refusal(address, "its directory must exist and be writable")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fsencode(path))
+        except OSError:
+            return
+    raise _refusal(address, "another process listens there: is another aggregator running?")
+
+
+def _refusal(address: Address, why: str) -> StartError:
+    return StartError(f"AGGREGATOR_LISTEN_ADDRESS: cannot listen on {address}: {why}")

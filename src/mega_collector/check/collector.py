@@ -9,7 +9,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mega_collector.address import Address
 from mega_collector.check.finding import Finding
-from mega_collector.check.ground import DEADLINE, check_directory, check_metrics, check_tls
+from mega_collector.check.ground import DEADLINE, check_metrics, check_state, check_tls
+from mega_collector.collector.checkpoint import look
 from mega_collector.collector.discovery import Discovery
 from mega_collector.settings import CollectorSettings
 from mega_collector.tls import client_credentials
@@ -20,7 +21,7 @@ def check_collector(settings: CollectorSettings) -> Iterator[Finding]:
     """Try what a collector with these settings will need."""
     yield from check_tls(settings)
     yield from _files(settings)
-    yield check_directory("state directory", settings.state_directory)
+    yield check_state(settings.state_directory, look)
     yield from check_metrics(settings.metrics_address)
     yield _connection(settings)
 

@@ -2,12 +2,12 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mega_collector.address import Address
 from mega_collector.check.finding import Finding
-from mega_collector.errors import SettingError
+from mega_collector.errors import SettingError, StartError
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.tls import verify
 
@@ -39,6 +39,18 @@ def check_directory(what: str, path: Path) -> Finding:
     if nearest == path.absolute():
         return Finding(ok, f"{what}: {path}, {writable(nearest)}")
     return Finding(ok, f"{what}: {path}, to be made in {nearest}, {writable(nearest)}")
+
+
+def check_state(directory: Path, look: Callable[[Path], None]) -> Finding:
+    """Look whether the state directory can be written, and what is in it be used, by the half's own `look`."""
+    finding = check_directory("state directory", directory)
+    if not finding.ok or not directory.exists():
+        return finding
+    try:
+        look(directory)
+    except StartError as error:
+        return Finding(False, f"state directory: {error}")
+    return finding
 
 
 def writable(path: Path) -> str:

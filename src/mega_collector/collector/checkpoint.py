@@ -15,7 +15,7 @@ from mega_collector.collector.record import VERSION, Entry, Forgotten
 from mega_collector.collector.state_lock import InUse, StateLock
 from mega_collector.errors import MegaCollectorError, StartError
 
-__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry"]
+__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "look"]
 
 _NAME = "checkpoint"
 _SLACK = 256 << 10
@@ -165,7 +165,7 @@ class Checkpoint:
             self.id_is_stable = self.collector_id == own
             self._begin()
         except InUse as error:
-            raise StartError(f"the state directory {self._directory} is in use by another collector") from error
+            raise _in_use(self._directory) from error
         except OSError as error:
             raise StartError(_cannot("be used", self._directory, error)) from error
 
@@ -202,6 +202,23 @@ class Checkpoint:
         if told:
             self.damage = f"{'; '.join(told)}; {len(self._entries)} sources were found,"
             self.damage += f" and what was there is kept as {_NAME}.damaged-*"
+
+
+def look(directory: Path) -> None:
+    """Look whether the checkpoint of a state directory could be used. Nothing is made, changed or kept open.
+
+    Raises:
+        StartError: another process uses it, or it is of a newer version, or cannot be read.
+    """
+    try:
+        StateLock(directory).look()
+    except InUse as error:
+        raise _in_use(directory) from error
+    read(directory / _NAME, {})
+
+
+def _in_use(directory: Path) -> StartError:
+    return StartError(f"the state directory {directory} is in use by another collector")
 
 
 def _cannot(what: str, path: Path, error: OSError) -> str:

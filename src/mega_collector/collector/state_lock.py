@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -41,6 +42,15 @@ class StateLock:
             raise
         self.release()
         self._descriptor = descriptor
+
+    def look(self) -> None:
+        """Look whether another process holds it. Nothing is made or held.
+
+        Raises:
+            InUse: another process does.
+        """
+        with suppress(FileNotFoundError, PermissionError), self._path.open("rb") as file:
+            self._lock(file.fileno())
 
     def release(self) -> None:
         if self._descriptor is not None:

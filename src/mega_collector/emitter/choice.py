@@ -9,6 +9,7 @@ from typing import Literal
 from mega_collector.emitter.blackhole import BlackholeEmitter
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration
 from mega_collector.emitter.file import FileEmitter
+from mega_collector.emitter.preflight import require_output
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.stop import Stop
 from mega_collector.emitter.text import TextEmitter
@@ -49,6 +50,20 @@ def choose_kind(*, text: bool, file: FileConfiguration | None, blackhole: bool) 
         raise SettingError(_TEXT, f"no destination is set: set this one, {_FILE} or {_BLACKHOLE}")
     others = " and ".join(name for _, name in chosen[1:])
     raise SettingError(chosen[0][1], f"only one destination can be used: unset this one or {others}")
+
+
+def require(file: FileConfiguration | None) -> None:
+    """Look whether the file, if that is the destination, can be written. Nothing is made.
+
+    Raises:
+        SettingError: it cannot.
+    """
+    if file is None or _is_stream(file.path):
+        return
+    try:
+        require_output(file.path)
+    except StartError as error:
+        raise SettingError(_FILE, f"{error}. Allowed: a file that this process can write or make") from error
 
 
 def build(

@@ -27,14 +27,14 @@ class Output:
         self.inode = status.st_ino
 
     @classmethod
-    def open(cls, path: Path) -> "Output":
+    def open(cls, path: Path, *, create: bool = True) -> "Output":
         """Open the file, or create it durably, and lock it: two writers would cut away each other's bytes.
 
         Raises:
             EmitError: it cannot be opened, is no regular file, or is in use by another process.
         """
         try:
-            fd = os.open(path, _FLAGS | os.O_CREAT, 0o644)
+            fd = os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o644)
         except OSError as error:
             raise EmitError(cause(path, error)) from error
         try:

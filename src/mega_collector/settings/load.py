@@ -80,7 +80,7 @@ def _problem(setting: Setting, origin: Origin, wrong: str) -> str:
 
 
 def _shown(setting: Setting, text: str) -> str:
-    if setting.secret:
+    if setting.secret or "PRIVATE KEY" in text:  # a key in the wrong variable is one all the same
         return "the value"
     quoted = repr(text)  # one line, whatever is in it
     return quoted if len(quoted) <= _SHOWN_LENGTH else quoted[:_SHOWN_LENGTH] + "..."

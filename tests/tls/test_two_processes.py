@@ -1,0 +1,112 @@
+"""Mutual TLS between a collector and an aggregator that are processes of their own: both logs name what is wrong."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certificates import Authority, Material
+from harness.process import Process
+from harness.site import Site
+from harness.until import until
+
+AUTHORITY = Authority()
+STRANGER = Authority()
+GOOD = AUTHORITY.material()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """On a port instead of a socket: names are checked there as they are between machines."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Site(tmp_path) as site:
+        site.address = f"127.0.0.1:{port}"
+        yield site
+
+
+def as_files(directory: Path, name: str, material: Material | None) -> dict[str, Any]:
+    """The settings of one side, as paths of PEM files."""
+    if material is None:
+        return {"tls": "0"}
+    parts = {"tls_ca_certificate": material.ca, "tls_certificate": material.certificate, "tls_key": material.key}
+    for part, pem in parts.items():
+        path = directory / f"{name}.{part}.pem"
+        path.touch(0o600)
+        path.write_bytes(pem)
+    return {"tls": "1", **{part: str(directory / f"{name}.{part}.pem") for part in parts}}
+
+
+def start(site: Site, aggregator: Material | None, collector: Material | None) -> tuple[Process, Process]:
+    one = site.aggregator(**as_files(site.directory, "aggregator", aggregator))
+    return one, site.collector(**as_files(site.directory, "collector", collector))
+
+
+def test_two_that_trust_each_other_deliver(site: Site) -> None:
+    site.writer().write(1000)
+    aggregator, collector = start(site, GOOD, AUTHORITY.material("anybody"))
+    site.assert_delivered()
+    assert (collector.stop(), aggregator.stop()) == (0, 0)
+    assert not [event for event in aggregator.events() + collector.events() if event["level"] != "info"]
+
+
+@pytest.mark.parametrize(
+    ("aggregator", "collector", "cause", "reason"),
+    [
+        (AUTHORITY.not_yet_valid(), GOOD, "aggregator's certificate is not valid yet", None),
+        (STRANGER.material(trusts=AUTHORITY), GOOD, "not signed by COLLECTOR_TLS_CA_CERTIFICATE", None),
+        (AUTHORITY.material("elsewhere.example"), GOOD, "COLLECTOR_TLS_SERVER_NAME", None),
+        (GOOD, AUTHORITY.expired(), "refused this collector's certificate", "has expired"),
+        (GOOD, STRANGER.material(trusts=AUTHORITY), "refused this collector's", "not signed by AGGREGATOR_TLS_CA"),
+        (GOOD, None, "set COLLECTOR_TLS=1 here", "COLLECTOR_TLS=1"),
+        (None, GOOD, "set AGGREGATOR_TLS=1 there", None),
+    ],
+    ids=[
+        "aggregator not yet valid",
+        "aggregator signed by a stranger",
+        "aggregator of another name",
+        "collector expired",
+        "collector signed by a stranger",
+        "collector without TLS",
+        "aggregator without TLS",
+    ],
+)
+def test_the_cause_is_named_on_the_side_that_knows_it_and_nothing_is_delivered(
+    site: Site, aggregator: Material | None, collector: Material | None, cause: str, reason: str | None
+) -> None:
+    site.writer().write(10)
+    one, other = start(site, aggregator, collector)
+    assert cause in other.wait_for("connection_failed")["cause"]
+    if reason is not None:
+        assert reason in one.wait_for("handshake_failed")["reason"]
+    assert not one.events("collector_connected")
+    assert site.output() == b""
+    assert other.stop() == 0
+
+
+def test_a_collector_that_is_refused_disturbs_no_other(site: Site) -> None:
+    aggregator, collector = start(site, GOOD, GOOD)
+    refused = site.collector(name="refused", **as_files(site.directory, "refused", AUTHORITY.expired()))
+    site.writer().write(1000)
+    refused.wait_for("connection_failed")
+    aggregator.wait_for("handshake_failed")
+    site.writer("b.log").write(1000)
+    site.assert_delivered()
+    assert not collector.events("connection_failed")
+
+
+def test_delivery_begins_when_the_aggregators_certificate_is_renewed(site: Site) -> None:
+    site.writer().write(1000)
+    aggregator, collector = start(site, AUTHORITY.expired(), GOOD)
+    assert "has expired" in collector.wait_for("connection_failed")["cause"]
+    assert "AGGREGATOR_TLS_CERTIFICATE" in aggregator.wait_for("certificate")["warning"]
+    assert aggregator.stop() == 0
+    assert site.output() == b""
+    aggregator = site.aggregator(**as_files(site.directory, "aggregator", GOOD))
+    # The slowest pace is half a minute.
+    until(lambda: aggregator.events("collector_connected"), "the collector should come again", timeout=60)
+    site.assert_delivered()
+    assert collector.running
