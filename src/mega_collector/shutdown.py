@@ -1,9 +1,11 @@
 """How a process ends: asked once it drains, asked twice it is forced."""
 
+import math
 import os
+import select
 import signal
-import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import FrameType
 
@@ -27,8 +29,11 @@ class Shutdown:
         self._timeout = timeout
         self._clock = clock
         self._on_asked = on_asked
-        self._asked = threading.Event()
         self._deadline: float | None = None
+        self._asked = False
+        # No threading.Event: a signal that comes while `wait` holds its lock would wait for that lock for ever.
+        self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        weakref.finalize(self, os.close, self._eventfd)
 
     def ask(self) -> None:
         """Begin to end; asking again changes nothing."""
@@ -36,11 +41,12 @@ class Shutdown:
             self._deadline = self._clock() + self._timeout
             if self._on_asked is not None:
                 self._on_asked()
-        self._asked.set()
+        self._asked = True
+        os.eventfd_write(self._eventfd, 1)
 
     @property
     def asked(self) -> bool:
-        return self._asked.is_set()
+        return self._asked
 
     @property
     def deadline(self) -> float:
@@ -56,12 +62,15 @@ class Shutdown:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the end is asked for, at most so long; whether it is."""
-        return self._asked.wait(seconds)
+        poll = select.poll()
+        poll.register(self._eventfd, select.POLLIN)
+        poll.poll(None if seconds is None else math.ceil(seconds * 1000))
+        return self._asked
 
     def pause(self, seconds: float) -> bool:
         """Wait before another try; False if there is no time for it. The end's beginning cuts the wait short."""
         if not self.asked:
-            self._asked.wait(seconds)
+            self.wait(seconds)
             return True
         time.sleep(min(seconds, _PACE, self.remaining))
         return self.remaining > 0
