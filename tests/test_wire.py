@@ -169,7 +169,7 @@ SERIALIZED = st.one_of(
         lambda data, compress: wire.serialize(_block(data, 9), compress=compress, read_at=7), DATA, st.booleans()
     ),
     st.builds(lambda data: pb.CollectorMessage(block=wire.encode_block(_block(data))).SerializeToString(), DATA),
-    st.builds(lambda hello: wire.serialize(hello), HELLOS),
+    HELLOS.map(wire.serialize),
 )
 
 
