@@ -3,6 +3,7 @@
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -23,6 +24,7 @@ from mega_collector.protocol import (
     Finish,
     Flush,
     FromAggregator,
+    FromCollector,
     Grant,
     Hello,
     Known,
@@ -52,18 +54,12 @@ ANSWERS = st.one_of(
 )
 
 
-def _over_the_wire(message: pb.CollectorMessage) -> pb.CollectorMessage:
-    return pb.CollectorMessage.FromString(message.SerializeToString())
+def _over_the_wire(message: FromCollector) -> pb.CollectorMessage:
+    return wire.parse(wire.serialize(message)).message
 
 
-def _sent(block: Block, **options: Any) -> pb.Block:
-    """The whole message of a block, as any client might send it."""
-    return pb.CollectorMessage.FromString(wire.serialize(block, **options)).block
-
-
-def _received(message: pb.Block) -> Block:
-    """What becomes of it on the other side."""
-    heard = wire.parse(pb.CollectorMessage(block=message).SerializeToString())
+def _block_over_the_wire(block: Block, *, compress: bool = False) -> Block:
+    heard = wire.parse(wire.serialize(block, compress=compress))
     return wire.decode_block(heard.message.block, heard.payload, SOURCE)
 
 
@@ -81,11 +77,11 @@ def _fields(source: Source) -> dict[str, Any]:
 
 @given(DATA, st.integers(0, wire.MAX_POSITION - 300), st.booleans())
 def test_a_block_arrives_as_it_was_whatever_its_bytes(data: bytes, start: int, compress: bool) -> None:
-    message = _sent(_block(data, start), compress=compress, read_at=5)
-    block = _received(message)
+    heard = wire.parse(wire.serialize(_block(data, start), compress=compress, read_at=5))
+    block = wire.decode_block(heard.message.block, heard.payload, SOURCE)
     assert (bytes(block.data), block.start, block.source) == (data, start, SOURCE)
     assert (block.entries, block.unterminated) == (_block(data).entries, _block(data).unterminated)
-    assert message.read_at == 5
+    assert heard.message.block.read_at == 5
 
 
 @given(
@@ -100,11 +96,11 @@ def test_a_block_arrives_as_it_was_whatever_its_bytes(data: bytes, start: int, c
 def test_who_and_what_arrive_as_they_were(
     *, hello: Hello, source_id: bytes, path: bytes, device: int, inode: int, head: Marker, position: int
 ) -> None:
-    assert wire.decode_hello(_over_the_wire(wire.encode(hello)).hello) == hello
+    assert wire.decode_hello(_over_the_wire(hello).hello) == hello
     source = Source(source_id, path, device, inode, head, hello.collector, hello.host, hello.tags)
-    described = _over_the_wire(wire.encode(Describe(source))).describe
+    described = _over_the_wire(Describe(source)).describe
     assert _fields(wire.decode_source(described.source, hello)) == _fields(source)
-    opened = _over_the_wire(wire.encode(Open(source, position))).open
+    opened = _over_the_wire(Open(source, position)).open
     assert opened.position == position
     assert _fields(wire.decode_source(opened.source, hello)) == _fields(source)
 
@@ -112,7 +108,7 @@ def test_who_and_what_arrive_as_they_were(
 @given(POSITIONS, POSITIONS, st.sampled_from(SkipReason))
 def test_a_skip_arrives_as_it_was(one: int, other: int, reason: SkipReason) -> None:
     start, end = sorted((one, other))
-    message = _over_the_wire(wire.encode(Skip(SOURCE, start, end, reason))).skip
+    message = _over_the_wire(Skip(SOURCE, start, end, reason)).skip
     if start == end:
         with pytest.raises(WireError, match="impossible"):
             wire.decode_skip(message, SOURCE)
@@ -122,9 +118,9 @@ def test_a_skip_arrives_as_it_was(one: int, other: int, reason: SkipReason) -> N
 
 @given(NUMBERS)
 def test_an_end_and_a_flush_arrive(position: int) -> None:
-    finish = _over_the_wire(wire.encode(Finish(SOURCE, position))).finish
+    finish = _over_the_wire(Finish(SOURCE, position)).finish
     assert (finish.source, finish.position) == (SOURCE.id, position)
-    assert _over_the_wire(wire.encode(Flush())).WhichOneof("kind") == "flush"
+    assert _over_the_wire(Flush()).WhichOneof("kind") == "flush"
 
 
 @given(ANSWERS)
@@ -135,7 +131,7 @@ def test_an_answer_arrives_as_it_was(answer: FromAggregator) -> None:
 
 def test_a_view_of_bytes_is_sent_as_its_bytes() -> None:
     view = memoryview(b"before\na line\nafter\n")[7:14]
-    assert bytes(_received(_sent(Block(SOURCE, 7, view, 1))).data) == b"a line\n"
+    assert bytes(_block_over_the_wire(Block(SOURCE, 7, view, 1)).data) == b"a line\n"
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -145,7 +141,7 @@ def test_the_largest_block_fits_into_the_largest_message(compress: bool) -> None
     message = wire.serialize(block, compress=compress)
     described = wire.encode_source(Source(b"x" * 64, b"p" * 4096, (1 << 64) - 1, (1 << 64) - 1, Marker.of(b"x")))
     assert len(message) + described.ByteSize() <= wire.MAX_MESSAGE_SIZE
-    assert len(_received(_sent(block, compress=compress)).data) == wire.MAX_BLOCK_SIZE
+    assert len(_block_over_the_wire(block, compress=compress).data) == wire.MAX_BLOCK_SIZE
 
 
 def _noise(size: int) -> bytes:
@@ -153,76 +149,132 @@ def _noise(size: int) -> bytes:
     return Random(1).randbytes(size).replace(b"\n", b"\r")
 
 
+# Put together and taken apart by hand, and the same as protobuf's
+
+
+@given(DATA, st.integers(0, wire.MAX_POSITION - 300), st.booleans())
+def test_a_block_put_together_by_hand_is_what_protobuf_reads(data: bytes, start: int, compress: bool) -> None:
+    serialized = wire.serialize(_block(data, start), compress=compress, read_at=5)
+    block, heard = pb.CollectorMessage.FromString(serialized).block, wire.parse(serialized)
+    assert wire.decode_block(block, block.payload, SOURCE) == wire.decode_block(
+        heard.message.block, heard.payload, SOURCE
+    )
+    unary = wire.encode_block(_block(data, start))
+    assert bytes(wire.decode_block(unary, unary.payload, SOURCE).data) == data
+
+
+SERIALIZED = st.one_of(
+    st.binary(max_size=60),
+    st.builds(
+        lambda data, compress: wire.serialize(_block(data, 9), compress=compress, read_at=7), DATA, st.booleans()
+    ),
+    st.builds(lambda data: pb.CollectorMessage(block=wire.encode_block(_block(data))).SerializeToString(), DATA),
+    HELLOS.map(wire.serialize),
+)
+
+
+@given(SERIALIZED, SERIALIZED, st.data())
+def test_any_bytes_are_taken_apart_as_protobuf_does(one: bytes, other: bytes, data: st.DataObject) -> None:
+    """Messages, parts of two of them one behind the other, and ones with a byte changed, left out or put in."""
+    cut, keep = data.draw(st.integers(0, len(one))), data.draw(st.integers(0, 2))
+    change = data.draw(st.one_of(st.just(b""), st.binary(min_size=1, max_size=1), st.just(other)))
+    _assert_taken_apart_as_protobuf_does(one[:cut] + change + one[cut + keep :])
+
+
+def _assert_taken_apart_as_protobuf_does(data: bytes) -> None:
+    try:
+        expected = pb.CollectorMessage.FromString(data)
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            wire.parse(data)
+        return
+    heard = wire.parse(data)
+    assert heard.payload == expected.block.payload
+    heard.message.block.ClearField("payload")
+    expected.block.ClearField("payload")
+    assert heard.message == expected
+
+
 # What contradicts itself
 
 
-def _message(compress: bool = False, **changed: Any) -> pb.Block:
-    message = _sent(_block(b"one\ntwo\n"), compress=compress)
-    for name, value in changed.items():
-        setattr(message, name, value)
-    return message
+@dataclass
+class Lie:
+    """The block of two lines, compressed or not, of which something was changed on the way."""
+
+    compress: bool = False
+    payload: bytes | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def decode(self) -> Block:
+        heard = wire.parse(wire.serialize(_block(b"one\ntwo\n"), compress=self.compress))
+        for name, value in self.fields.items():
+            setattr(heard.message.block, name, value)
+        payload = heard.payload if self.payload is None else self.payload
+        return wire.decode_block(heard.message.block, payload, SOURCE)
 
 
 @pytest.mark.parametrize(
-    ("changed", "complaint"),
+    ("lie", "complaint"),
     [
-        ({"size": 7}, "says 7 bytes and has 8"),
-        ({"size": 9}, "says 9 bytes and has 8"),
-        ({"size": 0}, "not 0"),
-        ({"size": wire.MAX_BLOCK_SIZE + 1}, "a block has 1 to"),
-        ({"size": (1 << 64) - 1}, "a block has 1 to"),
-        ({"start": wire.MAX_POSITION - 7}, "a position is at most"),
-        ({"start": (1 << 64) - 1}, "a position is at most"),
-        ({"crc32": 0}, "checksum"),
-        ({"payload": b"one\nTwo\n"}, "checksum"),
-        ({"payload": b""}, "has 0"),
-        ({"entries": 1}, "says 1 entries and has 2"),
-        ({"entries": 0}, "says 0 entries and has 2"),
-        ({"entries": (1 << 64) - 1}, "entries and has 2"),
-        ({"unterminated": True}, "with a newline or without"),
-        ({"compression": 2}, "compression 2 is not known"),
-        ({"compression": pb.COMPRESSION_ZSTD}, "cannot be unpacked"),
+        (Lie(fields={"size": 7}), "says 7 bytes and has 8"),
+        (Lie(fields={"size": 9}), "says 9 bytes and has 8"),
+        (Lie(fields={"size": 0}), "not 0"),
+        (Lie(fields={"size": wire.MAX_BLOCK_SIZE + 1}), "a block has 1 to"),
+        (Lie(fields={"size": (1 << 64) - 1}), "a block has 1 to"),
+        (Lie(fields={"start": wire.MAX_POSITION - 7}), "a position is at most"),
+        (Lie(fields={"start": (1 << 64) - 1}), "a position is at most"),
+        (Lie(fields={"crc32": 0}), "checksum"),
+        (Lie(payload=b"one\nTwo\n"), "checksum"),
+        (Lie(payload=b""), "has 0"),
+        (Lie(fields={"entries": 1}), "says 1 entries and has 2"),
+        (Lie(fields={"entries": 0}), "says 0 entries and has 2"),
+        (Lie(fields={"entries": (1 << 64) - 1}), "entries and has 2"),
+        (Lie(fields={"unterminated": True}), "with a newline or without"),
+        (Lie(fields={"compression": 2}), "compression 2 is not known"),
+        (Lie(fields={"compression": pb.COMPRESSION_ZSTD}), "cannot be unpacked"),
     ],
 )
-def test_a_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
+def test_a_block_that_lies_is_refused(lie: Lie, complaint: str) -> None:
     with pytest.raises(WireError, match=complaint):
-        _received(_message(**changed))
+        lie.decode()
 
 
 @pytest.mark.parametrize(
-    ("changed", "complaint"),
+    ("lie", "complaint"),
     [
-        ({"size": 7}, "does not unpack to the size"),
-        ({"size": 9}, "does not unpack to the size"),
-        ({"payload": b""}, "cannot be unpacked|does not unpack"),
-        ({"payload": b"\x28\xb5\x2f\xfd"}, "cannot be unpacked|does not unpack"),
-        ({"compression": pb.COMPRESSION_NONE}, "the block says 8 bytes"),
-        ({"crc32": 1}, "checksum"),
+        (Lie(fields={"size": 7}), "does not unpack to the size"),
+        (Lie(fields={"size": 9}), "does not unpack to the size"),
+        (Lie(payload=b""), "cannot be unpacked|does not unpack"),
+        (Lie(payload=b"\x28\xb5\x2f\xfd"), "cannot be unpacked|does not unpack"),
+        (Lie(fields={"compression": pb.COMPRESSION_NONE}), "the block says 8 bytes"),
+        (Lie(fields={"crc32": 1}), "checksum"),
     ],
 )
-def test_a_compressed_block_that_lies_is_refused(changed: dict[str, Any], complaint: str) -> None:
+def test_a_compressed_block_that_lies_is_refused(lie: Lie, complaint: str) -> None:
+    lie.compress = True
     with pytest.raises(WireError, match=complaint):
-        _received(_message(compress=True, **changed))
+        lie.decode()
 
 
 def test_a_frame_that_would_unpack_to_more_than_the_block_says_is_not_unpacked() -> None:
     bomb = zstandard.ZstdCompressor().compress(bytes(32 << 20))
     assert len(bomb) < 100_000
     with pytest.raises(WireError, match="does not unpack to the size"):
-        _received(_message(compress=True, payload=bomb))
+        Lie(compress=True, payload=bomb).decode()
 
 
 def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
     silent = zstandard.ZstdCompressor(write_content_size=False).compress(b"one\ntwo\n")
     with pytest.raises(WireError, match="does not unpack to the size"):
-        _received(_message(compress=True, payload=silent))
+        Lie(compress=True, payload=silent).decode()
 
 
 @pytest.mark.parametrize("trailing", [b"garbage", zstandard.ZstdCompressor().compress(b"another frame\n")])
 def test_bytes_behind_a_frame_are_refused(trailing: bytes) -> None:
-    payload = _message(compress=True).payload
+    payload = wire.parse(wire.serialize(_block(b"one\ntwo\n"), compress=True)).payload
     with pytest.raises(WireError, match="cannot be unpacked"):
-        _received(_message(compress=True, payload=payload + trailing))
+        Lie(compress=True, payload=payload + trailing).decode()
 
 
 @given(
@@ -246,7 +298,7 @@ def test_any_block_is_taken_as_it_says_or_refused(
 
 def _taken_or_refused(message: pb.Block) -> None:
     try:
-        block = _received(message)
+        block = wire.decode_block(message, message.payload, SOURCE)
     except WireError:
         return
     assert (block.start, len(block.data), block.entries) == (message.start, message.size, message.entries)
@@ -331,7 +383,7 @@ def test_threads_may_compress_side_by_side() -> None:
     blocks = [_block(bytes([65 + number]) * 50_000 + b"\n") for number in range(8)]
 
     def through(block: Block) -> bool:
-        return all(bytes(_received(_sent(block, compress=True)).data) == block.data for _ in range(20))
+        return all(bytes(_block_over_the_wire(block, compress=True).data) == block.data for _ in range(20))
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(through, blocks))

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+import weakref
 from collections.abc import Callable
 from types import FrameType
 
@@ -35,6 +36,7 @@ class Shutdown:
         self._clock = clock
         self._on_asked = on_asked
         self._asked = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        weakref.finalize(self, os.close, self._asked)
         self._deadline: float | None = None
         self._hung_after: float | None = None
 

@@ -40,10 +40,12 @@ class Heard(Outbox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: deque[pb.AggregatorMessage] = deque()
+        self.answers: deque[FromAggregator] = deque()
 
     def say(self, answer: FromAggregator) -> None:
-        self.answers.append(wire.encode_answer(answer))
+        heard = wire.decode_answer(wire.encode_answer(answer))
+        assert heard is not None
+        self.answers.append(heard)
 
     def hint(self, answer: FromAggregator) -> None:
         self.say(answer)
@@ -344,7 +346,7 @@ class Histories(RuleBasedStateMachine):
 
     def _hear(self) -> None:
         assert self.connection is not None
-        match wire.decode_answer(self.connection.outbox.answers.popleft()):
+        match self.connection.outbox.answers.popleft():
             case Ack(positions):
                 for source_id, position in positions.items():
                     self._do(self.window.ack(source_id, position))

@@ -64,6 +64,8 @@ class Publisher:
         credentials: Callable[[], grpc.ChannelCredentials] | None = None,
         server_name: str | None = None,
         compress: bool = False,
+        backoff: Backoff | None = None,
+        welcome_timeout: float = _WELCOME_TIMEOUT,
     ) -> None:
         self._target = target
         self._hello = hello
@@ -72,7 +74,8 @@ class Publisher:
         self._tls = credentials is not None
         self._options = (*_OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else []))
         self._compress = compress
-        self._backoff = Backoff(random.random)
+        self._backoff = backoff or Backoff(random.random)
+        self._welcome_timeout = welcome_timeout
         self._session: _Session | None = None
         self._sessions = 0
         self._failures = 0
@@ -140,7 +143,7 @@ class Publisher:
             # Closing may have begun in between.
             if self._closing.is_set():
                 call.cancel()
-            watchdog = threading.Timer(_WELCOME_TIMEOUT, lambda: session.welcomed or call.cancel())
+            watchdog = threading.Timer(self._welcome_timeout, lambda: session.welcomed or call.cancel())
             watchdog.daemon = True
             watchdog.start()
             try:

@@ -1,0 +1,289 @@
+"""What one collector says on one stream, and what becomes of it: each message against real parts behind it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blocks import make_block, make_source
+from harness.aside import Aside
+from harness.until import quiet, until
+from mega_collector import wire
+from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer, Item
+from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.aggregator.outbox import Outbox
+from mega_collector.aggregator.peers import Peers
+from mega_collector.block import Block, Skip, SkipReason, Source
+from mega_collector.errors import WireError
+from mega_collector.marker import Marker
+from mega_collector.protocol import (
+    Ack,
+    Describe,
+    Finish,
+    Flush,
+    FromAggregator,
+    FromCollector,
+    Hello,
+    Known,
+    Open,
+    Refusal,
+    RefusalReason,
+    Resume,
+)
+
+SOURCE = make_source("a", collector="me")
+LINE = b"a line\n"
+
+
+class Aggregator:
+    """What stands behind the conversations of all collectors."""
+
+    def __init__(self, state: Path, buffer_size: int = 1000) -> None:
+        self.ledger = Ledger(state)
+        self.buffer = IngestBuffer(buffer_size)
+        self.peers = Peers(1 << 20)
+        self.refused = Refused()
+
+    def commit(self, source: Source, position: int, *, finished: bool = False) -> None:
+        self.ledger.commit([Advance(source, 0, position, 1, Marker(), finished)])
+        ended = {source.collector: {source.id}} if finished else {}
+        self.peers.commit({source.collector: {source.id: position}}, ended)
+
+
+class Stream:
+    """One stream of a collector."""
+
+    def __init__(self, aggregator: Aggregator, collector: str = "me") -> None:
+        self.outbox = Outbox()
+        self.aggregator = aggregator
+        self.conversation = Conversation(
+            Hello(collector, "here"),
+            self.outbox,
+            buffer=aggregator.buffer,
+            ledger=aggregator.ledger,
+            peers=aggregator.peers,
+            refused=aggregator.refused,
+        )
+
+    def say(self, *messages: FromCollector) -> None:
+        for message in messages:
+            self.conversation.hear(wire.parse(wire.serialize(message)))
+
+    def answers(self) -> list[FromAggregator]:
+        """All that was answered; the stream is over then."""
+        self.outbox.close()
+        return list(self.outbox.drain())
+
+    def refusals(self) -> list[tuple[RefusalReason, int, int, bool]]:
+        found = [each for each in self.answers() if isinstance(each, Refusal)]
+        return [(each.reason, each.start, each.expected, each.retry) for each in found]
+
+    def taken(self) -> list[tuple[int, bytes]]:
+        """The blocks that came in: where they start and what they hold."""
+        blocks = [item for item in self.aggregator.buffer.take(0) if isinstance(item, Block)]
+        return [(block.start, bytes(block.data)) for block in blocks]
+
+
+@pytest.fixture
+def aggregator(tmp_path: Path) -> Iterator[Aggregator]:
+    with _aggregator(tmp_path) as aggregator:
+        yield aggregator
+
+
+@contextmanager
+def _aggregator(state: Path, buffer_size: int = 1000) -> Iterator[Aggregator]:
+    aggregator = Aggregator(state, buffer_size)
+    try:
+        yield aggregator
+    finally:
+        aggregator.ledger.close(clean=True)
+
+
+def test_nothing_is_known_of_a_source_that_was_never_committed(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Describe(SOURCE))
+    assert stream.answers() == [Resume(SOURCE.id, ())]
+
+
+def test_what_is_committed_is_told_at_the_handshake(aggregator: Aggregator) -> None:
+    aggregator.ledger.commit([Advance(SOURCE, 0, 70, 1, Marker.of(b"before"))])
+    stream = Stream(aggregator)
+    stream.say(Describe(SOURCE))
+    assert stream.answers() == [Resume(SOURCE.id, (Known(SOURCE.id, 70, Marker.of(b"before"), SOURCE.head),))]
+
+
+def test_a_handshake_opens_the_way_for_blocks_and_skips_and_the_end(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    said: list[FromCollector] = [
+        make_block(LINE, 0, SOURCE),
+        Skip(SOURCE, 7, 100, SkipReason.HOLE),
+        make_block(LINE, 100, SOURCE),
+    ]
+    stream.say(Open(SOURCE, 0), *said, Finish(SOURCE, 107), Flush())
+    items: list[Item] = aggregator.buffer.take(0)
+    assert [type(item) for item in items] == [Block, Skip, Block, Finish, Flush]
+    assert stream.answers() == []
+
+
+@pytest.mark.parametrize("item", [make_block(LINE, 30, SOURCE), Skip(SOURCE, 30, 40, SkipReason.HOLE)])
+def test_without_a_handshake_on_this_stream_nothing_comes_in(aggregator: Aggregator, item: Block | Skip) -> None:
+    Stream(aggregator).say(Open(SOURCE, 30))
+    stream = Stream(aggregator)
+    stream.say(item)
+    assert stream.refusals() == [(RefusalReason.NOT_OPEN, 30, 30, True)]
+    assert aggregator.buffer.take(0) == []
+    assert aggregator.refused.blocks == 1
+
+
+def test_a_block_that_lies_is_refused_for_good_and_leaves_no_trace(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
+    stream.say(replace(make_block(LINE, 7, SOURCE), entries=2))
+    stream.say(make_block(LINE, 7, SOURCE))
+    assert stream.taken() == [(0, LINE), (7, LINE)]
+    assert stream.refusals() == [(RefusalReason.MALFORMED, 7, 7, False)]
+
+
+def test_an_impossible_skip_is_refused_for_good(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), Skip(SOURCE, 5, 5, SkipReason.HOLE))
+    assert stream.refusals() == [(RefusalReason.MALFORMED, 5, 0, False)]
+
+
+def test_a_gap_is_refused_with_the_position_that_is_expected(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE, 7, SOURCE), make_block(LINE, 14, SOURCE), make_block(LINE, 0, SOURCE))
+    assert stream.taken() == [(0, LINE)]
+    assert stream.refusals() == [(RefusalReason.WRONG_START, 7, 0, True), (RefusalReason.WRONG_START, 14, 0, True)]
+
+
+def test_what_is_there_already_is_dropped_and_answered_with_what_is_committed(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE + LINE, 0, SOURCE))
+    aggregator.commit(SOURCE, 7)
+    stream.say(make_block(LINE, 0, SOURCE), make_block(LINE + LINE, 7, SOURCE))
+    assert stream.taken() == [(0, LINE + LINE), (14, LINE)]
+    assert stream.answers() == [Ack({SOURCE.id: 7})]
+    assert aggregator.refused.duplicates == 1
+
+
+def test_two_streams_of_a_collector_bring_every_byte_once(aggregator: Aggregator) -> None:
+    one, two = Stream(aggregator), Stream(aggregator)
+    blocks = [make_block(LINE, start, SOURCE) for start in (0, 7, 14, 21)]
+    one.say(Open(SOURCE, 0), blocks[0])
+    two.say(Open(SOURCE, 0), *blocks[:3])
+    one.say(*blocks[1:])
+    assert one.taken() == [(0, LINE), (7, LINE), (14, LINE), (21, LINE)]
+
+
+def test_a_collector_that_says_less_than_the_ledger_has_is_trimmed(aggregator: Aggregator) -> None:
+    aggregator.ledger.commit([Advance(SOURCE, 0, 7, 1, Marker())])
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE + b"new\n", 0, SOURCE))
+    assert stream.taken() == [(7, b"new\n")]
+
+
+def test_a_collector_that_is_ahead_of_the_ledger_is_told_so(aggregator: Aggregator) -> None:
+    aggregator.ledger.commit([Advance(SOURCE, 0, 7, 1, Marker())])
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 50), make_block(LINE, 50, SOURCE))
+    assert stream.refusals() == [(RefusalReason.WRONG_START, 50, 7, True)] * 2
+
+
+def test_a_source_is_the_collectors_that_it_began_with(aggregator: Aggregator) -> None:
+    aggregator.ledger.commit([Advance(SOURCE, 0, 7, 1, Marker())])
+    stream = Stream(aggregator, "somebody else")
+    stream.say(Describe(SOURCE), Open(SOURCE, 7), make_block(LINE, 7, SOURCE))
+    resume, *refusals = stream.answers()
+    assert resume == Resume(SOURCE.id, ())
+    assert [(each.reason, each.retry) for each in refusals if isinstance(each, Refusal)] == [
+        (RefusalReason.NOT_YOURS, False),
+        (RefusalReason.NOT_OPEN, True),
+    ]
+    assert aggregator.buffer.take(0) == []
+
+
+def test_a_commit_is_told_to_every_stream_of_the_collector_that_is_open(aggregator: Aggregator) -> None:
+    one, two, gone = Stream(aggregator), Stream(aggregator), Stream(aggregator)
+    one.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
+    gone.conversation.end()
+    aggregator.commit(SOURCE, 7)
+    for stream, acks in ((one, 1), (two, 1), (gone, 0)):
+        assert [each for each in stream.answers() if isinstance(each, Ack)] == [Ack({SOURCE.id: 7})] * acks
+
+
+def test_the_end_of_a_source_counts_only_where_it_stands(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE), Finish(SOURCE, 5), Finish(SOURCE, 7))
+    assert [type(item) for item in aggregator.buffer.take(0)] == [Block]
+
+
+def test_a_block_that_arrives_late_on_a_stream_whose_source_ended_on_another_does_not_come_in(
+    aggregator: Aggregator,
+) -> None:
+    late, stream = Stream(aggregator), Stream(aggregator)
+    late.say(Open(SOURCE, 0))
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE), Finish(SOURCE, 7))
+    aggregator.buffer.take(0)
+    aggregator.commit(SOURCE, 7, finished=True)
+    stream.say(Open(make_source("another", collector="me"), 0))
+    late.say(make_block(LINE, 0, SOURCE))
+    assert aggregator.buffer.take(0) == []
+    assert late.refusals() == [(RefusalReason.NOT_OPEN, 0, 0, True)]
+
+
+def test_a_source_that_goes_on_after_its_end_is_let_in_once(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE), Finish(SOURCE, 7))
+    again = Stream(aggregator)
+    again.say(Open(SOURCE, 7), make_block(LINE, 7, SOURCE))
+    aggregator.buffer.take(0)
+    # Only now is the end committed, and what came behind it is still on its way.
+    aggregator.commit(SOURCE, 7, finished=True)
+    again.say(Open(SOURCE, 7), make_block(LINE, 7, SOURCE), make_block(LINE, 14, SOURCE))
+    assert again.taken() == [(14, LINE)]
+
+
+def test_a_full_buffer_makes_the_stream_wait(tmp_path: Path, aside: Aside) -> None:
+    with _aggregator(tmp_path, buffer_size=10) as aggregator:
+        stream = Stream(aggregator)
+        stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
+        waiting = aside(lambda: stream.say(make_block(LINE, 7, SOURCE)))
+        until(lambda: aggregator.buffer.full, "the buffer to be full")
+        quiet(waiting.done, "the stream", 0.05)
+        assert stream.taken() == [(0, LINE)]
+        aggregator.buffer.release(7)
+        waiting.result(10)
+        assert stream.taken() == [(7, LINE)]
+
+
+def test_the_end_of_the_aggregator_ends_a_stream_that_brings_something(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0))
+    aggregator.buffer.close()
+    with pytest.raises(BufferClosed):
+        stream.say(make_block(LINE, 0, SOURCE))
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (Hello("me", "again"), "a second hello"),
+        (Describe(replace(SOURCE, id=b"")), "source id"),
+        (Open(replace(SOURCE, path=b"x" * 5000), 0), "path"),
+        (Open(SOURCE, 1 << 63), "position"),
+    ],
+)
+def test_what_makes_no_sense_ends_the_conversation(
+    aggregator: Aggregator, message: FromCollector, complaint: str
+) -> None:
+    with pytest.raises(WireError, match=complaint):
+        Stream(aggregator).say(message)
+
+
+def test_a_message_of_an_unknown_kind_ends_the_conversation(aggregator: Aggregator) -> None:
+    with pytest.raises(WireError, match="is the collector newer"):
+        Stream(aggregator).conversation.hear(wire.parse(b"\x9a\x06\x00"))
