@@ -38,15 +38,37 @@ def test_a_killed_collector_sends_again_what_was_only_in_flight(site: Site) -> N
     site.assert_delivered()
 
 
+def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site: Site) -> None:
+    writer = site.writer()
+    writer.write(10_000)
+    aggregator = site.aggregator(minimum_publish_frequency="1h", max_batch_size="7000")
+    for _ in range(2):
+        collector = site.collector()
+        collector.wait_for("file_followed")
+        site.wait_for_bytes(sum(map(len, writer.lines[:7000])))
+        writer.write(10)
+        quiet(site.size, "a batch whose time has not come")
+        collector.kill()
+    site.collector()
+    aggregator.wait_for("collector_connected", count=3)
+    writer.write(10)
+    quiet(site.size, "a batch whose time has not come")
+    assert aggregator.stop() == 0
+    site.aggregator()
+    site.assert_delivered()
+
+
 def test_the_collector_resends_after_a_reconnect(site: Site) -> None:
     writer = site.writer()
     aggregator, collector = site.aggregator(), site.collector()
-    for _ in range(2):
+    for more in (1000, 0):
         collector.wait_for("connected")
         aggregator.freeze()
         writer.write(5000)
+        quiet(site.size, "a destination whose aggregator hangs")
         aggregator.kill()
-        writer.write(1000)
+        if more:
+            writer.write(more)
         aggregator = site.aggregator()
         site.assert_delivered()
     assert len(collector.events("connected")) == 3

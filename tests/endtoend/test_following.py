@@ -48,6 +48,20 @@ def test_renamed_out_of_the_pattern_with_a_tail_that_was_not_read(site: Site) ->
     site.assert_delivered()
 
 
+def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector(rotate_wait="3s")
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    writer.rotate(site.logs / "a.old", reopen=False)
+    collector.wait_for("file_gone")
+    for _ in range(3):
+        writer.write(10)
+        site.assert_delivered()
+    assert not collector.events("file_retired")
+
+
 def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
     aggregator, collector = site.aggregator(), site.collector()
     writer = site.writer()
