@@ -9,7 +9,6 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -24,9 +23,6 @@ from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, Grant, Hello, Refusal, Resume
-
-if TYPE_CHECKING:
-    from mega_collector.api import api_pb2 as pb
 
 LIMIT = 64
 SELDOM = st.integers(0, 3).map(lambda number: number == 3)
