@@ -8,7 +8,7 @@ import grpc
 import pytest
 import zstandard
 
-from harness.until import DEADLINE
+from harness.until import DEADLINE, until
 from hostile.client import Stream, block, connect, describe
 from hostile.served import Bystander, Served, bystander
 from mega_collector import wire
@@ -217,7 +217,9 @@ def test_a_message_over_the_limit_ends_the_stream_with_the_reason(served: Served
 
 
 def test_the_source_of_another_collector_is_not_opened(served: Served, beside: Bystander) -> None:
-    ((source, position),) = served.aggregator._ledger._reader.execute("SELECT id, position FROM sources").fetchall()
+    ledger = served.aggregator._ledger._reader
+    sources = "SELECT id, position FROM sources"
+    ((source, position),) = until(lambda: ledger.execute(sources).fetchall(), "the bystander's first commit")
     with connect(served.target) as channel, Stream(channel) as stream:
         stream.greet("thief")
         stream.open(source, position)
