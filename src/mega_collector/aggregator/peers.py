@@ -9,7 +9,8 @@ from mega_collector.aggregator.admission import Admission
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.protocol import Grant
 
-_SMALLEST_GRANT = 256 << 10
+_FIRST_GRANT = 128 << 10
+"""Bytes that may be in flight on a stream of which nothing is committed yet, and on every one at the least."""
 
 
 @dataclass(slots=True)
@@ -34,7 +35,9 @@ class Peers:
     """Shares the ingest buffer out among the streams, so that all of them together fit into it.
 
     A grant is what a stream may have in flight. Without it each of many collectors would send its whole window at a
-    destination that hangs, and what the ingest buffer does not take would lie in the transport's own buffers.
+    destination that hangs, and what the ingest buffer does not take would lie in the transport's own buffers. A stream
+    has its share only from its first acknowledgement on: otherwise those that come first would have filled the buffer
+    before the others are there.
     """
 
     def __init__(self, buffer_size: int) -> None:
@@ -42,6 +45,7 @@ class Peers:
         self._peers: dict[str, Peer] = {}
         self._lock = threading.Lock()
         self._streams = 0
+        self._acknowledged: set[Outbox] = set()
 
     @property
     def streams(self) -> int:
@@ -56,14 +60,16 @@ class Peers:
             peer = self._peers.setdefault(collector, Peer())
             peer.outboxes.add(outbox)
             self._streams += 1
-            return peer, self._share(but=outbox)
+            self._share_out()
+            return peer, _FIRST_GRANT
 
     def leave(self, collector: str, outbox: Outbox) -> None:
         """A stream has ended."""
         with self._lock:
             self._peers[collector].outboxes.discard(outbox)
+            self._acknowledged.discard(outbox)
             self._streams -= 1
-            self._share(but=outbox)
+            self._share_out()
 
     def commit(self, positions: Mapping[str, dict[bytes, int]], finished: Mapping[str, set[bytes]]) -> None:
         """Positions by collector are committed: tell every open stream of each."""
@@ -75,11 +81,14 @@ class Peers:
                 for outbox in peer.outboxes:
                     outbox.ack(advanced)
                 peer.finished += [(source_id, advanced[source_id]) for source_id in finished.get(collector, ())]
+                for outbox in peer.outboxes - self._acknowledged:
+                    outbox.hint(self._share)
+                self._acknowledged |= peer.outboxes
 
-    def _share(self, but: Outbox) -> int:
-        window = max(self._buffer_size // max(self._streams, 1), _SMALLEST_GRANT)
-        for peer in self._peers.values():
-            for outbox in peer.outboxes:
-                if outbox is not but:
-                    outbox.hint(Grant(window))
-        return window
+    @property
+    def _share(self) -> Grant:
+        return Grant(max(self._buffer_size // max(self._streams, 1), _FIRST_GRANT))
+
+    def _share_out(self) -> None:
+        for outbox in self._acknowledged:
+            outbox.hint(self._share)

@@ -113,15 +113,19 @@ class Pipeline:
                     sealed += self._batcher.add(item, time.monotonic())
                 case Skip() | Finish():
                     # Positions move in order: what came before is committed first.
-                    self._emit(sealed + self._batcher.flush())
-                    sealed = []
+                    sealed += self._batcher.flush()
+                    self._emit(sealed)
                     self._commit_item(item)
                 case _:
                     sealed += self._batcher.flush()
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
 
-    def _emit(self, batches: Sequence[Batch]) -> None:
+    def _emit(self, batches: list[Batch]) -> None:
+        """Emit and commit until the list is empty.
+
+        What is committed leaves the list before there is room for more: whoever waits for that comes at once.
+        """
         while batches:
             try:
                 taken = self._emitter.emit(batches)
@@ -132,15 +136,15 @@ class Pipeline:
                 _log.error("emit_failed", error=str(error))
                 self._wait(_LEDGER_PACE)
                 continue
-            done, batches = batches[: taken.count], batches[taken.count :]
-            self._commit_batches(done, taken)
-            self._count(done, taken)
+            self._commit_batches(batches[: taken.count], taken)
+            size = self._count(batches[: taken.count], taken)
+            del batches[: taken.count]
+            self._buffer.release(size)
 
     def _commit_batches(self, batches: Sequence[Batch], taken: Taken) -> None:
         blocks = [block for batch in batches for block in batch.blocks]
         discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
         self._commit(list(_advances(blocks).values()), discarded, taken.outputs)
-        self._buffer.release(sum(batch.size for batch in batches))
 
     def _commit_item(self, item: Skip | Finish) -> None:
         source = item.source
@@ -177,12 +181,13 @@ class Pipeline:
         if not self._pause(seconds):
             raise Stopping("the shutdown allows no other try")
 
-    def _count(self, batches: Sequence[Batch], taken: Taken) -> None:
-        count = self._discarded if taken.discarded else self._emitted
-        for batch in batches:
-            count.batches += 1
-            count.entries += batch.entries
-            count.bytes += batch.size
+    def _count(self, batches: Sequence[Batch], taken: Taken) -> int:
+        """Count what was taken; its bytes."""
+        count, size = self._discarded if taken.discarded else self._emitted, sum(batch.size for batch in batches)
+        count.batches += len(batches)
+        count.entries += sum(batch.entries for batch in batches)
+        count.bytes += size
+        return size
 
 
 def _advances(blocks: Sequence[Block]) -> dict[bytes, Advance]:

@@ -190,6 +190,8 @@ class _Reader:
         try:
             for message in self._messages:
                 self._conversation.hear(message)
+                # It may take long until the next one comes.
+                del message
         except BufferClosed:
             # What was taken in before is still to be acknowledged on this stream: `stop` ends it.
             return
