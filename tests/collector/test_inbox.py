@@ -1,6 +1,7 @@
 """What the publisher tells the tailer."""
 
 import select
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -9,6 +10,15 @@ import pytest
 
 from harness.aside import Aside
 from mega_collector.collector.inbox import Disconnected, Event, Inbox
+
+
+@pytest.fixture
+def _restless() -> Iterator[None]:
+    """Threads take turns as often as they can, so that every order of their steps comes up."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture
@@ -45,6 +55,7 @@ def test_it_can_be_woken_without_an_event(inbox: Inbox) -> None:
     assert not _readable(inbox)
 
 
+@pytest.mark.usefixtures("_restless")
 def test_no_event_is_slept_through_whichever_threads_put_them(inbox: Inbox, aside: Aside) -> None:
     def put(first: int) -> None:
         for session in range(first, first + 500):
