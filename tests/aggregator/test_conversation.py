@@ -117,12 +117,8 @@ def test_what_is_committed_is_told_at_the_handshake(aggregator: Aggregator) -> N
 
 def test_a_handshake_opens_the_way_for_blocks_and_skips_and_the_end(aggregator: Aggregator) -> None:
     stream = Stream(aggregator)
-    said: list[FromCollector] = [
-        make_block(LINE, 0, SOURCE),
-        Skip(SOURCE, 7, 100, SkipReason.HOLE),
-        make_block(LINE, 100, SOURCE),
-    ]
-    stream.say(Open(SOURCE, 0), *said, Finish(SOURCE, 107), Flush())
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE), Skip(SOURCE, 7, 100, SkipReason.HOLE))
+    stream.say(make_block(LINE, 100, SOURCE), Finish(SOURCE, 107), Flush())
     items: list[Item] = aggregator.buffer.take(0)
     assert [type(item) for item in items] == [Block, Skip, Block, Finish, Flush]
     assert stream.answers() == []

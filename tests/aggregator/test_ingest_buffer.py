@@ -110,7 +110,8 @@ def test_whoever_takes_is_woken_when_it_is_full(aside: Aside) -> None:
     quiet(taking.done, "whoever takes", 0.05)
     putting = aside(lambda: buffer.put(_block(1, 100)))
     assert taking.result(10) == []
-    assert buffer.full
+    until(lambda: buffer.full, "the buffer to be full")
+    assert aside(lambda: buffer.take(None)).result(10) == [], "nor does it sleep again while somebody waits"
     buffer.release(100)
     putting.result(10)
 

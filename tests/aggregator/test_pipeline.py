@@ -268,6 +268,15 @@ def test_positions_move_in_order_over_skips_and_ends(tmp_path: Path) -> None:
         assert rig.ledger._reader.execute("SELECT finished, position FROM sources").fetchall() == [(1, 207)]
 
 
+@pytest.mark.parametrize("item", [Skip(A, 7, 100, SkipReason.HOLE), Finish(A, 7)])
+def test_no_position_moves_past_what_the_destination_has_not_taken(tmp_path: Path, item: Item) -> None:
+    with closing(Rig(tmp_path, FULL, max_age=60).put(*_blocks(1), item)) as rig:
+        rig.may_pause = False
+        rig.run()
+        assert rig.acknowledged() == {}
+        assert rig.committed() is None
+
+
 def test_a_flush_publishes_what_is_there_before_its_time(tmp_path: Path) -> None:
     with closing(Rig(tmp_path, max_age=3600)) as rig:
         rig.pipeline.start()

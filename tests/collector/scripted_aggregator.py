@@ -65,10 +65,10 @@ class ScriptedAggregator:
         self.calls: list[Call] = []
         self._script = iter(script)
         self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
-        handler = grpc.stream_stream_rpc_method_handler(self._serve)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, {"PublishStream": handler}),)
-        )
+        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            "PublishStream": grpc.stream_stream_rpc_method_handler(self._serve)
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         self._server.start()
 

@@ -24,7 +24,7 @@ from mega_collector.api import api_pb2 as pb
 from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.publisher import Publisher
-from mega_collector.protocol import Ack, Describe, Flush, Grant, Hello, Open
+from mega_collector.protocol import Ack, Describe, Flush, FromAggregator, FromCollector, Grant, Hello, Open
 
 HELLO = Hello("me", "here", {"stage": "test"}, "1.0")
 
@@ -98,7 +98,7 @@ def test_it_says_who_it_is_and_then_what_it_is_told_in_order() -> None:
     with scripted() as aggregator, _publishing(aggregator.target) as rig:
         session = rig.connected()
         assert rig.events == [Connected(session, WELCOME)]
-        messages = [Describe(SOURCE), Open(SOURCE, 0), make_block(b"a line\n"), Flush()]
+        messages: list[FromCollector] = [Describe(SOURCE), Open(SOURCE, 0), make_block(b"a line\n"), Flush()]
         for message in messages:
             rig.publisher.send(session, message)
         (call,) = aggregator.calls
@@ -110,7 +110,7 @@ def test_it_says_who_it_is_and_then_what_it_is_told_in_order() -> None:
 
 
 def test_what_is_answered_is_delivered_in_order_with_its_session() -> None:
-    answers = [Ack({b"a": 1}), Grant(5), Ack({b"a": 2})]
+    answers: list[FromAggregator] = [Ack({b"a": 1}), Grant(5), Ack({b"a": 2})]
     with scripted(_welcome_then(*said(*answers))) as aggregator, _publishing(aggregator.target) as rig:
         until(lambda: len(rig.events) == 4, "all answers")
         assert rig.events == [Connected(1, WELCOME), *(Answered(1, answer) for answer in answers)]

@@ -111,6 +111,16 @@ def test_a_decision_that_comes_after_the_connection_is_gone_is_kept_for_the_next
     assert window.resume(NOTHING_KNOWN) == [Open(SOURCE, 30)]
 
 
+def test_a_decision_that_is_postponed_is_asked_for_again() -> None:
+    window = _window()
+    window.begin(SOURCE)
+    window.resume(NOTHING_KNOWN)
+    assert window.begin(SOURCE) == []
+    window.postpone(SOURCE)
+    assert window.begin(SOURCE) == [Describe(SOURCE)]
+    assert window.resume(NOTHING_KNOWN) == [Decide(SOURCE, NOTHING_KNOWN)]
+
+
 # Acknowledgements
 
 

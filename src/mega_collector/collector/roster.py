@@ -39,8 +39,9 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
-    """A file that is passed over until it changes from this."""
+    """A file that is passed over until its size or time changes from this."""
 
+    path: bytes
     size: int
     mtime_ns: int
 
@@ -77,10 +78,11 @@ class Roster:
                 continue
             changes.append(Renamed(identity, found))
         for identity, found in names.items():
-            if identity not in self._names and not self._ignored(identity, files[found], wall_clock_ns):
+            if identity not in self._names and not self._ignored(found, files[found], wall_clock_ns):
                 changes.append(Appeared(identity, found))
-        for identity in [each for each in self._passed_over if each not in names]:
-            del self._passed_over[identity]
+        for identity, passed in list(self._passed_over.items()):
+            if identity not in names and not _hidden(passed.path, unobservable):
+                del self._passed_over[identity]
         return changes
 
     def follow(self, identity: Identity, path: bytes | None) -> None:
@@ -92,17 +94,18 @@ class Roster:
         """The file is not followed any more."""
         self._names.pop(identity, None)
 
-    def _ignored(self, identity: Identity, facts: Facts, wall_clock_ns: int) -> bool:
+    def _ignored(self, path: bytes, facts: Facts, wall_clock_ns: int) -> bool:
         if self._ignore_older is None:
             return False
-        seen = _Passed(facts.size, facts.mtime_ns)
+        identity = facts.device, facts.inode
         before = self._passed_over.get(identity)
-        if before is not None:
-            return before == seen
-        if wall_clock_ns - facts.mtime_ns <= self._ignore_older * 1e9:
-            return False
-        self._passed_over[identity] = seen
-        return True
+        if before is None:
+            ignored = wall_clock_ns - facts.mtime_ns > self._ignore_older * 1e9
+        else:
+            ignored = (before.size, before.mtime_ns) == (facts.size, facts.mtime_ns)
+        if ignored:
+            self._passed_over[identity] = _Passed(path, facts.size, facts.mtime_ns)
+        return ignored
 
 
 def _by_identity(files: Mapping[bytes, Facts]) -> dict[Identity, bytes]:
