@@ -116,6 +116,24 @@ def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site)
         writer.truncate()
 
 
+def test_truncated_while_what_was_read_of_it_is_not_acknowledged(site: Site) -> None:
+    """What comes late for the old source moves nothing of the new one."""
+    aggregator, collector = site.aggregator(minimum_publish_frequency="1h", max_batch_size="10"), site.collector()
+    writer = site.writer()
+    writer.write(19)
+    site.wait_for_bytes(sum(map(len, writer.lines[:10])))
+    writer.truncate()
+    writer.write(5)
+    collector.wait_for("file_followed", count=2)
+    assert aggregator.stop() == 0
+    writer.write(5)
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.stop() == 0
+    site.collector()
+    site.assert_delivered()
+
+
 def test_copied_and_truncated_between_bursts(site: Site) -> None:
     site.both()
     writer = site.writer()
