@@ -19,15 +19,14 @@ def test_what_is_not_acknowledged_is_shipped_again_after_a_restart_of_both(site:
         assert collector.stop() == 0
         assert collector.events("stopped")[-1]["acknowledged"] == 0
         aggregator.kill()
-    site.aggregator()
-    site.collector()
+    site.both()
     site.assert_delivered()
 
 
 def test_a_killed_collector_sends_again_what_was_only_in_flight(site: Site) -> None:
     writer = site.writer()
     writer.write(1000)
-    aggregator, collector = site.aggregator(), site.collector()
+    aggregator, collector = site.both()
     site.assert_delivered()
     aggregator.freeze()
     writer.write(1000)
@@ -60,7 +59,7 @@ def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site
 
 def test_the_collector_resends_after_a_reconnect(site: Site) -> None:
     writer = site.writer()
-    aggregator, collector = site.aggregator(), site.collector()
+    aggregator, collector = site.both()
     for more in (1000, 0):
         collector.wait_for("connected")
         aggregator.freeze()
@@ -91,8 +90,7 @@ def test_a_collector_that_lost_its_state_goes_on_from_the_ledger(site: Site) -> 
 def test_a_lost_ledger_loses_nothing(site: Site) -> None:
     writer = site.writer()
     writer.write(1000)
-    aggregator = site.aggregator()
-    site.collector()
+    aggregator, _ = site.both()
     site.assert_delivered()
     aggregator.stop()
     shutil.rmtree(site.directory / "aggregator")
@@ -106,14 +104,13 @@ def test_a_lost_ledger_loses_nothing(site: Site) -> None:
 def test_a_checkpoint_and_a_ledger_that_are_both_lost_begin_again_and_lose_nothing(site: Site) -> None:
     writer = site.writer()
     writer.write(1000)
-    aggregator, collector = site.aggregator(), site.collector()
+    aggregator, collector = site.both()
     site.assert_delivered()
     collector.stop()
     aggregator.stop()
     for name in ("aggregator", "collector"):
         shutil.rmtree(site.directory / name)
     writer.write(1000)
-    site.aggregator()
-    site.collector()
+    site.both()
     site.wait_for_bytes(site.bytes_written + 1000 * len(writer.lines[0]))
     site.assert_lossless()

@@ -64,8 +64,7 @@ def test_large_batches_and_a_long_time_never_stall(site: Site) -> None:
 
 
 def test_an_empty_batch_is_never_written(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     writer = site.writer()
     collector.wait_for("file_followed")
     writer.write(1)

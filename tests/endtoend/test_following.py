@@ -13,8 +13,7 @@ from harness.until import quiet
 def test_files_that_are_there_and_files_that_appear_later(site: Site) -> None:
     early = site.writer("early.log")
     early.write(1000)
-    site.aggregator()
-    site.collector()
+    site.both()
     site.assert_delivered()
     late = site.writer("late.log")
     late.write(500)
@@ -34,7 +33,7 @@ def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> N
 
 
 def test_renamed_out_of_the_pattern_with_a_tail_that_was_not_read(site: Site) -> None:
-    aggregator, collector = site.aggregator(), site.collector()
+    aggregator, collector = site.both()
     writer = site.writer()
     for number in range(3):
         collector.wait_for("file_followed", count=number + 1)
@@ -63,7 +62,7 @@ def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: 
 
 
 def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
-    aggregator, collector = site.aggregator(), site.collector()
+    aggregator, collector = site.both()
     writer = site.writer()
     collector.wait_for("file_followed")
     aggregator.freeze()
@@ -91,8 +90,7 @@ def test_rotated_while_nobody_looked(site: Site) -> None:
 
 
 def test_truncated_and_written_again(site: Site) -> None:
-    site.aggregator()
-    site.collector()
+    site.both()
     writer = site.writer()
     for count in (1000, 10, 1000, 2000):
         writer.write(count)
@@ -103,8 +101,7 @@ def test_truncated_and_written_again(site: Site) -> None:
 
 
 def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     writer = site.writer()
     for count in (100, 100, 300):
         collector.freeze()
@@ -119,9 +116,26 @@ def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site)
         writer.truncate()
 
 
-def test_copied_and_truncated_between_bursts(site: Site) -> None:
+def test_truncated_while_what_was_read_of_it_is_not_acknowledged(site: Site) -> None:
+    """What comes late for the old source moves nothing of the new one."""
+    aggregator, collector = site.aggregator(minimum_publish_frequency="1h", max_batch_size="10"), site.collector()
+    writer = site.writer()
+    writer.write(19)
+    site.wait_for_bytes(sum(map(len, writer.lines[:10])))
+    writer.truncate()
+    writer.write(5)
+    collector.wait_for("file_followed", count=2)
+    assert aggregator.stop() == 0
+    writer.write(5)
     site.aggregator()
+    site.assert_delivered()
+    assert collector.stop() == 0
     site.collector()
+    site.assert_delivered()
+
+
+def test_copied_and_truncated_between_bursts(site: Site) -> None:
+    site.both()
     writer = site.writer()
     for number in range(4):
         writer.write(1000)
@@ -132,8 +146,7 @@ def test_copied_and_truncated_between_bursts(site: Site) -> None:
 
 
 def test_a_line_in_pieces_is_one_line(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
@@ -147,8 +160,7 @@ def test_a_line_in_pieces_is_one_line(site: Site) -> None:
 
 
 def test_the_last_line_without_newline_is_shipped_when_its_file_is_finished(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     writer = site.writer()
     writer.write(10)
     rest = writer.write_part(len(make_line("a", 0, 10)) - 1)
@@ -199,8 +211,7 @@ def test_a_hundred_megabytes_without_newline_take_no_memory(site: Site) -> None:
         for _ in range(100):
             file.write(b"x" * 1_000_000)
         file.write(b"\nafter\n")
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     site.wait_for_bytes(100_000_000)
     quiet(site.size, "the destination")
     assert site.output().replace(b"\n", b"") == b"x" * 100_000_000 + b"after"

@@ -38,8 +38,7 @@ def test_rotating_by_size_and_removing_the_oldest_while_the_destination_hangs(si
 
 
 def test_rotating_by_time(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
+    _, collector = site.both()
     handler = TimedRotatingFileHandler(site.logs / "a.log", when="S", backupCount=100, delay=True)
     with _logger(handler) as logger:
         for number in range(4):

@@ -1,5 +1,7 @@
 """The destination is standard output: everything comes at least once, in order, as long as somebody reads."""
 
+from typing import Any
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.process import Process
@@ -7,7 +9,7 @@ from harness.site import Site
 from harness.until import quiet, until
 
 
-def _to_stdout(site: Site, pipe: Pipe, **settings: str) -> Process:
+def _to_stdout(site: Site, pipe: Pipe, **settings: Any) -> Process:
     aggregator = site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing, **settings)
     pipe.close_writing()
     return aggregator

@@ -41,8 +41,10 @@ def sorted_out(data: bytes) -> dict[Generation, list[bytes]]:
 
 def assert_exactly(data: bytes, written: Mapping[Generation, Sequence[bytes]]) -> None:
     """Every line once, whole, in the order of its generation, and nothing else."""
-    found = sorted_out(data)
     wanted = {generation: list(lines) for generation, lines in written.items() if lines}
+    if len(wanted) == 1 and data == b"".join(*wanted.values()):
+        return  # as below, sooner
+    found = sorted_out(data)
     if found != wanted:
         raise AssertionError(_difference(found, wanted))
 

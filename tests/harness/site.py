@@ -51,7 +51,12 @@ class Site:
     # Processes
 
     def aggregator(
-        self, *, wrapper: Sequence[str] = (), stdout: int | IO[bytes] | None = None, **settings: str | None
+        self,
+        *,
+        wait: bool = True,
+        wrapper: Sequence[str] = (),
+        stdout: int | IO[bytes] | None = None,
+        **settings: str | None,
     ) -> Process:
         """Start an aggregator, and wait until it listens. Started again, it has the same state."""
         usual = {
@@ -61,7 +66,8 @@ class Site:
             **_QUICK_AGGREGATOR,
         }
         process = self.start("aggregator", environ("AGGREGATOR", usual, settings), wrapper=wrapper, stdout=stdout)
-        process.wait_for("listening")
+        if wait:
+            process.wait_for("listening")
         return process
 
     def collector(self, *, name: str = "collector", wrapper: Sequence[str] = (), **settings: str | None) -> Process:
@@ -73,6 +79,13 @@ class Site:
             **_QUICK_COLLECTOR,
         }
         return self.start("collector", environ("COLLECTOR", usual, settings), name=name, wrapper=wrapper)
+
+    def both(self) -> tuple[Process, Process]:
+        """Start an aggregator and a collector at once."""
+        aggregator = self.aggregator(wait=False)
+        collector = self.collector()
+        aggregator.wait_for("listening")
+        return aggregator, collector
 
     def start(
         self,
