@@ -387,3 +387,10 @@ def test_threads_may_compress_side_by_side() -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(through, blocks))
+
+
+@pytest.mark.parametrize(
+    ("message", "block"), [(wire.MAX_MESSAGE_SIZE, wire.MAX_BLOCK_SIZE), (1 << 20, 960 << 10), (1 << 62, 16320 << 10)]
+)
+def test_a_block_leaves_room_in_its_message(message: int, block: int) -> None:
+    assert wire.largest_block(message) == block

@@ -37,8 +37,11 @@ MAX_MESSAGE_SIZE: Final = 16 << 20
 """Bytes of the largest message that either side takes: several times the largest block by default, and small enough
 that a hostile peer cannot make the aggregator hold much."""
 
-MAX_BLOCK_SIZE: Final = MAX_MESSAGE_SIZE - (64 << 10)
-"""Bytes of plain data in the largest block: what remains beside a path of 4 KiB and the other fields."""
+_BESIDE_DATA: Final = 64 << 10
+"""Bytes of a message that are left for a path of 4 KiB, the other fields, and what compression may add to noise."""
+
+MAX_BLOCK_SIZE: Final = MAX_MESSAGE_SIZE - _BESIDE_DATA
+"""Bytes of plain data in the largest block."""
 
 MAX_SOURCE_ID: Final = 64
 MAX_PATH: Final = 4096
@@ -69,6 +72,11 @@ _BLOCK_TAG: Final = b"\x22"
 
 _PAYLOAD_TAG: Final = b"\x42"
 """Field 8 of `Block`, likewise."""
+
+
+def largest_block(max_message_size: int) -> int:
+    """Bytes of plain data in the largest block for a peer that takes messages of that size."""
+    return max(min(max_message_size, MAX_MESSAGE_SIZE) - _BESIDE_DATA, _BESIDE_DATA)
 
 
 # What the collector says

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from mega_collector import wire
 from mega_collector.block import Source
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
@@ -70,6 +71,8 @@ class Shipper:
         self._failing = False
         self._acknowledged = 0
         self._tasks: list[Task] = []
+        self.largest_block = wire.MAX_BLOCK_SIZE
+        """How many bytes the aggregator takes in one block."""
 
     # What is there
 
@@ -84,8 +87,8 @@ class Shipper:
 
     @property
     def block_size(self) -> int:
-        """Bytes of a block."""
-        return self._window.block_size
+        """How many bytes a block should have."""
+        return min(self._window.block_size, self.largest_block)
 
     @property
     def idle(self) -> bool:
@@ -158,6 +161,7 @@ class Shipper:
             match event:
                 case Connected(session, welcome):
                     self._session, self._flushing = session, False
+                    self.largest_block = wire.largest_block(welcome.max_message_size)
                     self._do(self._window.connect(welcome.window))
                     self._tasks.append(Reconnected())
                 case Disconnected():

@@ -403,7 +403,7 @@ class Tailer:
                 self._descriptor(follower),
                 follower,
                 size=self._shipper.block_size,
-                max_line=self._options.max_line_size,
+                max_line=min(self._options.max_line_size, self._shipper.largest_block - 1),
                 final=self._options.once or follower.final(now),
             )
         except OSError as error:
