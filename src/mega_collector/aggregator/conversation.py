@@ -58,6 +58,10 @@ class Conversation:
         """Nothing more is said; what is in flight is committed all the same."""
         self._peers.leave(self._hello.collector, self._outbox)
 
+    def forget(self) -> None:
+        """Nothing more is heard either: what is expected of the collector need not be kept for this stream."""
+        self._peers.release(self._hello.collector)
+
     def hear(self, heard: wire.Heard) -> None:
         message = heard.message
         match message.WhichOneof("kind"):

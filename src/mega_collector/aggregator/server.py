@@ -167,6 +167,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)
         finally:
             conversation.end()
+            conversation.forget()
 
     @contextmanager
     def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
@@ -214,6 +215,12 @@ class _Reader:
         threading.Thread(target=self._read, name="stream", daemon=True).start()
 
     def _read(self) -> None:
+        try:
+            self._hear()
+        finally:
+            self._conversation.forget()
+
+    def _hear(self) -> None:
         try:
             for message in self._messages:
                 self._conversation.hear(message)
