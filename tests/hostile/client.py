@@ -68,6 +68,17 @@ class Stream:
                 return getattr(answer, kind)
             assert found == "grant", f"{kind} should have come, not {answer}"
 
+    def hear_all(self, *kinds: str) -> dict[str, Any]:
+        """The next answers, which must be of these kinds, in any order."""
+        heard: dict[str, Any] = {}
+        while len(heard) < len(kinds):
+            answer = self._next()
+            assert isinstance(answer, pb.AggregatorMessage), f"the stream ended before all of {kinds}: {answer!r}"
+            kind = answer.WhichOneof("kind")
+            assert kind in kinds, f"one of {kinds} should have come, not {answer}"
+            heard[kind] = getattr(answer, kind)
+        return heard
+
     def hear_position(self, source: bytes, position: int) -> None:
         """Wait until everything of a source before that position is acknowledged."""
         while True:
