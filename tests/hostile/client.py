@@ -1,7 +1,7 @@
 """A client that says what it is told to, over the generated stub: sound or not."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -22,11 +22,12 @@ OPTIONS = (
 )
 
 
-def connect(target: str, material: Material | None = None) -> grpc.Channel:
+def connect(target: str, material: Material | None = None, options: Sequence[tuple[str, int]] = ()) -> grpc.Channel:
     """A connection of its own, without limits of its own."""
+    every = (*OPTIONS, *options)
     if material is None:
-        return grpc.insecure_channel(target, OPTIONS)
-    return grpc.secure_channel(target, client_credentials(material.ca, material.certificate, material.key), OPTIONS)
+        return grpc.insecure_channel(target, every)
+    return grpc.secure_channel(target, client_credentials(material.ca, material.certificate, material.key), every)
 
 
 class Stream:
@@ -45,8 +46,8 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unsaid.put(None)
         self.call.cancel()
+        self._unsaid.put(None)
         self._thread.join()
 
     def say(self, **kind: Any) -> None:
@@ -66,6 +67,17 @@ class Stream:
             if found == kind:
                 return getattr(answer, kind)
             assert found == "grant", f"{kind} should have come, not {answer}"
+
+    def hear_all(self, *kinds: str) -> dict[str, Any]:
+        """The next answers, which must be of these kinds, in any order."""
+        heard: dict[str, Any] = {}
+        while len(heard) < len(kinds):
+            answer = self._next()
+            assert isinstance(answer, pb.AggregatorMessage), f"the stream ended before all of {kinds}: {answer!r}"
+            kind = answer.WhichOneof("kind")
+            assert kind in kinds, f"one of {kinds} should have come, not {answer}"
+            heard[kind] = getattr(answer, kind)
+        return heard
 
     def hear_position(self, source: bytes, position: int) -> None:
         """Wait until everything of a source before that position is acknowledged."""

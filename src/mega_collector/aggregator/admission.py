@@ -33,6 +33,11 @@ class Admission:
     def __len__(self) -> int:
         return len(self._sources)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is in flight: then the ledger knows all that stands here."""
+        return all(standing.committed == standing.expected for standing in self._sources.values())
+
     def expected(self, source_id: bytes) -> int | None:
         """Where a source stands that was opened, with what is in flight."""
         standing = self._sources.get(source_id)

@@ -1,5 +1,6 @@
 """What one collector says on one call, and what becomes of it."""
 
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -14,9 +15,13 @@ from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, Source
 from mega_collector.errors import WireError
 from mega_collector.protocol import Finish, Flush, Hello, Refusal, RefusalReason, Resume
+from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one reason for refusals on one stream."""
 
 _log = structlog.get_logger(__name__)
 
@@ -46,11 +51,16 @@ class Conversation:
         self._peers = peers
         self._refused = refused
         self._opened: dict[bytes, Source] = {}
+        self._told = Once(interval=_INTERVAL)
         self._peer, self.window = peers.join(hello.collector, outbox)
 
     def end(self) -> None:
-        """Nothing more is heard; what is in flight is committed all the same."""
+        """Nothing more is said; what is in flight is committed all the same."""
         self._peers.leave(self._hello.collector, self._outbox)
+
+    def forget(self) -> None:
+        """Nothing more is heard either: what is expected of the collector need not be kept for this stream."""
+        self._peers.release(self._hello.collector)
 
     def hear(self, heard: wire.Heard) -> None:
         message = heard.message
@@ -105,7 +115,10 @@ class Conversation:
             self._refuse(source.id, message.start, RefusalReason.MALFORMED, str(error))
             return
         with self._peer.lock:
-            self._take(source, self._peer.admission.admit(block))
+            admitted = self._peer.admission.admit(block)
+            if isinstance(admitted, Block):
+                self._buffer.put(admitted)
+        self._answer(source, admitted)
 
     def _describe(self, source: Source) -> None:
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
@@ -122,7 +135,10 @@ class Conversation:
             self._refuse(source.id, message.start, RefusalReason.MALFORMED, str(error))
             return
         with self._peer.lock:
-            self._take(source, self._peer.admission.skip(skip))
+            admitted = self._peer.admission.skip(skip)
+            if isinstance(admitted, Skip):
+                self._buffer.put(admitted)
+        self._answer(source, admitted)
 
     def _finish(self, message: pb.Finish) -> None:
         source = self._opened.pop(message.source, None)
@@ -132,10 +148,9 @@ class Conversation:
             if self._peer.admission.expected(source.id) == message.position:
                 self._buffer.put(Finish(source, message.position))
 
-    def _take(self, source: Source, admitted: Block | Skip | Duplicate | Refusal) -> None:
+    def _answer(self, source: Source, admitted: Block | Skip | Duplicate | Refusal) -> None:
+        """Say what must be said at once. Not under the lock: whoever does not listen would hold up other streams."""
         match admitted:
-            case Block() | Skip():
-                self._buffer.put(admitted)
             case Duplicate():
                 self._refused.duplicates += 1
                 self._outbox.ack({source.id: admitted.committed})
@@ -147,7 +162,8 @@ class Conversation:
         expected = self._peer.admission.expected(source_id) or 0
         self._refused.blocks += 1
         retry = reason is RefusalReason.NOT_OPEN
-        _log.warning(
-            "block_refused", collector=self._hello.collector, host=self._hello.host, start=start, reason=message
-        )
+        withheld = self._told.due(reason, time.monotonic())
+        if withheld is not None:
+            who = {"collector": self._hello.collector, "host": self._hello.host}
+            _log.warning("block_refused", **who, start=start, reason=message, withheld=withheld)
         self._outbox.say(Refusal(source_id[: wire.MAX_SOURCE_ID], start, expected, reason, retry, message))

@@ -9,6 +9,10 @@ from mega_collector.protocol import Finish, Flush
 
 Item = Block | Skip | Finish | Flush
 
+MOST_ITEMS = 16_384
+"""Items that wait to be taken, whatever their size: what has no bytes costs memory too, and small blocks cost more than
+theirs. Far more than fit into the buffer of blocks as collectors send them."""
+
 
 class BufferClosed(Exception):
     """The aggregator is ending: nothing more is taken in."""
@@ -25,7 +29,7 @@ class IngestBufferStatistics:
 
 
 class IngestBuffer:
-    """Bounded in bytes of data: from a block's arrival until it is committed or discarded.
+    """Bounded in bytes of data, from a block's arrival until it is committed or discarded, and in `MOST_ITEMS`.
 
     When it is full, whoever puts waits: the streams are then not read, HTTP/2 flow control stops the collectors, and
     their files wait. One block always fits, whatever its size.
@@ -48,7 +52,7 @@ class IngestBuffer:
         """
         size = len(item.data) if isinstance(item, Block) else 0
         with self._changed:
-            if size and self._size and self._size + size > self._limit:
+            if not self._has_room(size):
                 self._wait_for_room(size)
             if self._closed:
                 raise BufferClosed
@@ -70,6 +74,8 @@ class IngestBuffer:
                 self._changed.wait(timeout)
             items = list(self._items)
             self._items.clear()
+            if len(items) >= MOST_ITEMS:
+                self._changed.notify_all()
             return items
 
     def release(self, size: int) -> None:
@@ -98,11 +104,15 @@ class IngestBuffer:
             self._limit, self._size, self._received, self._bytes, self._entries, self._waiting
         )
 
+    def _has_room(self, size: int) -> bool:
+        fits = not size or not self._size or self._size + size <= self._limit
+        return fits and len(self._items) < MOST_ITEMS
+
     def _wait_for_room(self, size: int) -> None:
         self._waiting += 1
         self._changed.notify_all()
         try:
-            while self._size and self._size + size > self._limit and not self._closed:
+            while not self._has_room(size) and not self._closed:
                 self._changed.wait()
         finally:
             self._waiting -= 1

@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from mega_collector import wire
 from mega_collector.address import Address
+from mega_collector.aggregator import reflection
+from mega_collector.aggregator.reflection import Reflection
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import StartError
 
@@ -68,7 +69,7 @@ class Listener:
         self.serving(ready=False)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, _methods(servicer)),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        Reflection((SERVICE, health.SERVICE_NAME, reflection.NAME)).add_to(self._server)
         self._server.start()
 
     def serving(self, *, ready: bool) -> None:

@@ -22,6 +22,8 @@ class Peer:
     """Held from a block's admission until it is in the ingest buffer, so that two streams of one collector cannot
     change the order of a source's blocks."""
     outboxes: set[Outbox] = field(default_factory=set)
+    heard: int = 0
+    """Streams that may still bring something."""
     finished: deque[tuple[bytes, int]] = field(default_factory=deque)
     """Sources that are committed to their end, which the next `sweep` forgets."""
 
@@ -55,27 +57,40 @@ class Peers:
         return len(self._peers)
 
     def join(self, collector: str, outbox: Outbox) -> tuple[Peer, int]:
-        """A stream opens: the collector that it is of, and the bytes that may be in flight on it."""
+        """A stream opens: the collector that it is of, and the bytes that may be in flight on it.
+
+        It is to `leave` when nothing more is said on it, and to `release` when nothing more is heard.
+        """
         with self._lock:
             peer = self._peers.setdefault(collector, Peer())
             peer.outboxes.add(outbox)
+            peer.heard += 1
             self._streams += 1
             self._share_out()
             return peer, _FIRST_GRANT
 
     def leave(self, collector: str, outbox: Outbox) -> None:
-        """A stream has ended."""
+        """A stream has ended: nothing more is said on it."""
         with self._lock:
             self._peers[collector].outboxes.discard(outbox)
             self._acknowledged.discard(outbox)
+            self._forget(collector)
             self._streams -= 1
             self._share_out()
+
+    def release(self, collector: str) -> None:
+        """Nothing more is heard on a stream."""
+        with self._lock:
+            self._peers[collector].heard -= 1
+            self._forget(collector)
 
     def commit(self, positions: Mapping[str, dict[bytes, int]], finished: Mapping[str, set[bytes]]) -> None:
         """Positions by collector are committed: tell every open stream of each."""
         with self._lock:
             for collector, advanced in positions.items():
-                peer = self._peers[collector]
+                peer = self._peers.get(collector)
+                if peer is None:
+                    continue
                 for source_id, position in advanced.items():
                     peer.admission.commit(source_id, position)
                 for outbox in peer.outboxes:
@@ -84,6 +99,13 @@ class Peers:
                 for outbox in peer.outboxes - self._acknowledged:
                     outbox.hint(self._share)
                 self._acknowledged |= peer.outboxes
+                self._forget(collector)
+
+    def _forget(self, collector: str) -> None:
+        """Keep nothing of a collector that has gone, once all it sent is committed: collectors may come without end."""
+        peer = self._peers[collector]
+        if not peer.heard and not peer.outboxes and peer.admission.settled:
+            del self._peers[collector]
 
     @property
     def _share(self) -> Grant:

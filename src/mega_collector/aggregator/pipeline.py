@@ -107,17 +107,17 @@ class Pipeline:
         deadline = self._batcher.deadline
         timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
         sealed: list[Batch] = []
+        moves: list[Skip | Finish] = []
         for item in self._buffer.take(timeout):
-            match item:
-                case Block():
-                    sealed += self._batcher.add(item, time.monotonic())
-                case Skip() | Finish():
-                    # Positions move in order: what came before is committed first.
-                    sealed += self._batcher.flush()
-                    self._emit(sealed)
-                    self._commit_item(item)
-                case _:
-                    sealed += self._batcher.flush()
+            if isinstance(item, Skip | Finish):
+                # Positions move in order: what came before is committed first.
+                sealed += self._batcher.flush()
+                self._emit(sealed)
+                moves.append(item)
+                continue
+            self._commit_moves(moves)
+            sealed += self._batcher.add(item, time.monotonic()) if isinstance(item, Block) else self._batcher.flush()
+        self._commit_moves(moves)
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
 
@@ -146,15 +146,18 @@ class Pipeline:
         discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
         self._commit(list(_advances(blocks).values()), discarded, taken.outputs)
 
-    def _commit_item(self, item: Skip | Finish) -> None:
-        source = item.source
-        if isinstance(item, Finish):
-            self._commit([Advance(source, item.position, item.position, 0, Marker(), finished=True)])
+    def _commit_moves(self, moves: list[Skip | Finish]) -> None:
+        """Commit until the list is empty: in one transaction, since each costs a sync, and rotations bring many."""
+        if not moves:
             return
-        if item.reason is SkipReason.LOST:
-            _log.error("source_lost", path=source.name, host=source.host, start=item.start, end=item.end)
-        passed = Range(source, item.start, item.end, item.reason.value)
-        self._commit([Advance(source, item.start, item.end, 0, Marker())], [passed])
+        skips = [each for each in moves if isinstance(each, Skip)]
+        for skip in skips:
+            if skip.reason is SkipReason.LOST:
+                source = skip.source
+                _log.error("source_lost", path=source.name, host=source.host, start=skip.start, end=skip.end)
+        passed = [Range(each.source, each.start, each.end, each.reason.value) for each in skips]
+        self._commit([_move(each) for each in moves], passed)
+        moves.clear()
 
     def _commit(
         self, advances: Sequence[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
@@ -188,6 +191,12 @@ class Pipeline:
         count.entries += sum(batch.entries for batch in batches)
         count.bytes += size
         return size
+
+
+def _move(item: Skip | Finish) -> Advance:
+    if isinstance(item, Finish):
+        return Advance(item.source, item.position, item.position, 0, Marker(), finished=True)
+    return Advance(item.source, item.start, item.end, 0, Marker())
 
 
 def _advances(blocks: Sequence[Block]) -> dict[bytes, Advance]:

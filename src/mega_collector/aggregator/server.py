@@ -21,6 +21,9 @@ from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
 _NO_LEDGER = "the aggregator cannot read its ledger: try again"
 
+_HELLO_TIMEOUT = 10.0
+"""Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,11 +42,20 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads.
     """
 
-    def __init__(self, *, buffer: IngestBuffer, ledger: Ledger, peers: Peers, max_streams: int) -> None:
+    def __init__(
+        self,
+        *,
+        buffer: IngestBuffer,
+        ledger: Ledger,
+        peers: Peers,
+        max_streams: int,
+        hello_timeout: float = _HELLO_TIMEOUT,
+    ) -> None:
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
         self._max_streams = max_streams
+        self._hello_timeout = hello_timeout
         self._slots = threading.Semaphore(max_streams)
         self._outboxes: set[Outbox] = set()
         self._lock = threading.Lock()
@@ -57,7 +69,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         """Blocks in, acknowledgements out; see api.proto."""
         with self._slot(context), self._outbox(context) as outbox:
             try:
-                yield from self._serve(request_iterator, outbox, peer=context.peer())
+                hello = self._hello(request_iterator, context)
+                yield from self._serve(hello, request_iterator, outbox, peer=context.peer())
             except WireError as error:
                 _log.warning("stream_refused", peer=context.peer(), reason=str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -109,11 +122,25 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             hello, outbox, buffer=self._buffer, ledger=self._ledger, peers=self._peers, refused=self._refused
         )
 
-    def _serve(self, messages: Iterator[wire.Heard], outbox: Outbox, *, peer: str) -> Iterator[pb.AggregatorMessage]:
-        first = next(messages, wire.Heard(pb.CollectorMessage())).message
+    def _hello(self, messages: Iterator[wire.Heard], context: grpc.ServicerContext) -> Hello:
+        watchdog = threading.Timer(self._hello_timeout, self._give_up, (context,))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            first = next(messages, wire.Heard(pb.CollectorMessage())).message
+        finally:
+            watchdog.cancel()
         if first.WhichOneof("kind") != "hello":
             raise WireError("a stream begins with hello")
-        hello = wire.decode_hello(first.hello)
+        return wire.decode_hello(first.hello)
+
+    def _give_up(self, context: grpc.ServicerContext) -> None:
+        _log.warning("stream_refused", peer=context.peer(), reason=f"no hello in {self._hello_timeout:g} s")
+        context.cancel()
+
+    def _serve(
+        self, hello: Hello, messages: Iterator[wire.Heard], outbox: Outbox, *, peer: str
+    ) -> Iterator[pb.AggregatorMessage]:
         conversation = self._converse(hello, outbox)
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
@@ -140,6 +167,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)
         finally:
             conversation.end()
+            conversation.forget()
 
     @contextmanager
     def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
@@ -187,6 +215,12 @@ class _Reader:
         threading.Thread(target=self._read, name="stream", daemon=True).start()
 
     def _read(self) -> None:
+        try:
+            self._hear()
+        finally:
+            self._conversation.forget()
+
+    def _hear(self) -> None:
         try:
             for message in self._messages:
                 self._conversation.hear(message)

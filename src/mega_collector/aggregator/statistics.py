@@ -53,7 +53,7 @@ class AggregatorStatistics:
             yield Sample(f"mega_collector_aggregator_{name}_total", "counter", help_, value)
         for name, help_, value in (
             ("streams", "Connections served", self.server.streams),
-            ("collectors", "Collectors seen since the start", self.server.collectors),
+            ("collectors", "Collectors that are connected or have something in flight", self.server.collectors),
             ("ingest_buffer_bytes", "Bytes taken in and not yet committed", self.buffer.size),
             ("ingest_buffer_limit_bytes", "Bytes that the ingest buffer holds at the most", self.buffer.limit),
             ("waiting_streams", "Connections that wait for room in the ingest buffer", self.buffer.waiting),
