@@ -162,7 +162,7 @@ def test_what_is_there_already_is_dropped_and_answered_with_what_is_committed(ag
     aggregator.commit(SOURCE, 7)
     stream.say(make_block(LINE, 0, SOURCE), make_block(LINE + LINE, 7, SOURCE))
     assert stream.taken() == [(0, LINE + LINE), (14, LINE)]
-    assert stream.answers() == [Ack({SOURCE.id: 7})]
+    assert [each for each in stream.answers() if isinstance(each, Ack)] == [Ack({SOURCE.id: 7})]
     assert aggregator.refused.duplicates == 1
 
 

@@ -13,18 +13,37 @@ def _said(outbox: Outbox) -> list[FromAggregator]:
     return list(outbox.drain())
 
 
-def test_one_stream_may_have_the_whole_buffer_in_flight() -> None:
-    assert Peers(64 * MIB).join("a", Outbox())[1] == 64 * MIB
+FIRST = 128 << 10
+
+
+def _commit(peers: Peers, *collectors: str) -> None:
+    peers.commit({name: {b"1": 10} for name in collectors}, {})
+
+
+def _grants(outbox: Outbox) -> list[FromAggregator]:
+    return [each for each in _said(outbox) if isinstance(each, Grant)]
+
+
+def test_a_stream_begins_with_little_and_has_its_share_from_its_first_acknowledgement_on() -> None:
+    peers, outbox = Peers(64 * MIB), Outbox()
+    assert peers.join("a", outbox)[1] == FIRST
+    _commit(peers, "a")
+    _commit(peers, "a")
+    assert _grants(outbox) == [Grant(64 * MIB)]
 
 
 def test_the_buffer_is_shared_out_among_the_streams_and_each_is_told() -> None:
     peers = Peers(64 * MIB)
-    outboxes = [Outbox() for _ in range(4)]
-    windows = [peers.join(name, outbox)[1] for name, outbox in zip("aabc", outboxes, strict=True)]
-    assert windows == [64 * MIB, 32 * MIB, 64 * MIB // 3, 16 * MIB]
-    assert (peers.streams, len(peers)) == (4, 3)
-    assert _said(outboxes[0]) == [Grant(32 * MIB), Grant(64 * MIB // 3), Grant(16 * MIB)]
-    assert _said(outboxes[3]) == []
+    first, second, third = Outbox(), Outbox(), Outbox()
+    peers.join("a", first)
+    _commit(peers, "a")
+    peers.join("a", second)
+    peers.join("b", third)
+    _commit(peers, "a")
+    assert (peers.streams, len(peers)) == (3, 2)
+    assert _grants(first) == [Grant(64 * MIB), Grant(32 * MIB), Grant(64 * MIB // 3)]
+    assert _grants(second) == [Grant(64 * MIB // 3)]
+    assert _grants(third) == []
 
 
 def test_what_a_stream_leaves_is_shared_out_again() -> None:
@@ -32,16 +51,19 @@ def test_what_a_stream_leaves_is_shared_out_again() -> None:
     staying, leaving = Outbox(), Outbox()
     peers.join("a", staying)
     peers.join("b", leaving)
+    _commit(peers, "a", "b")
     peers.leave("b", leaving)
     assert peers.streams == 1
-    assert _said(staying) == [Grant(32 * MIB), Grant(64 * MIB)]
-    assert _said(leaving) == []
+    assert _grants(staying) == [Grant(32 * MIB), Grant(64 * MIB)]
 
 
 def test_nobody_is_left_without_anything() -> None:
     peers = Peers(MIB)
-    windows = [peers.join("a", Outbox())[1] for _ in range(100)]
-    assert min(windows) == 256 << 10
+    outboxes = [Outbox() for _ in range(100)]
+    for outbox in outboxes:
+        peers.join("a", outbox)
+    _commit(peers, "a")
+    assert [_grants(outbox) for outbox in outboxes] == [[Grant(FIRST)]] * 100
 
 
 def test_a_commit_is_told_to_every_stream_of_its_collector_and_to_no_other() -> None:
