@@ -1,8 +1,7 @@
 from pathlib import Path
 
 from certificates import Authority
-from mega_collector.settings import exposed
-from mega_collector.settings.pem import pem
+from mega_collector.settings.pem import exposed, pem
 
 PEM_TEXT = Authority().material().key
 

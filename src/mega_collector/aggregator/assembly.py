@@ -27,7 +27,7 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
-from mega_collector.settings import AggregatorSettings, exposed
+from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
@@ -200,20 +200,12 @@ def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> No
 
 
 def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
-    if not settings.tls:
+    material = tls_material(settings, settings.prefix)
+    if material is None:
         return None
-    # What verifies certificates takes 9 MB.
-    from mega_collector.tls import server_credentials, verify  # noqa: PLC0415
+    from mega_collector.tls import server_credentials  # noqa: PLC0415
 
-    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
-    assert ca is not None
-    assert certificate is not None
-    assert key is not None
-    for warning in verify(ca, certificate, key, prefix="AGGREGATOR"):
-        _log.warning("certificate", warning=warning)
-    if (path := exposed(key)) is not None:
-        _log.warning("key_exposed", path=str(path), reason="everybody on this machine can read it: chmod 600")
-    return server_credentials(ca, certificate, key)
+    return server_credentials(*material)
 
 
 def _stack(

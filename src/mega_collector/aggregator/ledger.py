@@ -1,12 +1,10 @@
 """The aggregator's durable note of what is committed: SQLite in the state directory."""
 
-import fcntl
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,12 @@ from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import MegaCollectorError, StartError
 from mega_collector.marker import Marker
 from mega_collector.protocol import Known
+from mega_collector.state_lock import InUse, StateLock
 
 VERSION = 1
 
 _NAME = "ledger.sqlite3"
+_HOLDER = "aggregator"
 
 _SCHEMA = """
 CREATE TABLE sources (
@@ -112,7 +112,7 @@ class Ledger:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._lock_file = _lock(directory)
+        self._lock = _locked(directory)
         self._path = directory / _NAME
         self._writing = threading.Lock()
         self._reading = threading.Lock()
@@ -120,10 +120,10 @@ class Ledger:
             _require_known(self._path, _version_in(self._path))
             self._start()
         except sqlite3.Error as error:
-            os.close(self._lock_file)
+            self._lock.release()
             raise StartError(f"the ledger {self._path} cannot be used: {error}") from error
         except StartError:
-            os.close(self._lock_file)
+            self._lock.release()
             raise
 
     def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
@@ -171,7 +171,7 @@ class Ledger:
                 # It says 'not clean' then, which is always safe.
                 return
             finally:
-                os.close(self._lock_file)
+                self._lock.release()
 
     def _start(self) -> None:
         self._writer = self._connect()
@@ -216,11 +216,10 @@ def look(directory: Path) -> None:
     Raises:
         StartError: another process uses it, or it is of a newer version.
     """
-    with suppress(FileNotFoundError), (directory / "lock").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartError(f"the state directory {directory} is in use by another aggregator") from error
+    try:
+        StateLock(directory, holder=_HOLDER).look()
+    except InUse as error:
+        raise _in_use(directory) from error
     _require_known(directory / _NAME, _version_in(directory / _NAME))
 
 
@@ -247,18 +246,19 @@ def _version_in(path: Path) -> int:
     return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
 
 
-def _lock(directory: Path) -> int:
+def _locked(directory: Path) -> StateLock:
+    lock = StateLock(directory, holder=_HOLDER)
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock.hold()
+    except InUse as error:
+        raise _in_use(directory) from error
     except OSError as error:
         raise StartError(f"the state directory {directory} cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StartError(f"the state directory {directory} is in use by another aggregator") from error
-    return descriptor
+    return lock
+
+
+def _in_use(directory: Path) -> StartError:
+    return StartError(f"the state directory {directory} is in use by another {_HOLDER}")
 
 
 def _row(advance: Advance, now: int) -> tuple[object, ...]:

@@ -23,7 +23,7 @@ from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.protocol import Hello
-from mega_collector.settings import CollectorSettings, exposed
+from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
@@ -176,20 +176,12 @@ class Collector:
 
 
 def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
-    if not settings.tls:
+    material = tls_material(settings, settings.prefix)
+    if material is None:
         return None
-    # What verifies certificates takes 9 MB.
-    from mega_collector.tls import client_credentials, verify  # noqa: PLC0415
+    from mega_collector.tls import client_credentials  # noqa: PLC0415
 
-    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
-    assert ca is not None
-    assert certificate is not None
-    assert key is not None
-    for warning in verify(ca, certificate, key, prefix="COLLECTOR"):
-        _log.warning("certificate", warning=warning)
-    if (path := exposed(key)) is not None:
-        _log.warning("key_exposed", path=str(path), reason="everybody on this machine can read it: chmod 600")
-    return client_credentials(ca, certificate, key)
+    return client_credentials(*material)
 
 
 def _compress(settings: CollectorSettings) -> bool:

@@ -1,7 +1,5 @@
 """The collector's durable note of what is acknowledged, in its state directory."""
 
-import errno
-import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,8 +10,9 @@ from types import MappingProxyType
 from mega_collector.collector.checkpoint_file import CheckpointFile, read
 from mega_collector.collector.collector_id import MACHINE_ID, machine_based_id
 from mega_collector.collector.record import VERSION, Entry, Forgotten
-from mega_collector.collector.state_lock import InUse, StateLock
+from mega_collector.directory import sync_directory
 from mega_collector.errors import MegaCollectorError, StartError
+from mega_collector.state_lock import InUse, StateLock
 
 __all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "look"]
 
@@ -57,7 +56,7 @@ class Checkpoint:
         self._machine_id = machine_id
         self._path = directory / _NAME
         self._previous = directory / f"{_NAME}.previous"
-        self._lock = StateLock(directory)
+        self._lock = StateLock(directory, holder="collector")
         self._file: CheckpointFile | None = None
         self._enough = 0
         self._entries: dict[bytes, Entry] = {}
@@ -130,7 +129,7 @@ class Checkpoint:
         try:
             self._keep(keep_as)
             unfinished.replace(self._path)
-            _sync(self._directory)
+            sync_directory(self._directory)
         except OSError:
             file.close()
             unfinished.unlink(missing_ok=True)
@@ -211,7 +210,7 @@ def look(directory: Path) -> None:
         StartError: another process uses it, or it is of a newer version, or cannot be read.
     """
     try:
-        StateLock(directory).look()
+        StateLock(directory, holder="collector").look()
     except InUse as error:
         raise _in_use(directory) from error
     read(directory / _NAME, {})
@@ -223,14 +222,3 @@ def _in_use(directory: Path) -> StartError:
 
 def _cannot(what: str, path: Path, error: OSError) -> str:
     return f"{error.filename or path} cannot {what}: {error.strerror}"
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a filesystem that has no such thing
-            raise
-    finally:
-        os.close(descriptor)

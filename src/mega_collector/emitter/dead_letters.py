@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from mega_collector.batch import Batch
+from mega_collector.directory import sync_directory
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.dead_letter import encode
-from mega_collector.emitter.directory import sync_directory
 from mega_collector.errors import EmitError, StartError
 
 _SUFFIX = ".dead"

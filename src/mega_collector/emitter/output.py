@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from mega_collector.directory import sync_directory
 from mega_collector.emitter.cause import cause
-from mega_collector.emitter.directory import sync_directory
 from mega_collector.emitter.payload import Payload
 from mega_collector.errors import EmitError
 from mega_collector.marker import TAIL_SIZE

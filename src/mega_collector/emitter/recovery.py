@@ -6,8 +6,8 @@ from pathlib import Path
 
 import structlog
 
+from mega_collector.directory import sync_directory
 from mega_collector.emitter.cause import cause
-from mega_collector.emitter.directory import sync_directory
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.recognition import Found, Verdict, recognise

@@ -3,6 +3,6 @@
 from mega_collector.settings.aggregator import AggregatorSettings
 from mega_collector.settings.collector import CollectorSettings
 from mega_collector.settings.load import Loaded, Origin, Source, load
-from mega_collector.settings.pem import exposed
+from mega_collector.settings.tls_fields import tls_material
 
-__all__ = ["AggregatorSettings", "CollectorSettings", "Loaded", "Origin", "Source", "exposed", "load"]
+__all__ = ["AggregatorSettings", "CollectorSettings", "Loaded", "Origin", "Source", "load", "tls_material"]

@@ -12,15 +12,16 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 class InUse(OSError):
     """Another process holds the directory."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(errno.EWOULDBLOCK, "it is in use by another collector", str(directory))
+    def __init__(self, directory: Path, holder: str) -> None:
+        super().__init__(errno.EWOULDBLOCK, f"it is in use by another {holder}", str(directory))
 
 
 class StateLock:
-    """A lock on a directory. The kernel releases it with the process, however that ends."""
+    """A lock on a directory of one `holder`'s. The kernel releases it with the process, however that ends."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, holder: str) -> None:
         self._directory = directory
+        self._holder = holder
         self._path = directory / "lock"
         self._descriptor: int | None = None
 
@@ -61,7 +62,7 @@ class StateLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InUse(self._directory) from error
+            raise InUse(self._directory, self._holder) from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:  # a filesystem without locks
                 raise
