@@ -249,6 +249,7 @@ def test_a_missing_file_is_replaced_by_the_previous_one_and_told(directory: Path
     checkpoint = Checkpoint(directory)
     assert checkpoint.entries == as_entries(make_entry(1, 100))
     assert checkpoint.damage is not None
+    assert ".damaged-" not in checkpoint.damage, "there is nothing to keep"
     assert not checkpoint.fresh
     checkpoint.close()
 

@@ -27,12 +27,21 @@ class File:
 
 
 class Followed:
-    """A roster whose every file is followed as soon as it appears, as a tailer does it."""
+    """A roster whose every file is followed as soon as it appears, as a tailer does it.
+
+    Where a scan leaves a doubt the next one comes at once, and finds the same.
+    """
 
     def __init__(self, *, ignore_older: float | None = None) -> None:
         self.roster = Roster(ignore_older=ignore_older)
 
     def scan(
+        self, files: Mapping[bytes, File], unobservable: Collection[bytes] = (), now: int = NOW
+    ) -> list[Appeared | Renamed]:
+        changes = self.scan_once(files, unobservable, now)
+        return changes + self.scan_once(files, unobservable, now) if self.roster.doubtful else changes
+
+    def scan_once(
         self, files: Mapping[bytes, File], unobservable: Collection[bytes] = (), now: int = NOW
     ) -> list[Appeared | Renamed]:
         changes = self.roster.update(files, unobservable, now)
@@ -64,10 +73,10 @@ def test_a_file_that_is_renamed_is_the_same_file() -> None:
     assert followed.scan({b"/a.1": A}) == []
 
 
-def test_a_file_that_is_replaced_loses_its_name_before_the_new_one_appears() -> None:
+def test_a_file_that_is_replaced_loses_its_name_to_the_new_one() -> None:
     followed = Followed()
     followed.scan({b"/a": A})
-    assert followed.scan({b"/a": B}) == [Renamed(A.identity, None), Appeared(B.identity, b"/a")]
+    assert followed.scan({b"/a": B}) == [Appeared(B.identity, b"/a"), Renamed(A.identity, None)]
 
 
 def test_a_rotation_inside_the_pattern_is_a_rename_and_a_new_file() -> None:
@@ -122,7 +131,7 @@ def test_a_symbolic_link_that_is_retargeted_leaves_one_file_for_another() -> Non
     # Scans stat what a link leads to: to the roster it is a name of that file.
     followed = Followed()
     followed.scan({b"/link": A})
-    assert followed.scan({b"/link": B}) == [Renamed(A.identity, None), Appeared(B.identity, b"/link")]
+    assert followed.scan({b"/link": B}) == [Appeared(B.identity, b"/link"), Renamed(A.identity, None)]
 
 
 @pytest.mark.parametrize("hidden", [b"/d/a", b"/d", b"/d/", b"/"])
@@ -144,6 +153,46 @@ def test_a_file_found_elsewhere_has_moved_even_if_its_old_place_is_hidden() -> N
     followed = Followed()
     followed.scan({b"/d/a": A})
     assert followed.scan({b"/e/a": A}, [b"/d"]) == [Renamed(A.identity, b"/e/a")]
+
+
+# Scans that run beside a rename may find neither name
+
+
+def test_a_file_that_one_scan_missed_is_not_gone() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    assert followed.scan_once({}) == []
+    assert followed.roster.doubtful
+    assert followed.scan_once({b"/a.1": A}) == [Renamed(A.identity, b"/a.1")]
+    assert not followed.roster.doubtful
+
+
+def test_a_file_that_two_scans_in_a_row_missed_is_gone() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    assert [followed.scan_once({}), followed.scan_once({})] == [[], [Renamed(A.identity, None)]]
+    assert not followed.roster.doubtful
+
+
+def test_only_scans_in_a_row_count() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    assert [followed.scan_once({}), followed.scan_once({b"/a": A}), followed.scan_once({})] == [[], [], []]
+
+
+def test_a_scan_that_could_not_look_leaves_no_doubt() -> None:
+    followed = Followed()
+    followed.scan({b"/d/a": A})
+    assert followed.scan_once({}, [b"/d"]) == []
+    assert not followed.roster.doubtful
+
+
+def test_a_file_that_is_let_go_leaves_no_doubt() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    followed.scan_once({})
+    followed.roster.forget(A.identity)
+    assert not followed.roster.doubtful
 
 
 # Files that are too old

@@ -23,6 +23,9 @@ _SLACK = 256 << 10
 _MANY = 10_000
 """Entries that take long to write, about 30 ms: of 100 000 the reading alone takes most of a second."""
 
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system says that has no hard links, such as FAT: link(2)."""
+
 
 class CheckpointError(MegaCollectorError):
     """The checkpoint could not be written: what it held before is intact, and the next flush tries everything again."""
@@ -146,7 +149,12 @@ class Checkpoint:
             kept.hardlink_to(self._path)
         except FileNotFoundError:
             return
-        kept.replace(name)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self._path.replace(name)
+        else:
+            kept.replace(name)
 
     def _close_file(self) -> None:
         if self._file is not None:
@@ -199,8 +207,9 @@ class Checkpoint:
     def _tell(self, *damages: str | None) -> None:
         told = [damage for damage in damages if damage]
         if told:
-            self.damage = f"{'; '.join(told)}; {len(self._entries)} sources were found,"
-            self.damage += f" and what was there is kept as {_NAME}.damaged-*"
+            self.damage = f"{'; '.join(told)}; {len(self._entries)} sources were found"
+            if self._path.exists():
+                self.damage += f", and what was there is kept as {_NAME}.damaged-*"
 
 
 def look(directory: Path) -> None:

@@ -109,6 +109,8 @@ class Finder:
         interval = _SCAN_INTERVAL if self._watch.trusted else self._poll_interval
         self._not_before = now + took * (1 + _SCAN_SHARE)
         self._scan_at = max(now + interval, self._not_before)
+        if self._roster.doubtful:
+            self.hurry()
         for facts in scan.files.values():
             # Told before the changes: what appears now is looked at by its follower, later than by this scan.
             yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)

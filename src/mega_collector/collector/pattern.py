@@ -1,4 +1,4 @@
-"""Patterns of paths: what a name or a path matches, on bytes, as names are. A machine."""
+"""Patterns of paths: what a name or a path matches. Both are bytes, as names are. A machine."""
 
 import re
 from collections.abc import Callable
@@ -64,8 +64,12 @@ def _part(text: bytes) -> Part:
         return ANYTHING
     if not _MAGIC.search(text):
         return Part(text, text.__eq__)
-    # Each byte as the character of its number, and back: a regular expression of bytes.
-    compiled = re.compile(translate(text.decode("latin-1")).encode("latin-1"))
+    compiled = re.compile(translate(_text(text)))
     if text.startswith(b"."):
-        return Part(text, lambda name: compiled.match(name) is not None)
-    return Part(text, lambda name: not name.startswith(b".") and compiled.match(name) is not None)
+        return Part(text, lambda name: compiled.match(_text(name)) is not None)
+    return Part(text, lambda name: not name.startswith(b".") and compiled.match(_text(name)) is not None)
+
+
+def _text(name: bytes) -> str:
+    """A name by its characters, so that a `?` stands for one of them; what is not UTF-8 goes byte by byte."""
+    return name.decode("utf-8", "surrogateescape")

@@ -50,14 +50,21 @@ class Roster:
     """Compares what a scan found with what is followed, by device and inode, never by name.
 
     Two names of one inode are one file, which goes by the name that sorts first. A name that could not be looked at is
-    not gone. With `ignore_older`, files that were not written to for so many seconds when first seen are passed over
-    until they change.
+    not gone. A file has no name any more when two scans in a row found none: one scan alone may miss it, when it is
+    renamed meanwhile. With `ignore_older`, files that were not written to for so many seconds when first seen are
+    passed over until they change.
     """
 
     def __init__(self, *, ignore_older: float | None = None) -> None:
         self._ignore_older = ignore_older
         self._names: dict[Identity, bytes | None] = {}
         self._passed_over: dict[Identity, _Passed] = {}
+        self._missed: set[Identity] = set()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last scan missed a file that the one before had found: the next one tells."""
+        return bool(self._missed)
 
     def follows(self, identity: Identity) -> bool:
         """Whether the file is followed."""
@@ -72,11 +79,15 @@ class Roster:
         """What a scan changes: `files` by path, `unobservable` the files and directories it could not look at."""
         names = _by_identity(files)
         changes: list[Appeared | Renamed] = []
+        missed_before, self._missed = self._missed, set()
         for identity, path in self._names.items():
             found = names.get(identity)
             if found == path or (found is None and path is not None and _hidden(path, unobservable)):
                 continue
-            changes.append(Renamed(identity, found))
+            if found is None and identity not in missed_before:
+                self._missed.add(identity)
+            else:
+                changes.append(Renamed(identity, found))
         for identity, found in names.items():
             if identity not in self._names and not self._ignored(found, files[found], wall_clock_ns):
                 changes.append(Appeared(identity, found))
@@ -93,6 +104,7 @@ class Roster:
     def forget(self, identity: Identity) -> None:
         """The file is not followed any more."""
         self._names.pop(identity, None)
+        self._missed.discard(identity)
 
     def _ignored(self, path: bytes, facts: Facts, wall_clock_ns: int) -> bool:
         if self._ignore_older is None:
