@@ -28,7 +28,7 @@ _OPTIONS = (
     # A stream that is not read must not fill the transport: no measuring of the bandwidth, which grows its window to
     # many megabytes, but one fixed size.
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 256 << 10),
+    ("grpc.http2.lookahead_bytes", 128 << 10),
     # A collector that hangs is found by these pings.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),

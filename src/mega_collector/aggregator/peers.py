@@ -9,8 +9,11 @@ from mega_collector.aggregator.admission import Admission
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.protocol import Grant
 
-_FIRST_GRANT = 128 << 10
-"""Bytes that may be in flight on a stream of which nothing is committed yet, and on every one at the least."""
+_FIRST_GRANT = 256 << 10
+"""Bytes that may be in flight at the most on a stream of which nothing is committed yet."""
+
+_SMALLEST_GRANT = 128 << 10
+"""Bytes that may be in flight on every stream, however many there are."""
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ class Peers:
             peer.heard += 1
             self._streams += 1
             self._share_out()
-            return peer, _FIRST_GRANT
+            return peer, min(self._share.window, _FIRST_GRANT)
 
     def leave(self, collector: str, outbox: Outbox) -> None:
         """A stream has ended: nothing more is said on it."""
@@ -109,7 +112,7 @@ class Peers:
 
     @property
     def _share(self) -> Grant:
-        return Grant(max(self._buffer_size // max(self._streams, 1), _FIRST_GRANT))
+        return Grant(max(self._buffer_size // max(self._streams, 1), _SMALLEST_GRANT))
 
     def _share_out(self) -> None:
         for outbox in self._acknowledged:

@@ -122,10 +122,7 @@ class Pipeline:
         self._emit(sealed)
 
     def _emit(self, batches: list[Batch]) -> None:
-        """Emit and commit until the list is empty.
-
-        What is committed leaves the list before there is room for more: whoever waits for that comes at once.
-        """
+        """Emit, commit and acknowledge until the list is empty."""
         while batches:
             try:
                 taken = self._emitter.emit(batches)
@@ -136,15 +133,19 @@ class Pipeline:
                 _log.error("emit_failed", error=str(error))
                 self._wait(_LEDGER_PACE)
                 continue
-            self._commit_batches(batches[: taken.count], taken)
+            advances = self._record_batches(batches[: taken.count], taken)
             size = self._count(batches[: taken.count], taken)
+            # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
             self._buffer.release(size)
+            self._acknowledge(advances)
 
-    def _commit_batches(self, batches: Sequence[Batch], taken: Taken) -> None:
+    def _record_batches(self, batches: Sequence[Batch], taken: Taken) -> Sequence[Advance]:
         blocks = [block for batch in batches for block in batch.blocks]
         discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
-        self._commit(list(_advances(blocks).values()), discarded, taken.outputs)
+        advances = list(_advances(blocks).values())
+        self._record(advances, discarded, taken.outputs)
+        return advances
 
     def _commit_moves(self, moves: list[Skip | Finish]) -> None:
         """Commit until the list is empty: in one transaction, since each costs a sync, and rotations bring many."""
@@ -156,12 +157,15 @@ class Pipeline:
                 source = skip.source
                 _log.error("source_lost", path=source.name, host=source.host, start=skip.start, end=skip.end)
         passed = [Range(each.source, each.start, each.end, each.reason.value) for each in skips]
-        self._commit([_move(each) for each in moves], passed)
+        advances = [_move(each) for each in moves]
+        self._record(advances, passed)
+        self._acknowledge(advances)
         moves.clear()
 
-    def _commit(
+    def _record(
         self, advances: Sequence[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
     ) -> None:
+        """Write it into the ledger, however long that takes."""
         while True:
             try:
                 self._ledger.commit(advances, ranges, outputs)
@@ -172,6 +176,8 @@ class Pipeline:
                 self._wait(_LEDGER_PACE)
         self._committing = True
         self._commits += 1
+
+    def _acknowledge(self, advances: Sequence[Advance]) -> None:
         positions: dict[str, dict[bytes, int]] = {}
         finished: dict[str, set[bytes]] = {}
         for advance in advances:

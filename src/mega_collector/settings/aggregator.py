@@ -58,7 +58,7 @@ class AggregatorSettings:
     )
     max_batch_bytes: int = setting(kinds.SIZE, "8MiB", "a batch is also emitted when it has this many bytes")
     ingest_buffer_size: int = setting(
-        kinds.SIZE, "16MiB", "bytes taken in and not yet emitted; when it is full, collectors wait"
+        kinds.SIZE, "12MiB", "bytes taken in and not yet emitted; when it is full, collectors wait"
     )
     max_streams: int = setting(
         kinds.at_least(1), "256", "connections served at once; further ones are refused and try again"
