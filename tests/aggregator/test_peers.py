@@ -13,7 +13,7 @@ def _said(outbox: Outbox) -> list[FromAggregator]:
     return list(outbox.drain())
 
 
-FIRST = 128 << 10
+FIRST = 256 << 10
 
 
 def _commit(peers: Peers, *collectors: str) -> None:

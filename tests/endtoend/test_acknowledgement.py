@@ -39,12 +39,12 @@ def test_a_killed_collector_sends_again_what_was_only_in_flight(site: Site) -> N
 
 def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site: Site) -> None:
     writer = site.writer()
-    writer.write(10_000)
-    aggregator = site.aggregator(minimum_publish_frequency="1h", max_batch_size="7000")
+    writer.write(1000)
+    aggregator = site.aggregator(minimum_publish_frequency="1h", max_batch_size="700")
     for _ in range(2):
         collector = site.collector()
         collector.wait_for("file_followed")
-        site.wait_for_bytes(sum(map(len, writer.lines[:7000])))
+        site.wait_for_bytes(sum(map(len, writer.lines[:700])))
         writer.write(10)
         quiet(site.size, "a batch whose time has not come")
         collector.kill()

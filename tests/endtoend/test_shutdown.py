@@ -125,7 +125,7 @@ def test_signals_during_the_start_end_it(site: Site) -> None:
 
 
 def test_health_says_not_serving_before_anything_else_ends(site: Site) -> None:
-    site.writer().write(10_000)
+    site.writer().write(2000)
     with Pipe() as pipe:
         aggregator = site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing)
         pipe.close_writing()
