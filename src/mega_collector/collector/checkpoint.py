@@ -1,5 +1,6 @@
 """The collector's durable note of what is acknowledged, in its state directory."""
 
+import errno
 import time
 import uuid
 from collections.abc import Mapping
