@@ -63,7 +63,7 @@ def test_nobody_is_left_without_anything() -> None:
     for outbox in outboxes:
         peers.join("a", outbox)
     _commit(peers, "a")
-    assert [_grants(outbox) for outbox in outboxes] == [[Grant(FIRST)]] * 100
+    assert [_grants(outbox) for outbox in outboxes] == [[Grant(128 << 10)]] * 100
 
 
 def test_a_commit_is_told_to_every_stream_of_its_collector_and_to_no_other() -> None:
