@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from blocks import make_source
+from mega_collector.aggregator import ledger as ledger_module
 from mega_collector.aggregator.ledger import VERSION, Advance, Ledger, LedgerError, Range
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
@@ -309,3 +310,12 @@ def test_a_lock_without_a_process_does_not_hold_anybody_up(tmp_path: Path) -> No
     (tmp_path / "lock").touch()
     with _ledger(tmp_path) as ledger:
         ledger.commit([_advance(1)])
+
+
+def test_what_is_known_is_found_without_looking_at_every_source(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    plan = ledger._reader.execute(f"EXPLAIN QUERY PLAN {ledger_module._KNOWN}", ("me", b"a", "1", "2", 8)).fetchall()
+    steps = [step for *_, step in plan if "sources" in step]
+    assert all(step.startswith("SEARCH") for step in steps)
+    assert any("collector=? AND inode=? AND device=?" in step for step in steps)
+    ledger.close(clean=True)

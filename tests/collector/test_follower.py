@@ -75,17 +75,21 @@ def test_a_fragment_is_read_again_once_it_is_final() -> None:
 def test_a_file_with_a_name_is_never_final() -> None:
     follower = _follower(10, 10)
     assert not follower.final(1e9)
-    assert follower.final_at() is None
 
 
 def test_the_wait_after_the_name_is_gone_counts_from_the_last_growth() -> None:
     follower = _follower(10, 10, now=0)
     follower.path = None
-    assert follower.final_at() == ROTATE_WAIT
     follower.observe(20, 2, 4)
     assert not follower.final(4 + ROTATE_WAIT - 0.1)
     assert follower.final(4 + ROTATE_WAIT)
-    assert follower.final_at() == 4 + ROTATE_WAIT
+
+
+def test_however_quiet_it_was_the_wait_begins_when_it_loses_its_name() -> None:
+    follower = _follower(10, 10, now=0)
+    follower.rename(None, 100)
+    assert not follower.final(100 + ROTATE_WAIT - 0.1), "whoever writes to it may not know yet"
+    assert follower.final(100 + ROTATE_WAIT)
 
 
 def test_it_is_finished_when_all_is_read_and_it_was_quiet() -> None:

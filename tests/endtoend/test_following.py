@@ -75,6 +75,19 @@ def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
     site.assert_delivered()
 
 
+def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector(rotate_wait="2s")
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    quiet(site.size, "a file that nobody writes to", seconds=2.2)
+    writer.rotate(site.logs / "a.old", reopen=False)
+    collector.wait_for("file_gone")
+    writer.write(10)
+    site.assert_delivered()
+
+
 def test_rotated_while_nobody_looked(site: Site) -> None:
     site.aggregator()
     collector = site.collector(paths=str(site.logs / "a.log*"))

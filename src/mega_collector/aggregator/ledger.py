@@ -70,10 +70,12 @@ _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
 _KNOWN = """
-SELECT id, position, before_length, before_digest, head_length, head_digest FROM sources
-WHERE collector = ?1 AND (id = ?2 OR inode = ?3 AND device = ?4)
-ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
+SELECT id, position, before_length, before_digest, head_length, head_digest FROM (
+    SELECT * FROM sources WHERE id = ?2 AND collector = ?1
+    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4
+) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
 """
+# A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
 
 
 class LedgerError(MegaCollectorError):

@@ -36,6 +36,8 @@ class PipelineStatistics:
     commits: int
     committing: bool
     """False while the ledger cannot be written."""
+    emitting: float
+    """Seconds that the emit under way has lasted; 0 if there is none."""
 
 
 class Pipeline:
@@ -71,6 +73,7 @@ class Pipeline:
         self._discarded = _Count()
         self._commits = 0
         self._committing = True
+        self._emitting_since: float | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -82,7 +85,11 @@ class Pipeline:
 
     def statistics(self) -> PipelineStatistics:
         return PipelineStatistics(
-            *self._emitted.values(), *self._discarded.values(), commits=self._commits, committing=self._committing
+            *self._emitted.values(),
+            *self._discarded.values(),
+            commits=self._commits,
+            committing=self._committing,
+            emitting=time.monotonic() - (self._emitting_since or time.monotonic()),
         )
 
     def _run(self) -> None:
@@ -124,6 +131,7 @@ class Pipeline:
     def _emit(self, batches: list[Batch]) -> None:
         """Emit, commit and acknowledge until the list is empty."""
         while batches:
+            self._emitting_since = time.monotonic()
             try:
                 taken = self._emitter.emit(batches)
             except (DestinationGone, Stopping):
@@ -133,6 +141,8 @@ class Pipeline:
                 _log.error("emit_failed", error=str(error))
                 self._wait(_LEDGER_PACE)
                 continue
+            finally:
+                self._emitting_since = None
             advances = self._record_batches(batches[: taken.count], taken)
             size = self._count(batches[: taken.count], taken)
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.

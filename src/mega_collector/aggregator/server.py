@@ -234,6 +234,9 @@ class _Reader:
         except grpc.RpcError:
             # The collector has gone.
             pass
+        except Exception:  # noqa: BLE001 - whatever it is
+            # A defect: the collector comes again, and the log says what it was.
+            _log.exception("stream_failed")
         self._outbox.close()
 
 

@@ -10,6 +10,9 @@ from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.retry import RetryStatistics
 from mega_collector.telemetry.metrics import Sample
 
+_PATIENCE = 5.0
+"""Seconds after which an emit that does not return means that the destination hangs: a pipe that nobody reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class AggregatorStatistics:
@@ -28,6 +31,8 @@ class AggregatorStatistics:
             return False, f"the destination takes nothing: {self.retry.last_error}"
         if not self.pipeline.committing:
             return False, "the ledger cannot be written"
+        if self.pipeline.emitting > _PATIENCE:
+            return False, f"the destination takes nothing: it has not answered for {self.pipeline.emitting:.0f}s"
         return True, "ready"
 
     def samples(self) -> Iterator[Sample]:

@@ -50,7 +50,7 @@ class Finder:
         self._roster = roster
         self._poll_interval = poll_interval
         self._own = own
-        self._warned: set[object] = set()
+        self._warned: dict[object, set[object]] = {}
         self._scan_at = self._not_before = 0.0
         self._trusted: bool | None = None
         self.scanned = False
@@ -83,7 +83,7 @@ class Finder:
         """The file is followed, by this name."""
         self._roster.follow(identity, path)
         if path is not None:
-            self._warned = {fact for fact in self._warned if not (isinstance(fact, tuple) and fact[0] == path)}
+            self._warned.pop(path, None)
 
     def forget(self, identity: Identity) -> None:
         """The file is not followed any more."""
@@ -151,8 +151,9 @@ class Finder:
                 _log.warning("polling", reason=self._watch.failure, interval=self._poll_interval)
 
     def _warn_once(self, fact: tuple[object, object], event: str, **keys: object) -> None:
-        if fact not in self._warned:
-            self._warned.add(fact)
+        said = self._warned.setdefault(fact[0], set())
+        if fact[1] not in said:
+            said.add(fact[1])
             _log.warning(event, **keys)
 
 

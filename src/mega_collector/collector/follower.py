@@ -1,5 +1,6 @@
 """What is known of one followed file, and what is to be done with it next: a machine."""
 
+import math
 from enum import Enum, auto
 
 from mega_collector.block import Source
@@ -21,7 +22,7 @@ class Follower:
 
     `path` is the name by which it is found now; None once it has none any more that the patterns match (it was renamed
     away, or unlinked): it is then read on through its open descriptor until it is at its end and has been quiet for
-    `rotate_wait` seconds, counted from its last growth.
+    `rotate_wait` seconds, counted from its last growth, and at least from when it lost its name.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Follower:
         self._mtime_ns = mtime_ns
         self._looked_to = 0
         self._grew_at = now
+        self._renamed_at = -math.inf
         self._rotate_wait = rotate_wait
 
     def __repr__(self) -> str:
@@ -70,8 +72,10 @@ class Follower:
         self.size, self._mtime_ns = size, mtime_ns
         if size < self.position or size < before:
             return Sight.TRUNCATED
-        if size > before:
+        if size > before or written:
+            # What was written may have been read already, and then shows in the time only.
             self._grew_at = now
+        if size > before:
             return Sight.GREW
         return Sight.SUSPECT if written else Sight.SAME
 
@@ -108,13 +112,15 @@ class Follower:
         self.size = max(self.size, end)
         self.tail = b""
 
-    def final(self, now: float) -> bool:
-        """Whether nothing more will be written: it has no name, and was quiet for long enough."""
-        return self.path is None and now - self._grew_at >= self._rotate_wait
+    def rename(self, path: bytes | None, now: float) -> None:
+        """It is found by another name now, or by none."""
+        self.path = path
+        self._renamed_at = now
 
-    def final_at(self) -> float | None:
-        """When it will be final if it does not grow; None while it has a name."""
-        return None if self.path is not None else self._grew_at + self._rotate_wait
+    def final(self, now: float) -> bool:
+        """Whether nothing more will be written: it has no name, and was quiet for long enough since it lost it."""
+        # However quiet it was before: whoever writes to it may learn of the rotation later.
+        return self.path is None and now - max(self._grew_at, self._renamed_at) >= self._rotate_wait
 
     def finished(self, now: float) -> bool:
         """Whether all of it is read, and it is final."""

@@ -117,6 +117,10 @@ class Publisher:
                 cause, hopeless = _cause(error, tls=self._tls)
             except WireError as error:
                 cause = f"the aggregator cannot be understood: {error}"
+            except Exception as error:  # noqa: BLE001 - whatever it is
+                # No thread to be had, for one: without this thread nothing would be shipped again, in silence.
+                _log.exception("publisher_failed")
+                cause = f"{type(error).__name__}: {error}"
             finally:
                 session.hang_up()
             if session.welcomed:

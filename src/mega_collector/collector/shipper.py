@@ -149,7 +149,7 @@ class Shipper:
 
     def flush(self) -> None:
         """Have the aggregator publish what it has, once until it answers: nothing more comes before that."""
-        if not self._flushing and self._window.connected and not self._window.idle:
+        if not self._flushing and self._window.connected and self._window.all_sent and not self._window.idle:
             self._publisher.send(self._session, Flush())
             self._flushing = True
 
@@ -180,9 +180,12 @@ class Shipper:
                 for source_id, position in positions.items():
                     self._do(self._window.ack(source_id, position))
             case Resume():
+                # What is sent again may be held back to fill a batch again.
+                self._flushing = False
                 self._do(self._window.resume(message))
                 self._tasks.append(Resumed(message.source_id))
             case Refusal():
+                self._flushing = False
                 _log.debug("refused", at=message.start, expected=message.expected, reason=message.message)
                 self._do(self._window.refuse(message))
             case Grant(window):

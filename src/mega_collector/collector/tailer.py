@@ -14,7 +14,7 @@ import structlog
 
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.checkpoint import Entry
-from mega_collector.collector.descriptors import Descriptors
+from mega_collector.collector.descriptors import Descriptors, TooManyOpenFiles
 from mega_collector.collector.finder import Finder, Seen
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.identity import agrees, before, head_of
@@ -86,6 +86,8 @@ class Tailer:
         self._by_source: dict[bytes, Follower] = {}
         self._ready: dict[Follower, None] = {}
         self._retiring: set[Follower] = set()
+        self._waiting: dict[Identity, bytes] = {}
+        self._crowded = False
         self._descriptors = Descriptors(limit=options.max_open_files, expendable=self._expendable)
         self._poll_at = 0.0
         self._stop_at: float | None = None
@@ -228,6 +230,7 @@ class Tailer:
         self._poll_at = now + self._options.poll_interval
         for follower in list(self._retiring):
             self._poll_retiring(follower, now)
+        self._poll_waiting(now)
         for follower in list(self._followers.values()):
             if not follower.settled:
                 self._shipper.begin(follower.source)
@@ -237,6 +240,16 @@ class Tailer:
                 self._let_go(follower)
             elif now - follower.quiet_since() >= self._options.close_inactive and self._expendable(follower):
                 self._descriptors.close(follower)
+
+    def _poll_waiting(self, now: float) -> None:
+        """Files that could not be opened because too many were: some may have been let go since."""
+        self._crowded = bool(self._waiting)
+        for identity in list(self._waiting):
+            path = self._waiting.pop(identity)
+            if identity not in self._followers:
+                self._appeared(identity, path, now)
+            if identity in self._waiting:
+                return
 
     def _poll_retiring(self, follower: Follower, now: float) -> None:
         descriptor = self._descriptors.get(follower)
@@ -280,6 +293,12 @@ class Tailer:
             descriptor = self._descriptors.open(path)
         except FileNotFoundError:
             self._finder.hurry()
+            return
+        except TooManyOpenFiles as error:
+            self._waiting[identity] = path
+            if not self._crowded:
+                _log.warning("too_many_open_files", error=str(error))
+            self._crowded = True
             return
         except OSError as error:
             self._finder.warn(path, error, "cannot_open")
@@ -339,7 +358,7 @@ class Tailer:
         return next((each for each in self._remembered.get(source.inode, ()) if each.source_id == source.id), None)
 
     def _renamed(self, follower: Follower, name: bytes | None, now: float) -> None:
-        follower.path = name
+        follower.rename(name, now)
         self._finder.follow(follower.identity, name)
         if name is not None:
             self._retiring.discard(follower)
@@ -396,6 +415,8 @@ class Tailer:
                 del self._ready[follower]
             else:
                 self._read(follower, now)
+        if self._ready and not self._shipper.open:
+            self._shipper.flush()
 
     def _read(self, follower: Follower, now: float) -> None:
         try:

@@ -106,6 +106,11 @@ class Window:
         return not any(flight.items for flight in self._flights.values())
 
     @property
+    def all_sent(self) -> bool:
+        """Whether everything in flight was sent on this connection: nothing waits for a handshake."""
+        return all(flight.opened for flight in self._flights.values() if flight.items)
+
+    @property
     def block_size(self) -> int:
         """How large a block should be, in bytes, so that several fit into the window."""
         return max(min(self._largest_block, self._limit // 4), 1)
