@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from emitter.batches import make_batch
 from emitter.scripted import Pauses, ScriptedEmitter
@@ -77,6 +78,17 @@ def test_says_whether_the_destination_is_failing_and_why() -> None:
     assert failing.last_error == str(FULL)
     retry.emit([HEAD])
     assert not retry.statistics().failing
+
+
+def test_tells_of_a_failure_once_until_it_changes_or_is_over() -> None:
+    other = EmitError("/x: Input/output error")
+    retry = RetryEmitter(ScriptedEmitter([FULL] * 3 + [other] * 2 + [None, other]), count=9, delay=1, pause=Pauses())
+    with capture_logs() as logged:
+        retry.emit([HEAD])
+        retry.emit([HEAD])
+    told = [(entry["error"], entry.get("again_in")) for entry in logged if entry["event"] == "emit_failed"]
+    assert told == [(str(FULL), 1), (str(other), None), (str(other), 1)]
+    assert retry.statistics().failures == 6
 
 
 def test_closes_the_next() -> None:

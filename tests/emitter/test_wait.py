@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from emitter.batches import make_batch
 from emitter.scripted import Pauses, ScriptedEmitter
@@ -24,3 +25,14 @@ def test_stops_when_the_shutdown_allows_no_wait() -> None:
     with pytest.raises(Stopping):
         WaitEmitter(retry, pause=pauses).emit([HEAD])
     assert pauses.seconds == [60, 60]
+
+
+def test_tells_of_a_failure_once_until_it_changes_or_is_over() -> None:
+    other = EmitError("/x: Input/output error")
+    destination = ScriptedEmitter([FULL] * 3 + [other] * 2 + [None, other])
+    wait = WaitEmitter(RetryEmitter(destination, count=0, delay=1, pause=Pauses()), pause=Pauses())
+    with capture_logs() as logged:
+        wait.emit([HEAD])
+        wait.emit([HEAD])
+    told = [(entry["error"], entry.get("again_in")) for entry in logged if entry["event"] == "destination_failing"]
+    assert told == [(str(FULL), 60), (str(other), None), (str(other), 60)]

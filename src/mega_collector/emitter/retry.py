@@ -38,6 +38,7 @@ class RetryEmitter:
         self._once = Backoff(0, delay)
         self._pause = pause
         self._used_up: Batch | None = None
+        self._told: str | None = None
         self._statistics = RetryStatistics(0, 0, failing=False, last_error=None)
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
@@ -67,9 +68,18 @@ class RetryEmitter:
         if delay is None:
             self._give_up(head)
             raise RetriesExhausted(failures, error) from error
-        _log.warning("emit_failed", error=str(error), failures=failures, again_in=delay)
+        self._tell(str(error), failures, delay)
         if not self._pause(delay):
             raise Stopping(f"{error}, and the shutdown does not wait for another try") from error
+
+    def _tell(self, error: str, failures: int, delay: float) -> None:
+        """Log a failure once until it changes or is over: at a shutdown's pace it would come five times a second."""
+        if error == self._told:
+            return
+        # The shutdown may have cut the pauses short since the first one.
+        promise = {"again_in": delay} if self._told is None else {}
+        self._told = error
+        _log.warning("emit_failed", error=error, failures=failures, **promise)
 
     def _count(self, error: EmitError) -> None:
         before = self._statistics
@@ -81,7 +91,7 @@ class RetryEmitter:
         self._statistics = RetryStatistics(before.failures, before.exhausted + 1, before.failing, before.last_error)
 
     def _recover(self) -> None:
-        self._used_up = None
+        self._used_up = self._told = None
         before = self._statistics
         if before.failing:
             _log.info("emit_recovered")

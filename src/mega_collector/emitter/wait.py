@@ -21,11 +21,16 @@ class WaitEmitter:
         self._pace = pace
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
+        told: str | None = None
         while True:
             try:
                 return self._next.emit(batches)
             except RetriesExhausted as error:
-                _log.error("destination_failing", error=str(error.cause), again_in=self._pace)
+                if (text := str(error.cause)) != told:
+                    # Once until it changes; the shutdown may have cut the pauses short since the first one.
+                    promise = {"again_in": self._pace} if told is None else {}
+                    told = text
+                    _log.error("destination_failing", error=text, **promise)
                 if not self._pause(self._pace):
                     raise Stopping(f"{error.cause}, and the shutdown does not wait for another try") from error
 
