@@ -2,6 +2,7 @@
 
 import time
 
+from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
 
@@ -70,3 +71,22 @@ def test_an_empty_batch_is_never_written(site: Site) -> None:
     writer.write(1)
     site.assert_delivered()
     quiet(lambda: (site.out.stat().st_mtime_ns, site.size()), "an idle destination", 0.5)
+
+
+def test_a_window_that_is_full_is_published_at_once_also_after_the_aggregator_was_killed(site: Site) -> None:
+    aggregator = _patient(site)
+    collector = site.collector(window_size="64KiB", max_line_size="16KiB")
+    writer = site.writer()
+    writer.write(10_000)
+    for _ in range(3):
+        until(lambda: site.size() > site.bytes_written - (128 << 10), "what does not fit into the window")
+        aggregator.kill()
+        writer.write(5_000)
+        aggregator = _patient(site)
+    until(lambda: site.size() > site.bytes_written - (128 << 10), "what does not fit into the window")
+    assert collector.stop() == 0
+    site.assert_delivered()
+
+
+def _patient(site: Site) -> Process:
+    return site.aggregator(max_batch_size="10000000", minimum_publish_frequency="1h")

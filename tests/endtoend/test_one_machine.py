@@ -1,5 +1,7 @@
 """Both halves in one process: `mega-collector run`."""
 
+import subprocess
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.process import Process
@@ -38,6 +40,20 @@ def test_once_ships_a_last_line_without_newline(site: Site) -> None:
     for _ in range(2):
         assert _to_output(site, "--once").wait() == 0
         assert site.output() == b"one\ntwo\n"
+
+
+def test_once_ends_where_a_busy_file_ended_when_it_was_found(site: Site) -> None:
+    path = site.logs / "busy.log"
+    path.write_bytes(b"a line\n" * 1000)
+    with path.open("ab") as file, subprocess.Popen(["sh", "-c", "while :; do echo a line; done"], stdout=file) as busy:
+        process = site.start("run", "--once", str(path))
+        code = process.wait()
+        busy.kill()
+    assert code == 0
+    lines = process.stdout.read_bytes().splitlines()
+    assert len(lines) >= 1000
+    # What was being written when it was found may be cut.
+    assert set(lines[:-1]) == {b"a line"}
 
 
 def test_once_with_nothing_to_ship_ends_cleanly(site: Site) -> None:

@@ -149,7 +149,7 @@ class Collector:
             self._checkpoint.close()
         statistics = self.statistics()
         _log.info("stopped", acknowledged=statistics.shipper.bytes_acknowledged, unread=statistics.tailer.lag)
-        return not self._failed
+        return not (self._failed or self._tailer.failed)
 
     def statistics(self) -> CollectorStatistics:
         return CollectorStatistics(self._tailer.statistics(), self._shipper.statistics(), self._publisher.statistics())

@@ -45,6 +45,8 @@ class Follower:
         """Whether the handshake has said where the source goes on."""
         self.from_end = from_end
         """Whether to begin at the end of the file if nothing is known of it."""
+        self.until = size
+        """Where the file ended when this source was begun."""
         self.truncated = False
         """Whether this source began with a truncation."""
         self.size = size
@@ -89,6 +91,7 @@ class Follower:
         """The file was truncated or rewritten: a new source begins at 0."""
         self.source, self.position, self.tail = source, 0, b""
         self.settled, self.from_end, self.truncated = False, False, True
+        self.until = self.size
         self._looked_to, self._grew_at = 0, now
 
     def readable(self, now: float) -> bool:

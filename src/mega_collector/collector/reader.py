@@ -1,6 +1,7 @@
 """Reading blocks of whole entries from a file."""
 
 import os
+import sys
 from enum import Enum
 
 from mega_collector.block import Block
@@ -16,22 +17,29 @@ class Reading(Enum):
     REWRITTEN = "the bytes before the position are not those that were read"
 
 
-def read(descriptor: int, follower: Follower, *, size: int, max_line: int, final: bool) -> Block | Reading:
+def read(
+    descriptor: int, follower: Follower, *, size: int, max_line: int, final: bool, until: int | None = None
+) -> Block | Reading:
     """One block of about `size` bytes at the follower's position, which it moves.
 
     One system call reads the block and the bytes just before it, which must still be those that were there: a file
-    that was truncated and has grown beyond the position since shows it nowhere else.
+    that was truncated and has grown beyond the position since shows it nowhere else. With `until`, a position behind
+    the follower's, the file is taken to end there.
 
     Raises:
         OSError: the file could not be read; nothing has changed.
     """
+    left = sys.maxsize if until is None else until - follower.position
+    size = min(size, left)
     data, offset = _pread(descriptor, follower, size)
     if not data.startswith(follower.tail):
         return Reading.REWRITTEN
-    part = cut(data, offset, max_line=max_line, final=final and len(data) - offset < size)
+    part = cut(data, offset, max_line=max_line, final=final and (size == left or len(data) - offset < size))
     if part is None and len(data) - offset == size <= max_line:
-        data, offset = _pread(descriptor, follower, max_line + 1)
-        part = cut(data, offset, max_line=max_line, final=final and len(data) - offset <= max_line)
+        size = min(max_line + 1, left)
+        data, offset = _pread(descriptor, follower, size)
+        ended = size == left or len(data) - offset < size
+        part = cut(data, offset, max_line=max_line, final=final and ended)
     if part is None:
         follower.looked(follower.position + len(data) - offset)
         return Reading.NOTHING

@@ -104,6 +104,10 @@ class Shipper:
         """Whether the source's handshake is done on this connection."""
         return self._window.ready(source)
 
+    def stopped(self, source: Source) -> bool:
+        """Whether the aggregator refuses the source for good."""
+        return self._window.stopped(source)
+
     def acknowledged(self, source: Source) -> bool:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)

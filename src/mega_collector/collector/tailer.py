@@ -88,6 +88,8 @@ class Tailer:
         self._retiring: set[Follower] = set()
         self._waiting: dict[Identity, bytes] = {}
         self._crowded = False
+        self.failed = False
+        """Whether, with `once`, a file could not be shipped to its end."""
         self._descriptors = Descriptors(limit=options.max_open_files, expendable=self._expendable)
         self._poll_at = 0.0
         self._stop_at: float | None = None
@@ -234,12 +236,20 @@ class Tailer:
         for follower in list(self._followers.values()):
             if not follower.settled:
                 self._shipper.begin(follower.source)
-            if follower.readable(now):
+            if follower.readable(now) and not (self._options.once and follower.position >= follower.until):
                 self._mark(follower)
-            elif self._options.once and follower.settled and self._expendable(follower):
-                self._let_go(follower)
+            elif self._options.once:
+                self._poll_once(follower)
             elif now - follower.quiet_since() >= self._options.close_inactive and self._expendable(follower):
                 self._descriptors.close(follower)
+
+    def _poll_once(self, follower: Follower) -> None:
+        """Let go of a file whose end is shipped, or that cannot be shipped."""
+        if self._shipper.stopped(follower.source):
+            self.failed = True
+            self._let_go(follower)
+        elif follower.settled and follower.position >= follower.until and self._shipper.acknowledged(follower.source):
+            self._let_go(follower)
 
     def _poll_waiting(self, now: float) -> None:
         """Files that could not be opened because too many were: some may have been let go since."""
@@ -419,18 +429,26 @@ class Tailer:
             self._shipper.flush()
 
     def _read(self, follower: Follower, now: float) -> None:
+        once = self._options.once
+        if once and follower.position >= follower.until:
+            del self._ready[follower]
+            return
         try:
             result = read(
                 self._descriptor(follower),
                 follower,
                 size=self._shipper.block_size,
                 max_line=min(self._options.max_line_size, self._shipper.largest_block - 1),
-                final=self._options.once or follower.final(now),
+                final=once or follower.final(now),
+                until=follower.until if once else None,
             )
         except OSError as error:
             # Tried again at the next poll; meanwhile the others go on.
             self._finder.warn(follower.source.path, error, "cannot_read")
             del self._ready[follower]
+            if once:
+                self.failed = True
+                self._let_go(follower)
             return
         match result:
             case Block():

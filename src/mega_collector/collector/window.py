@@ -125,6 +125,11 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is not None and flight.opened and not flight.stopped
 
+    def stopped(self, source: Source) -> bool:
+        """Whether the aggregator refuses the source, and sending again cannot help."""
+        flight = self._flights.get(source.id)
+        return flight is not None and flight.stopped
+
     def acknowledged(self, source: Source) -> bool:
         """Whether nothing of the source is in flight."""
         flight = self._flights.get(source.id)
