@@ -1,5 +1,7 @@
 """Both halves in one process, for one machine: over a socket that nobody else can reach."""
 
+import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
 from mega_collector.collector.assembly import Collector, watch
 from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.errors import MegaCollectorError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.shutdown import Shutdown
@@ -16,6 +19,7 @@ from mega_collector.telemetry.logs import configure
 _PUBLISH_FREQUENCY = 0.1
 _POLL_INTERVAL = 0.1
 _SHUTDOWN_TIMEOUT = 10.0
+_WILDCARD = re.compile(rb"[*?\[]")
 _LOG_LEVEL, _LOG_FORMAT = "warning", "auto"
 
 
@@ -27,13 +31,27 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
 
     Raises:
         SettingError: the output or the state beside it cannot be used.
+        MegaCollectorError: with `once`, a path without wildcards is not there.
     """
+    if once:
+        _require(paths)
     # On stdout are the logs that are shipped, and on stderr only what a person must know.
     configure(_LOG_LEVEL, _LOG_FORMAT)
     keep_for_blocks()
     with tempfile.TemporaryDirectory(prefix="mega-collector-") as scratch:
         state = Path(scratch) if output is None else output.absolute().parent / f".{output.name}.mega-collector"
         return _run(paths, output, state, Address(path=Path(scratch) / "socket"), once=once)
+
+
+def _require(paths: tuple[bytes, ...]) -> None:
+    """Without `once` a file may still appear; a pattern may match nothing."""
+    for path in paths:
+        if not _WILDCARD.search(path):
+            name = os.fsdecode(path)
+            try:
+                Path(name).stat()
+            except OSError as error:
+                raise MegaCollectorError(f"{name!r}: {error.strerror}") from error
 
 
 def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Address, *, once: bool) -> int:
