@@ -31,7 +31,27 @@ BAD_SETTINGS = 2
 
 def main() -> None:
     """Run the command of `sys.argv` and exit: 0 clean, 1 failed while running, 2 bad settings."""
+    _open_standard_descriptors()
     sys.exit(execute(sys.argv[1:]))
+
+
+def _open_standard_descriptors() -> None:
+    """Let no file that is opened later take the number of one that is closed: it would get what is meant for stderr.
+
+    A stdout that was closed is still None in `sys`, by which a command that ships there knows it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - a descriptor
+
+
+def _require_stdout(name: str) -> None:
+    if sys.stdout is None:
+        raise SettingError(name, "the logs go to stdout, which is closed")
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -78,6 +98,8 @@ class _Lazy(click.Group):
 def _make_run() -> click.Command:
     def start(paths: tuple[str, ...], output: str | None, once: bool) -> int:
         patterns = _patterns(paths)
+        if output is None:
+            _require_stdout("--output")
         _import_structlog_alone()
         from mega_collector.both import run
 
@@ -130,6 +152,8 @@ def _make_aggregator() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
     def start(loaded: "Loaded[AggregatorSettings]") -> int:
+        if loaded.settings.text_configuration:
+            _require_stdout("AGGREGATOR_TEXT_CONFIGURATION")
         _import_structlog_alone()
         from mega_collector.aggregator.assembly import run
 
