@@ -84,7 +84,10 @@ def test_a_window_that_is_full_is_published_at_once_also_after_the_aggregator_wa
         writer.write(5_000)
         aggregator = _patient(site)
     until(lambda: site.size() > site.bytes_written - (128 << 10), "what does not fit into the window")
+    # What does not fill the window would wait for its time.
     assert collector.stop() == 0
+    assert aggregator.stop() == 0
+    site.both()
     site.assert_delivered()
 
 
