@@ -27,6 +27,9 @@ from mega_collector.collector.window import Decide
 from mega_collector.marker import Marker
 from mega_collector.protocol import Hello
 
+_PATIENCE = 0.02
+"""Seconds that a full window waits for acknowledgements before it asks for them: while they flow, asking only costs."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -88,6 +91,7 @@ class Tailer:
         self._retiring: set[Follower] = set()
         self._waiting: dict[Identity, bytes] = {}
         self._crowded = False
+        self._flush_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
         self._descriptors = Descriptors(limit=options.max_open_files, expendable=self._expendable)
@@ -135,6 +139,7 @@ class Tailer:
             if now >= self._poll_at:
                 self._poll(now)
             self._turn(now)
+            self._flush_if_stuck(now)
         else:
             self._shipper.flush()
         self._shipper.save()
@@ -151,7 +156,8 @@ class Tailer:
             return max(min(self._stop_at - now, self._options.poll_interval), 0)
         if self._ready and self._shipper.open:
             return 0
-        times = [self._finder.due, self._poll_at, self._shipper.save_at]
+        flush_at = self._flush_at if self._flush_at is not None and self._flush_at > now else None
+        times = [self._finder.due, self._poll_at, self._shipper.save_at, flush_at]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
@@ -417,7 +423,6 @@ class Tailer:
         """One block of each file that has one, while the window has room."""
         for follower in list(self._ready):
             if not self._shipper.open:
-                self._shipper.flush()
                 return
             if not self._shipper.ready(follower.source):
                 # It is marked again when its handshake is done.
@@ -425,7 +430,14 @@ class Tailer:
                 del self._ready[follower]
             else:
                 self._read(follower, now)
-        if self._ready and not self._shipper.open:
+
+    def _flush_if_stuck(self, now: float) -> None:
+        """A window that stays full waits for a batch that does not fill: have it published."""
+        if not self._ready or self._shipper.open:
+            self._flush_at = None
+        elif self._flush_at is None:
+            self._flush_at = now + _PATIENCE
+        elif now >= self._flush_at:
             self._shipper.flush()
 
     def _read(self, follower: Follower, now: float) -> None:
