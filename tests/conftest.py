@@ -15,6 +15,16 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--case", type=int, help="only the tests of this hard case (docs/cases.md)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--case")
+    if wanted is not None:
+        items[:] = [item for item in items if any(wanted in mark.args for mark in item.iter_markers("case"))]
+
+
 @pytest.fixture
 def aside() -> Aside:
     """Daemons: a test whose thread hangs fails, and the others go on."""

@@ -136,6 +136,7 @@ COLLECTOR = {
     "window_size": Values({"1MiB": 1048576}, ["0", "1048575"]),
     "max_open_files": Values({"auto": None, "1": 1}, ["0", "Auto", "-1"]),
     "compression": Values({"auto": "auto", "zstd": "zstd", "none": "none"}, ["gzip", "1"]),
+    "watch": Values({"auto": "auto", "poll": "poll"}, ["inotify", "0"]),
     "metrics_address": _metrics,
     "shutdown_timeout": _durations,
     "log_level": _level,

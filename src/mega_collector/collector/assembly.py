@@ -102,7 +102,7 @@ class Collector:
         )
         self._finder = Finder(
             discovery=Discovery(settings.paths, settings.exclude),
-            watch=Watch(),
+            watch=Watch(enabled=settings.watch == "auto"),
             roster=Roster(ignore_older=settings.ignore_older),
             poll_interval=settings.poll_interval,
             own=[settings.state_directory, *own],

@@ -148,7 +148,8 @@ class Finder:
         if self._watch.trusted != self._trusted:
             self._trusted = self._watch.trusted
             if self._watch.failure is not None:
-                _log.warning("polling", reason=self._watch.failure, interval=self._poll_interval)
+                tell = _log.warning if self._watch.enabled else _log.info
+                tell("polling", reason=self._watch.failure, interval=self._poll_interval)
 
     def _warn_once(self, fact: tuple[object, object], event: str, **keys: object) -> None:
         said = self._warned.setdefault(fact[0], set())

@@ -54,20 +54,23 @@ class Events:
 
 
 class Watch:
-    """Watches directories. Where it cannot, `failure` says why, and scanning must do.
+    """Watches directories. Where it cannot, or is not `enabled`, `failure` says why, and scanning must do.
 
     Used by one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, enabled: bool = True) -> None:
         self._watches: dict[bytes, int] = {}
         self._names: dict[int, set[bytes]] = {}
         """One directory by several names is one watch."""
         self._remote: dict[int, str] = {}
         self._added = False
         """Whether a watch is new: what came between the scan that named the directory and the watch is not told."""
-        self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.failure: str | None = None if self._descriptor >= 0 else _why(b"")
+        self.enabled = enabled
+        self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if enabled else -1
+        self.failure: str | None = None
+        if self._descriptor < 0:
+            self.failure = _why(b"") if enabled else "it was asked for"
 
     @property
     def trusted(self) -> bool:

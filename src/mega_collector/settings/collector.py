@@ -70,6 +70,11 @@ class CollectorSettings:
     compression: Literal["auto", "zstd", "none"] = setting(
         kinds.COMPRESSION, "auto", "auto: none to this same machine, zstd otherwise"
     )
+    watch: Literal["auto", "poll"] = setting(
+        kinds.one_of("auto", "poll"),
+        "auto",
+        "auto: by inotify where it tells all, else by polling; poll: always by polling",
+    )
     metrics_address: Address | None = optional(kinds.METRICS_ADDRESS, "where /metrics, /healthz and /readyz are served")
     shutdown_timeout: float = setting(kinds.DURATION, "10s", "how long a shutdown may wait for acknowledgements")
     log_level: str = setting(kinds.one_of("debug", "info", "warning", "error"), "info", "how much is logged")

@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.site import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with Site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture(params=["auto", "poll"])
+def watch(request: pytest.FixtureRequest) -> str:
+    """How the collector learns of changes: `site.collector(watch=watch)`."""
+    return str(request.param)
