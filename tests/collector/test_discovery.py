@@ -340,3 +340,18 @@ class matcher:  # noqa: N801 - used as a function
         known = {"*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "[!a]*": "[^/a][^/]*", "[[]": r"\["}
         body = known.get(part) or "".join("[^/]*" if each == "*" else re.escape(each) for each in part)
         return "/" + ("" if part.startswith(".") else r"(?!\.)") + "(?=[^/])" + body
+
+
+def test_one_name_is_looked_at_alone(tmp_path: Path) -> None:
+    make(tmp_path, "a.log")
+    (tmp_path / "link").symlink_to("a.log")
+    discovery = Discovery([bytes(tmp_path / "*.log")])
+    facts = discovery.scan().files[bytes(tmp_path / "a.log")]
+    assert discovery.look(bytes(tmp_path / "a.log")) == facts
+    assert discovery.look(bytes(tmp_path / "link")) == facts
+
+
+def test_a_name_that_is_no_files_has_no_facts(tmp_path: Path) -> None:
+    discovery = Discovery([bytes(tmp_path / "*")])
+    assert discovery.look(bytes(tmp_path)) is None
+    assert discovery.look(bytes(tmp_path / "missing")) is None

@@ -6,6 +6,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mega_collector.collector.pattern import ANY_DEPTH, ANYTHING, Part, Parts, parse, path_matches
 
@@ -14,8 +15,7 @@ _MOST_LINKS = 40
 """As many as the kernel follows: path_resolution(7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """What stat(2) tells of a regular file."""
 
     device: int
@@ -60,6 +60,16 @@ class Discovery:
             directory, patterns = waiting.pop()
             waiting.extend(self._visit(directory, patterns, scan))
         return scan
+
+    def look(self, path: bytes) -> FileFacts | None:
+        """The regular file of that name, whether it matches or not; None if there is none, or it is hidden."""
+        try:
+            facts = os.stat(path)  # noqa: PTH116 - bytes
+        except OSError:
+            return None
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
     def _visit(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan

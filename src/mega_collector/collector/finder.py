@@ -3,15 +3,15 @@
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import structlog
 
-from mega_collector.collector.discovery import Discovery, Scan
+from mega_collector.collector.discovery import FileFacts, Scan
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
-from mega_collector.collector.watch import Watch
+from mega_collector.collector.watch import Events
 from mega_collector.telemetry.printable import printable
 
 _SCAN_INTERVAL = 30.0
@@ -23,8 +23,33 @@ _SCAN_SHARE = 5
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Discovery(Protocol):
+    """What is there."""
+
+    def scan(self) -> Scan:
+        """Everything that matches."""
+        ...
+
+    def look(self, path: bytes) -> FileFacts | None:
+        """The regular file of that name; None if there is none, or if it could not be looked at."""
+        ...
+
+
+class Watch(Protocol):
+    """Tells where to look. See `mega_collector.collector.watch`."""
+
+    enabled: bool
+    failure: str | None
+
+    @property
+    def trusted(self) -> bool: ...
+    def fileno(self) -> int: ...
+    def update(self, directories: set[bytes], /) -> None: ...
+    def read(self) -> Events: ...
+    def close(self) -> None: ...
+
+
+class Seen(NamedTuple):
     """A followed file, as it was found."""
 
     identity: Identity
@@ -43,13 +68,23 @@ class Finder:
     """
 
     def __init__(
-        self, *, discovery: Discovery, watch: Watch, roster: Roster, poll_interval: float, own: Sequence[Path] = ()
+        self,
+        *,
+        discovery: Discovery,
+        watch: Watch,
+        roster: Roster,
+        poll_interval: float,
+        own: Sequence[Path] = (),
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._discovery = discovery
         self._watch = watch
         self._roster = roster
         self._poll_interval = poll_interval
         self._own = own
+        self._clock = clock
+        self._wall_clock_ns = wall_clock_ns
         self._warned: dict[object, set[object]] = {}
         self._scan_at = self._not_before = 0.0
         self._trusted: bool | None = None
@@ -97,15 +132,15 @@ class Finder:
         self._watch.close()
 
     def _scan(self, now: float) -> Iterator[Change]:
-        began = time.monotonic()
+        began = self._clock()
         scan = self._discovery.scan()
         self._leave_out_own(scan)
         self._complain(scan)
         # Watched before they are used: what changes from here on is told.
         self._watch.update(scan.directories)
         self._say_whether_watched()
-        changes = self._roster.update(scan.files, scan.unobservable, time.time_ns())
-        took = time.monotonic() - began
+        changes = self._roster.update(scan.files, scan.unobservable, self._wall_clock_ns())
+        took = self._clock() - began
         interval = _SCAN_INTERVAL if self._watch.trusted else self._poll_interval
         self._not_before = now + took * (1 + _SCAN_SHARE)
         self._scan_at = max(now + interval, self._not_before)
@@ -119,14 +154,13 @@ class Finder:
 
     def _look_at(self, path: bytes) -> Iterator[Change]:
         """The watch tells that a file was written to, by one of its names."""
-        try:
-            facts = os.stat(path)  # noqa: PTH116 - bytes
-        except OSError:
+        facts = self._discovery.look(path)
+        if facts is None:
             # Gone again, or hidden: a scan tells.
             return
-        identity = facts.st_dev, facts.st_ino
+        identity = facts.device, facts.inode
         if self._roster.follows(identity):
-            yield Seen(identity, facts.st_size, facts.st_mtime_ns)
+            yield Seen(identity, facts.size, facts.mtime_ns)
         elif identity in self._roster:
             self.hurry()
 
