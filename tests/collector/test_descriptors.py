@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from mega_collector.collector.descriptors import Descriptors, TooManyOpenFiles
 
 from blocks import make_source
-from mega_collector.collector.descriptors import Descriptors, TooManyOpenFiles
 from mega_collector.collector.follower import Follower
 
 

@@ -14,6 +14,7 @@ from mega_collector.collector.discovery import Discovery
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Roster
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.statistics import CollectorStatistics
@@ -128,7 +129,7 @@ class Collector:
             finder=self._finder,
             shipper=self._shipper,
             inbox=self._inbox,
-            remembered=self._checkpoint.entries.values(),
+            remembered=Remembered(self._checkpoint),
         )
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False

@@ -3,14 +3,14 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import structlog
 
 from mega_collector.collector.discovery import FileFacts, Scan
-from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
+from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster, is_hidden
 from mega_collector.collector.watch import Events
 from mega_collector.telemetry.printable import printable
 
@@ -88,8 +88,18 @@ class Finder:
         self._warned: dict[object, set[object]] = {}
         self._scan_at = self._not_before = 0.0
         self._trusted: bool | None = None
-        self.scanned = False
+        self._unobservable: Collection[bytes] = ()
+        self.scans = 0
+        """How many there were."""
+
+    @property
+    def scanned(self) -> bool:
         """Whether there was a scan."""
+        return self.scans > 0
+
+    def hidden(self, path: bytes) -> bool:
+        """Whether the last scan could not look there: what is not seen may be there all the same."""
+        return is_hidden(path, self._unobservable)
 
     def fileno(self) -> int:
         """Readable when there is something to look at before `due`; negative if nothing tells."""
@@ -136,6 +146,7 @@ class Finder:
         scan = self._discovery.scan()
         self._leave_out_own(scan)
         self._complain(scan)
+        self._unobservable = scan.unobservable
         # Watched before they are used: what changes from here on is told.
         self._watch.update(scan.directories)
         self._say_whether_watched()
@@ -150,7 +161,7 @@ class Finder:
             # Told before the changes: what appears now is looked at by its follower, later than by this scan.
             yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
         yield from changes
-        self.scanned = True
+        self.scans += 1
 
     def _look_at(self, path: bytes) -> Iterator[Change]:
         """The watch tells that a file was written to, by one of its names."""

@@ -23,21 +23,45 @@ class Follower:
     `path` is the name by which it is found now; None once it has none any more that the patterns match (it was renamed
     away, or unlinked): it is then read on through its open descriptor until it is at its end and has been quiet for
     `rotate_wait` seconds, counted from its last growth, and at least from when it lost its name.
+
+    A `complete` file is an archive: nothing will be written to it, and its size is that of what it holds.
     """
+
+    __slots__ = (
+        "_grew_at",
+        "_looked_to",
+        "_mtime_ns",
+        "_renamed_at",
+        "_rotate_wait",
+        "_waits_at_hole",
+        "complete",
+        "from_end",
+        "nuls_at_head",
+        "path",
+        "position",
+        "settled",
+        "size",
+        "source",
+        "tail",
+        "truncated",
+        "until",
+        "vanished",
+    )
 
     def __init__(
         self,
         source: Source,
         *,
-        path: bytes,
+        path: bytes | None,
         size: int,
         mtime_ns: int,
         now: float,
         rotate_wait: float,
         from_end: bool = False,
+        complete: bool = False,
     ) -> None:
         self.source = source
-        self.path: bytes | None = path
+        self.path = path
         self.position = 0
         self.tail = b""
         """The bytes just before the position, at most `TAIL_SIZE`: what the file must still hold there."""
@@ -49,11 +73,17 @@ class Follower:
         """Where the file ended when this source was begun."""
         self.truncated = False
         """Whether this source began with a truncation."""
+        self.nuls_at_head = False
+        """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
+        self.vanished = False
+        """Whether its bytes cannot be had any more: it was not open when it lost its name."""
+        self.complete = complete
         self.size = size
         self._mtime_ns = mtime_ns
         self._looked_to = 0
+        self._waits_at_hole = False
         self._grew_at = now
-        self._renamed_at = -math.inf
+        self._renamed_at = -math.inf if path is not None else now
         self._rotate_wait = rotate_wait
 
     def __repr__(self) -> str:
@@ -68,8 +98,15 @@ class Follower:
         """Bytes that are not read."""
         return max(self.size - self.position, 0)
 
+    @property
+    def quiet_since(self) -> float:
+        """When it last grew."""
+        return self._grew_at
+
     def observe(self, size: int, mtime_ns: int, now: float) -> Sight:
         """A look at the file: its size and when it was last written to."""
+        if self.complete:
+            return Sight.SAME
         before, written = self.size, mtime_ns != self._mtime_ns
         self.size, self._mtime_ns = size, mtime_ns
         if size < self.position or size < before:
@@ -81,6 +118,10 @@ class Follower:
             return Sight.GREW
         return Sight.SUSPECT if written else Sight.SAME
 
+    def expect(self, position: int) -> None:
+        """It will probably go on there, if the handshake does not tell otherwise."""
+        self.position = position
+
     def settle(self, source: Source, position: int, tail: bytes) -> None:
         """The handshake is done: the file goes on as `source` at `position`, behind `tail`."""
         self.source, self.position, self.tail = source, position, tail
@@ -90,7 +131,7 @@ class Follower:
     def restart(self, source: Source, now: float) -> None:
         """The file was truncated or rewritten: a new source begins at 0."""
         self.source, self.position, self.tail = source, 0, b""
-        self.settled, self.from_end, self.truncated = False, False, True
+        self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
         self.until = self.size
         self._looked_to, self._grew_at = 0, now
 
@@ -98,40 +139,52 @@ class Follower:
         """Whether a read can give an entry: there are bytes that were not looked at, or the last line is final."""
         return self.size > self._looked_to or (self.size > self.position and self.final(now))
 
-    def looked(self, end: int) -> None:
-        """There is no whole entry before `end`, which is as far as the file goes."""
+    def looked(self, end: int, *, at_hole: bool = False) -> None:
+        """There is no whole entry before `end`, which is as far as the file goes; or as its data goes (`at_hole`)."""
         self._looked_to = end
+        self._waits_at_hole = at_hole
         self.size = max(self.size, end)
+
+    def look_again(self) -> bool:
+        """It was written to and did not grow: whether that may have filled the hole at its end."""
+        if self._waits_at_hole:
+            self._looked_to = self.position
+        return self._waits_at_hole
 
     def took(self, end: int, data: bytes) -> None:
         """The entries up to `end` were read; `data` ends with them."""
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = (self.tail + data)[-TAIL_SIZE:] if len(data) < TAIL_SIZE else data[-TAIL_SIZE:]
+        self.nuls_at_head = self._waits_at_hole = False
 
     def passed(self, end: int) -> None:
         """The bytes up to `end` are passed over, unread."""
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = b""
+        self._waits_at_hole = False
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""
         self.path = path
         self._renamed_at = now
 
+    def come_back(self, path: bytes, size: int) -> None:
+        """Its bytes are found again, in an archive that holds `size` of them."""
+        self.path, self.size = path, size
+        self.complete, self.vanished = True, False
+
     def final(self, now: float) -> bool:
         """Whether nothing more will be written: it has no name, and was quiet for long enough since it lost it."""
+        if self.complete:
+            return True
         # However quiet it was before: whoever writes to it may learn of the rotation later.
         return self.path is None and now - max(self._grew_at, self._renamed_at) >= self._rotate_wait
 
     def finished(self, now: float) -> bool:
         """Whether all of it is read, and it is final."""
         return self.final(now) and self.settled and self.position >= self.size
-
-    def quiet_since(self) -> float:
-        """When it last grew."""
-        return self._grew_at
 
     def before(self) -> Marker:
         """The marker of the bytes before the position."""

@@ -1,34 +1,33 @@
 """What recognises a file: the markers of its bytes.
 
 Device and inode name a file only as long as it lives: numbers of devices change over a reboot, and inodes are given
-again. So what is remembered of a file is compared with its bytes, through a descriptor of the very file.
+again. So what is remembered of a file is compared with its bytes, through the very file that is open.
 """
 
-import os
-
+from mega_collector.collector.file import File
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 
-def head_of(descriptor: int) -> Marker:
+def head_of(file: File) -> Marker:
     """The marker of a file's first bytes, at most `HEAD_SIZE`, as far as they are written.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return Marker.of(os.pread(descriptor, HEAD_SIZE, 0))
+    return Marker.of(file.read(HEAD_SIZE, 0))
 
 
-def before(descriptor: int, position: int) -> bytes:
+def before(file: File, position: int) -> bytes:
     """The bytes before a position, at most `TAIL_SIZE`; fewer if the file ends earlier.
 
     Raises:
         OSError: the file cannot be read.
     """
     start = max(position - TAIL_SIZE, 0)
-    return os.pread(descriptor, position - start, start)
+    return file.read(position - start, start)
 
 
-def agrees(descriptor: int, *, position: int, head: Marker, tail: Marker) -> bool:
+def agrees(file: File, *, position: int, head: Marker, tail: Marker) -> bool:
     """Whether an open file can be the one of which this is remembered: its head, and the tail before the position.
 
     What is remembered of an empty file agrees with every file: then nothing is lost if it is another.
@@ -36,6 +35,7 @@ def agrees(descriptor: int, *, position: int, head: Marker, tail: Marker) -> boo
     Raises:
         OSError: the file cannot be read.
     """
-    if position > os.fstat(descriptor).st_size:
+    if not head.matches_head(file.read(head.length, 0)):
         return False
-    return head.matches_head(os.pread(descriptor, head.length, 0)) and tail.matches_tail(before(descriptor, position))
+    there = before(file, position)
+    return len(there) == min(position, TAIL_SIZE) and tail.matches_tail(there)

@@ -1,12 +1,13 @@
 """Reading blocks of whole entries from a file."""
 
-import os
 import sys
 from enum import Enum
 
-from mega_collector.block import Block
+from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
+from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.gap import AT_END, Gap, find_gap
 from mega_collector.marker import TAIL_SIZE
 
 
@@ -18,9 +19,9 @@ class Reading(Enum):
 
 
 def read(
-    descriptor: int, follower: Follower, *, size: int, max_line: int, final: bool, until: int | None = None
-) -> Block | Reading:
-    """One block of about `size` bytes at the follower's position, which it moves.
+    file: File, follower: Follower, *, size: int, max_line: int, final: bool, until: int | None = None
+) -> Block | Skip | Reading:
+    """One block of about `size` bytes at the follower's position, which it moves; or a gap that is passed over.
 
     One system call reads the block and the bytes just before it, which must still be those that were there: a file
     that was truncated and has grown beyond the position since shows it nowhere else. With `until`, a position behind
@@ -31,17 +32,24 @@ def read(
     """
     left = sys.maxsize if until is None else until - follower.position
     size = min(size, left)
-    data, offset = _pread(descriptor, follower, size)
+    data, offset = _read(file, follower, size)
     if not data.startswith(follower.tail):
         return Reading.REWRITTEN
-    part = cut(data, offset, max_line=max_line, final=final and (size == left or len(data) - offset < size))
+    gap = find_gap(file, follower, data, offset)
+    if gap is not None:
+        if gap.start == follower.position:
+            return _pass(follower, gap, final=final)
+        # A gap ends the line before it; but not space that was set aside behind it, which is written to later.
+        data, left = data[: offset + gap.start - follower.position], gap.start - follower.position
+        final = final or gap.end != AT_END
+    part = cut(data, offset, max_line=max_line, final=final and (size >= left or len(data) - offset < size))
     if part is None and len(data) - offset == size <= max_line:
         size = min(max_line + 1, left)
-        data, offset = _pread(descriptor, follower, size)
+        data, offset = _read(file, follower, size)
         ended = size == left or len(data) - offset < size
         part = cut(data, offset, max_line=max_line, final=final and ended)
     if part is None:
-        follower.looked(follower.position + len(data) - offset)
+        follower.looked(follower.size if gap else follower.position + len(data) - offset, at_hole=gap is not None)
         return Reading.NOTHING
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
@@ -49,11 +57,23 @@ def read(
     return block
 
 
+def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
+    end = gap.end
+    if end == AT_END:
+        if not final:
+            # Space that was set aside: it is written to later.
+            follower.looked(follower.size, at_hole=True)
+            return Reading.NOTHING
+        end = follower.size
+    follower.passed(end)
+    return Skip(follower.source, gap.start, end, gap.reason)
+
+
 def _payload(data: bytes, start: int, end: int) -> bytes | memoryview:
     """A part of what was read: not copied, unless that would hold much more in memory than the window counts."""
     return memoryview(data)[start:end] if end - start > len(data) // 2 else data[start:end]
 
 
-def _pread(descriptor: int, follower: Follower, size: int) -> tuple[bytes, int]:
+def _read(file: File, follower: Follower, size: int) -> tuple[bytes, int]:
     offset = len(follower.tail)
-    return os.pread(descriptor, offset + size, follower.position - offset), offset
+    return file.read(offset + size, follower.position - offset), offset

@@ -10,6 +10,8 @@ from mega_collector.marker import Marker
 
 VERSION = 1
 
+_NOTHING = Marker()
+
 _FORMAT = "mega-collector checkpoint"
 
 
@@ -24,6 +26,10 @@ class Entry:
     head: Marker
     position: int
     before: Marker
+    ended: bool = False
+    """Nothing more will come of it: it is kept to recognise the file where it is found again, compressed perhaps."""
+    trailer: Marker = _NOTHING
+    """Of an archive: the marker of the last bytes of its compressed form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def decode(line: bytes) -> Record:
 def _fields(record: Record) -> dict[str, Any]:
     match record:
         case Entry():
-            return {
+            fields = {
                 "source": record.source_id.hex(),
                 "path": record.path.decode("latin-1"),
                 "device": record.device,
@@ -79,6 +85,12 @@ def _fields(record: Record) -> dict[str, Any]:
                 "position": record.position,
                 "before": [record.before.length, record.before.digest.hex()],
             }
+            # Seldom there, and then only for files that are at rest.
+            if record.ended:
+                fields["ended"] = True
+            if record.trailer.length:
+                fields["trailer"] = [record.trailer.length, record.trailer.digest.hex()]
+            return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
         case Edge(collector_id, end, version):
@@ -96,13 +108,18 @@ def _record(fields: dict[str, Any]) -> Record:
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    head, before = fields["head"], fields["before"]
     return Entry(
         bytes.fromhex(fields["source"]),
         fields["path"].encode("latin-1"),
         fields["device"],
         fields["inode"],
-        Marker(head[0], bytes.fromhex(head[1])),
+        _marker(fields["head"]),
         fields["position"],
-        Marker(before[0], bytes.fromhex(before[1])),
+        _marker(fields["before"]),
+        bool(fields.get("ended")),
+        _marker(fields["trailer"]) if "trailer" in fields else _NOTHING,
     )
+
+
+def _marker(fields: list[Any]) -> Marker:
+    return Marker(fields[0], bytes.fromhex(fields[1]))

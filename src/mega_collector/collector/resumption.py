@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mega_collector.block import Source
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.file import File
 from mega_collector.collector.identity import agrees
 from mega_collector.protocol import Known, Resume
 
@@ -22,13 +23,13 @@ class Resumption:
 def resumption(
     described: Source,
     resume: Resume,
-    descriptor: int,
+    file: File,
     *,
     entry: Entry | None,
     truncated: bool,
     taken: Container[bytes],
 ) -> Resumption:
-    """Where the file behind `descriptor`, described as `described`, goes on.
+    """Where `file`, described as `described`, goes on.
 
     First what the aggregator has committed counts, if the file still agrees with it; then `entry`, the checkpoint's
     own; else the file is new. What the aggregator knows of another source of the same device and inode is that of a
@@ -41,7 +42,7 @@ def resumption(
     for known in resume.known:
         own = known.source_id == described.id
         usable = own or (known.position > 0 and not truncated and known.source_id not in taken)
-        if usable and _agrees(descriptor, known):
+        if usable and _agrees(file, known):
             return Resumption(replace(described, id=known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes: this is another source.
@@ -56,5 +57,5 @@ def new_id() -> bytes:
     return uuid.uuid4().bytes
 
 
-def _agrees(descriptor: int, known: Known) -> bool:
-    return agrees(descriptor, position=known.position, head=known.head, tail=known.before)
+def _agrees(file: File, known: Known) -> bool:
+    return agrees(file, position=known.position, head=known.head, tail=known.before)

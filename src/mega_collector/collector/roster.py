@@ -82,7 +82,7 @@ class Roster:
         missed_before, self._missed = self._missed, set()
         for identity, path in self._names.items():
             found = names.get(identity)
-            if found == path or (found is None and path is not None and _hidden(path, unobservable)):
+            if found == path or (found is None and path is not None and is_hidden(path, unobservable)):
                 continue
             if found is None and identity not in missed_before:
                 self._missed.add(identity)
@@ -92,7 +92,7 @@ class Roster:
             if identity not in self._names and not self._ignored(found, files[found], wall_clock_ns):
                 changes.append(Appeared(identity, found))
         for identity, passed in list(self._passed_over.items()):
-            if identity not in names and not _hidden(passed.path, unobservable):
+            if identity not in names and not is_hidden(passed.path, unobservable):
                 del self._passed_over[identity]
         return changes
 
@@ -129,7 +129,8 @@ def _by_identity(files: Mapping[bytes, Facts]) -> dict[Identity, bytes]:
     return names
 
 
-def _hidden(path: bytes, unobservable: Collection[bytes]) -> bool:
+def is_hidden(path: bytes, unobservable: Collection[bytes]) -> bool:
+    """Whether a file may be there although it was not seen: it, or a directory above it, could not be looked at."""
     if not unobservable:
         return False
     return path in unobservable or any(path.startswith(each.rstrip(b"/") + b"/") for each in unobservable)

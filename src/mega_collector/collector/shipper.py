@@ -112,6 +112,10 @@ class Shipper:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
 
+    def noted(self, source: Source) -> Entry | None:
+        """What the checkpoint holds of the source."""
+        return self._checkpoint.entries.get(source.id)
+
     def statistics(self) -> ShipperStatistics:
         window = self._window.statistics()
         return ShipperStatistics(

@@ -1,0 +1,345 @@
+"""Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.file import File
+from mega_collector.collector.finder import Finder
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, trailer_of
+from mega_collector.collector.losses import Losses
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.resumption import new_id
+from mega_collector.collector.roster import Identity
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.sources import Sources
+from mega_collector.marker import HEAD_SIZE
+from mega_collector.telemetry.printable import printable
+
+_SUFFIX = b".gz"
+
+_MOST_SHIPPED = 2
+"""Archives that are shipped at once: each holds a decompressor and a file."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Archive:
+    """An archive that is there, by one of its names."""
+
+    identity: Identity
+    path: bytes
+    gone: bool = False
+    tried: tuple[int, int] | None = None
+    """Size and time of change when it was found not to be whole: it waits for others."""
+    entry: Entry | None = None
+    """What is remembered of it, once nothing of it is left to ship."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The archive that is gone through now."""
+
+    archive: _Archive
+    file: File
+    facts: FileFacts
+    inspection: Inspection
+
+
+class Archives:
+    """Goes through one archive after the other, and has shipped what of it was not shipped before.
+
+    An archive is recognised by what it holds: by its head, and by the bytes before the position up to which a source
+    was shipped. It waits while it is not whole, and while the file that it was made of is still followed.
+    """
+
+    def __init__(
+        self,
+        *,
+        finder: Finder,
+        followed: Followed,
+        files: OpenFiles,
+        remembered: Remembered,
+        shipper: Shipper,
+        sources: Sources,
+        losses: Losses,
+        rotate_wait: float,
+    ) -> None:
+        self._finder = finder
+        self._followed = followed
+        self._files = files
+        self._remembered = remembered
+        self._shipper = shipper
+        self._sources = sources
+        self._losses = losses
+        self._rotate_wait = rotate_wait
+        self._archives: dict[Identity, _Archive] = {}
+        self._queue: deque[_Archive] = deque()
+        self._held: list[_Archive] = []
+        """Those whose original is still followed."""
+        self._look: _Look | None = None
+        self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
+
+    def __contains__(self, identity: Identity) -> bool:
+        return identity in self._archives
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is an archive to go through now."""
+        return self._look is not None or (bool(self._queue) and len(self._shipped) < _MOST_SHIPPED)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether what is in an archive may still turn out to belong to a file that is gone."""
+        return self._look is not None or bool(self._queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of those that are whole is still to be shipped."""
+        return self.undecided or bool(self._held) or bool(self._shipped)
+
+    # What the finder tells
+
+    def appeared(self, identity: Identity, path: bytes, file: File) -> bool:
+        """Whether the file that has appeared is an archive; then it is looked after here.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        begin = file.read(len(MAGIC), 0) if path.endswith(_SUFFIX) else None
+        if begin is None or not MAGIC.startswith(begin):
+            return False
+        trailer = trailer_of(file)
+        entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
+        archive = self._archives[identity] = _Archive(identity, path, entry=entry)
+        self._finder.follow(identity, path)
+        if entry is None:
+            self._queue.append(archive)
+        return True
+
+    def seen(self, identity: Identity, size: int, mtime_ns: int) -> None:
+        """It has this size and time of change now."""
+        archive = self._archives[identity]
+        if archive.tried is not None and archive.tried != (size, mtime_ns):
+            archive.tried = None
+            self._queue.append(archive)
+
+    def renamed(self, identity: Identity, name: bytes | None) -> None:
+        """It goes by another name now, or by none."""
+        archive = self._archives[identity]
+        if name is not None:
+            archive.path = name
+            self._finder.follow(identity, name)
+            return
+        archive.gone = True
+        del self._archives[identity]
+        self._finder.forget(identity)
+        if archive.entry is not None:
+            self._remembered.forget(archive.entry)
+        if archive.tried is not None or archive in self._queue:
+            self._losses.tell(archive.path, 0, None, "the archive was deleted before it could be read")
+
+    # Going through them
+
+    def poll(self, now: float) -> None:
+        """What is done at every interval."""
+        held, self._held = self._held, []
+        for archive in held:
+            if not archive.gone:
+                (self._held if self._original_lives(archive) else self._queue).append(archive)
+        for follower in list(self._shipped):
+            if follower.finished(now) and self._shipper.acknowledged(follower.source):
+                self._finish(follower)
+
+    def step(self, now: float) -> None:
+        """Go on with one of them, for a few milliseconds."""
+        if self._look is None:
+            self._begin()
+            return
+        look = self._look
+        try:
+            state = look.inspection.step()
+        except OSError as error:
+            self._wait(look, "archive_damaged", error)
+            return
+        match state:
+            case State.UNFINISHED:
+                self._wait(look, "archive_waits", None)
+            case State.WHOLE:
+                self._look = None
+                if not self._decide(look, now):
+                    look.file.close()
+            case State.READING:
+                pass
+
+    def close(self) -> None:
+        if self._look is not None:
+            self._look.file.close()
+
+    def _begin(self) -> None:
+        archive = self._queue.popleft()
+        if archive.gone:
+            return
+        if self._original_lives(archive):
+            self._held.append(archive)
+            return
+        try:
+            file = self._files.open(archive.path)
+        except OSError as error:
+            self._postpone(archive, error)
+            return
+        try:
+            facts = file.facts()
+        except OSError as error:
+            facts = None
+            self._finder.warn(archive.path, error, "cannot_read")
+        if facts is None or (facts.device, facts.inode) != archive.identity:
+            file.close()
+            self._postpone(archive, None)
+            return
+        self._look = _Look(archive, file, facts, Inspection(file, self._positions))
+
+    def _postpone(self, archive: _Archive, error: OSError | None) -> None:
+        """It is looked at again when it is seen next."""
+        archive.tried = (-1, -1)
+        self._finder.hurry()
+        if error is not None and not isinstance(error, FileNotFoundError):
+            self._finder.warn(archive.path, error, "cannot_open")
+
+    def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
+        self._look = None
+        look.file.close()
+        look.archive.tried = look.facts.size, look.facts.mtime_ns
+        if error is not None:
+            self._finder.warn(look.archive.path, error, event)
+        else:
+            _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
+
+    def _original_lives(self, archive: _Archive) -> bool:
+        """Whether the file is still followed of which it was made: gzip(1) has named it so."""
+        plain = archive.path[: -len(_SUFFIX)]
+        return any(
+            follower.path == plain
+            or (follower.path is None and not follower.vanished and archive.path.startswith(follower.source.path))
+            for follower in self._followed
+            if follower not in self._shipped
+        )
+
+    # What was shipped of it before
+
+    def _candidates(self) -> Iterator[Entry]:
+        """Whatever may be in it: what was shipped, and ended or vanished."""
+        yield from self._remembered
+        for follower in self._followed:
+            if follower.vanished:
+                source = follower.source
+                entry = self._shipper.noted(source)
+                if entry is not None:
+                    yield entry
+
+    def _positions(self, head: bytes) -> Collection[int]:
+        return {entry.position for entry in self._candidates() if entry.head.matches_head(head)}
+
+    def _original(self, look: _Look, contents: Contents) -> Entry | None:
+        """What is remembered of the file that it was made of."""
+        tails = look.inspection.tails
+        matching = [
+            entry
+            for entry in self._candidates()
+            if entry.position in tails
+            and entry.position > 0
+            and entry.head.matches_head(look.inspection.head)
+            and entry.before.matches_tail(tails[entry.position])
+            and _is_plausible(entry, look.archive.path, contents)
+        ]
+        return max(matching, key=lambda entry: entry.position, default=None)
+
+    def _decide(self, look: _Look, now: float) -> bool:
+        """Whether something of it is left to ship."""
+        archive, contents = look.archive, look.inspection.contents
+        assert contents is not None
+        original = self._original(look, contents)
+        position = original.position if original is not None else 0
+        vanished = self._followed.of(original.source_id) if original is not None else None
+        if position == contents.size and vanished is None:
+            _log.info(
+                "archive_recognised",
+                path=printable(archive.path),
+                of=printable(original.path) if original is not None else None,
+            )
+            if original is not None and not original.ended:
+                # Its file vanished while nobody looked; all of it was shipped.
+                self._remembered.forget(original)
+            self._remember(archive, contents, new_id())
+            return False
+        self._ship(look, contents, original, vanished, now)
+        return True
+
+    def _ship(
+        self, look: _Look, contents: Contents, original: Entry | None, follower: Follower | None, now: float
+    ) -> None:
+        archive = look.archive
+        file = GzipFile(look.file, size=contents.size, resume=look.inspection.streams)
+        if follower is not None:
+            # What could not be read of it any more is here.
+            self._finder.forget(follower.identity)
+            follower.come_back(archive.path, contents.size)
+        else:
+            source = self._sources.make(archive.path, look.facts, contents.head, original)
+            follower = Follower(
+                source,
+                path=archive.path,
+                size=contents.size,
+                mtime_ns=look.facts.mtime_ns,
+                now=now,
+                rotate_wait=self._rotate_wait,
+                complete=True,
+            )
+        self._shipped[follower] = archive, contents
+        self._files.keep(follower, file)
+        self._sources.begin(follower, found=False)
+
+    def _finish(self, follower: Follower) -> None:
+        archive, contents = self._shipped.pop(follower)
+        source = follower.source
+        _log.info("file_retired", path=source.name, position=follower.position)
+        self._shipper.end(source)
+        self._sources.remove(follower)
+        self._files.close(follower)
+        self._remember(archive, contents, source.id)
+
+    def _remember(self, archive: _Archive, contents: Contents, source_id: bytes) -> None:
+        """That nothing of it is left to ship, for as long as it is there."""
+        if archive.gone:
+            return
+        device, inode = archive.identity
+        archive.entry = Entry(
+            source_id=source_id,
+            path=archive.path,
+            device=device,
+            inode=inode,
+            head=contents.head,
+            position=contents.size,
+            before=contents.before,
+            ended=True,
+            trailer=contents.trailer,
+        )
+        self._remembered.end(archive.entry)
+
+
+def _is_plausible(entry: Entry, path: bytes, contents: Contents) -> bool:
+    """Whether so few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise."""
+    return (
+        entry.position == contents.size
+        or path.startswith(entry.path)
+        or entry.path == path
+        or (entry.position >= HEAD_SIZE and entry.head.length == HEAD_SIZE)
+    )

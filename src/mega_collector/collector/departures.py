@@ -1,0 +1,144 @@
+"""Files that have lost their name: read to their end, let go of, and told of where they cannot be read any more."""
+
+from collections.abc import Iterator
+
+import structlog
+
+from mega_collector.block import Skip, SkipReason
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.finder import Finder
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.identity import before, head_of
+from mega_collector.collector.losses import Losses
+from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.sources import Sources
+from mega_collector.collector.turns import Turns
+from mega_collector.marker import Marker
+
+_log = structlog.get_logger(__name__)
+
+
+class Departures:
+    """Owns the followers whose file no pattern finds any more."""
+
+    def __init__(
+        self,
+        *,
+        finder: Finder,
+        files: OpenFiles,
+        remembered: Remembered,
+        shipper: Shipper,
+        sources: Sources,
+        turns: Turns,
+        losses: Losses,
+    ) -> None:
+        self._finder = finder
+        self._files = files
+        self._remembered = remembered
+        self._shipper = shipper
+        self._sources = sources
+        self._turns = turns
+        self._losses = losses
+        self._leaving: set[Follower] = set()
+        self._told: set[Follower] = set()
+
+    def __iter__(self) -> Iterator[Follower]:
+        """Those that can still be read."""
+        return iter([follower for follower in self._leaving if not follower.vanished])
+
+    def renamed(self, follower: Follower, name: bytes | None, now: float) -> None:
+        """A followed file is found by another name now, or by none."""
+        old = follower.path
+        follower.rename(name, now)
+        self._finder.follow(follower.identity, name)
+        if name is not None:
+            self._leaving.discard(follower)
+            follower.vanished = False
+            return
+        _log.info("file_gone", path=follower.source.name, unread=follower.lag)
+        self.add(follower, near=old or follower.source.path)
+
+    def add(self, follower: Follower, *, near: bytes) -> None:
+        """Its file has no name any more, or only one in the directory of `near` that no pattern matches."""
+        self._leaving.add(follower)
+        if follower in self._files:
+            return
+        try:
+            found = self._files.find(follower, near)
+        except TooManyOpenFiles:
+            found = False
+        follower.vanished = not found
+
+    def poll(self, now: float, *, undecided: bool) -> None:
+        """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
+        for follower in list(self._leaving):
+            if follower.complete:
+                # An archive holds what could not be read of it any more.
+                self._leaving.discard(follower)
+            elif follower.vanished:
+                if not undecided:
+                    self._bury(follower)
+            elif follower.finished(now) and self._shipper.acknowledged(follower.source):
+                self._retire(follower)
+
+    def lost(self, follower: Follower) -> None:
+        """It vanished before it could be opened."""
+        follower.vanished = True
+        self._leaving.add(follower)
+        self._sources.begin(follower, found=False)
+
+    def let_go(self, follower: Follower) -> None:
+        """It is not followed any more."""
+        self._leaving.discard(follower)
+        self._told.discard(follower)
+        self._turns.drop(follower)
+        self._files.close(follower)
+        if self._sources.is_found(follower):
+            self._finder.forget(follower.identity)
+        self._sources.remove(follower)
+
+    def _bury(self, follower: Follower) -> None:
+        source = follower.source
+        if follower.lag and follower not in self._told:
+            self._told.add(follower)
+            self._losses.tell(source.path, follower.position, follower.size, "it was deleted before it could be read")
+        if follower.lag and not (follower.settled and self._shipper.ready(source)):
+            # The aggregator is to hear of it too.
+            self._shipper.begin(source)
+            return
+        if follower.lag:
+            self._shipper.ship(Skip(source, follower.position, follower.size, SkipReason.LOST))
+            follower.passed(follower.size)
+        self._shipper.end(source)
+        self.let_go(follower)
+
+    def _retire(self, follower: Follower) -> None:
+        """It gave all that it had."""
+        _log.info("file_retired", path=follower.source.name, position=follower.position)
+        entry = self._ended(follower)
+        self._shipper.end(follower.source)
+        if entry is not None:
+            self._remembered.end(entry)
+        self.let_go(follower)
+
+    def _ended(self, follower: Follower) -> Entry | None:
+        """What recognises it where it is found again, compressed perhaps."""
+        file, source = self._files.get(follower), follower.source
+        if file is None or follower.position == 0:
+            return None
+        try:
+            head, tail = head_of(file), before(file, follower.position)
+        except OSError:
+            return None
+        return Entry(
+            source_id=source.id,
+            path=source.path,
+            device=source.device,
+            inode=source.inode,
+            head=head,
+            position=follower.position,
+            before=Marker.of(tail),
+            ended=True,
+        )

@@ -1,0 +1,85 @@
+"""Files as they are read: the few calls that everything above needs, so that anything that answers them can be read."""
+
+import errno
+import os
+import stat
+from typing import Protocol
+
+from mega_collector.collector.discovery import FileFacts
+
+
+class File(Protocol):
+    """An open file. Every method raises OSError if the file cannot be read."""
+
+    def facts(self) -> FileFacts | None:
+        """What it is now; None if it is no regular file."""
+
+    def read(self, size: int, at: int) -> bytes:
+        """The bytes from `at` on: `size` of them, fewer only at the end."""
+
+    def hole(self, at: int, /) -> int:
+        """Where the first hole at or behind `at` begins; the end of the file counts as one."""
+
+    def data(self, at: int) -> int | None:
+        """Where data begins at or behind `at`; None: there is nothing but a hole up to the end."""
+
+    def close(self) -> None: ...
+
+
+class Filesystem(Protocol):
+    """Where files are opened."""
+
+    def open(self, path: bytes) -> File:
+        """Open for reading.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+
+    def sibling(self, path: bytes, inode: int) -> bytes | None:
+        """Another name in the directory of `path`, by which that inode is found now."""
+
+
+class PlainFile:
+    """An open file of the kernel's."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def facts(self) -> FileFacts | None:
+        facts = os.fstat(self.descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+    def read(self, size: int, at: int) -> bytes:
+        return os.pread(self.descriptor, size, at)
+
+    def hole(self, at: int) -> int:
+        return os.lseek(self.descriptor, at, os.SEEK_HOLE)
+
+    def data(self, at: int) -> int | None:
+        try:
+            return os.lseek(self.descriptor, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return None
+            raise
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class Disk:
+    """The machine's own filesystem."""
+
+    def open(self, path: bytes) -> PlainFile:
+        # Not blocking: the name may be a FIFO's by now. No controlling terminal: or a terminal's.
+        return PlainFile(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+
+    def sibling(self, path: bytes, inode: int) -> bytes | None:
+        try:
+            with os.scandir(os.path.dirname(path)) as entries:  # noqa: PTH120 - bytes
+                return next((entry.path for entry in entries if entry.inode() == inode), None)
+        except OSError:
+            return None

@@ -1,0 +1,49 @@
+"""The followed files, by what they are and by the sources as which they are shipped."""
+
+from collections.abc import Iterator
+
+from mega_collector.block import Source
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.roster import Identity
+
+
+class Followed:
+    """Every follower under its present source's id, which `in` asks for, and under its file's identity."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[Identity, Follower] = {}
+        self._by_source: dict[bytes, Follower] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_source)
+
+    def __iter__(self) -> Iterator[Follower]:
+        """All of them; what is added or removed meanwhile does not matter."""
+        return iter(list(self._by_source.values()))
+
+    def __contains__(self, source_id: object) -> bool:
+        return source_id in self._by_source
+
+    def get(self, identity: Identity) -> Follower | None:
+        """The follower of the file that a scan found."""
+        return self._by_identity.get(identity)
+
+    def of(self, source_id: bytes) -> Follower | None:
+        """The follower that is shipped as this source."""
+        return self._by_source.get(source_id)
+
+    def add(self, follower: Follower, *, found: bool = True) -> None:
+        """From now on it is followed. Unless it is `found`, no scan tells of it: it is an archive, or has vanished."""
+        if found:
+            self._by_identity[follower.identity] = follower
+        self._by_source[follower.source.id] = follower
+
+    def remove(self, follower: Follower) -> None:
+        if self._by_identity.get(follower.identity) is follower:
+            del self._by_identity[follower.identity]
+        self._by_source.pop(follower.source.id, None)
+
+    def replace(self, old: Source, follower: Follower) -> None:
+        """The follower was shipped as `old` until now."""
+        self._by_source.pop(old.id, None)
+        self._by_source[follower.source.id] = follower

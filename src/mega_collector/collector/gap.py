@@ -1,0 +1,62 @@
+"""What nobody wrote: holes, and the NULs that a truncation leaves before a writer that goes on at its old offset."""
+
+from dataclasses import dataclass
+
+from mega_collector.block import SkipReason
+from mega_collector.collector.file import File
+from mega_collector.collector.follower import Follower
+
+_NUL = b"\0"
+
+_RUN = _NUL * 512
+"""No filesystem has smaller blocks: where a hole is, so many NULs are read."""
+
+_BLOCK = 64 << 10
+"""No filesystem has larger ones: a writer that moved on by seeking begins within so many bytes of where data begins."""
+
+AT_END = -1
+"""The end of a hole behind which the file has no data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Positions from `start` to `end`, or `AT_END`."""
+
+    start: int
+    end: int
+    reason: SkipReason
+
+
+def find_gap(file: File, follower: Follower, data: bytes, offset: int) -> Gap | None:
+    """The first gap in `data`, which was read at the follower's position less `offset`.
+
+    A gap is a hole with the NULs around it in the blocks that are written in part; or, after a truncation, the NULs at
+    the head of the file.
+
+    Raises:
+        OSError: the file could not be read.
+    """
+    position = follower.position
+    if follower.complete or data.find(_NUL, offset) < 0:
+        return None
+    run = data.find(_RUN, offset)
+    hole = file.hole(position) if run >= 0 else follower.size
+    if hole < position + len(data) - offset and hole < follower.size:
+        start = position + len(data[offset : offset + hole - position].rstrip(_NUL))
+        return Gap(start, _end(file, hole), SkipReason.HOLE)
+    if follower.nuls_at_head and data[offset : offset + 1] == _NUL:
+        return Gap(position, position + _leading(data[offset:]), SkipReason.NULS)
+    return None
+
+
+def _end(file: File, hole: int) -> int:
+    begin = file.data(hole)
+    if begin is None:
+        return AT_END
+    there = file.read(_BLOCK, begin)
+    leading = _leading(there)
+    return begin if leading == len(there) else begin + leading
+
+
+def _leading(data: bytes) -> int:
+    return len(data) - len(data.lstrip(_NUL))

@@ -1,0 +1,238 @@
+"""Files that are followed from now on: those that appear, and those that are remembered."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from mega_collector.block import Source
+from mega_collector.collector.archives import Archives
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.departures import Departures
+from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.file import File, Filesystem
+from mega_collector.collector.finder import Finder
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.identity import agrees, head_of
+from mega_collector.collector.losses import Losses
+from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.roster import Identity
+from mega_collector.collector.sources import Sources
+from mega_collector.marker import Marker
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A file that could not be opened because too many were."""
+
+    path: bytes
+    size: int
+
+
+class Newcomers:
+    """Opens what appears and begins to follow it."""
+
+    def __init__(
+        self,
+        *,
+        finder: Finder,
+        files: OpenFiles,
+        disk: Filesystem,
+        remembered: Remembered,
+        sources: Sources,
+        archives: Archives,
+        departures: Departures,
+        losses: Losses,
+        rotate_wait: float,
+        start_at_end: bool,
+    ) -> None:
+        self._finder = finder
+        self._files = files
+        self._disk = disk
+        self._remembered = remembered
+        self._sources = sources
+        self._archives = archives
+        self._departures = departures
+        self._losses = losses
+        self._rotate_wait = rotate_wait
+        self._start_at_end = start_at_end
+        self._waiting: dict[Identity, _Waiting] = {}
+        self._missed: dict[Identity, tuple[bytes, int]] = {}
+        """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
+        self._crowded = self._crowding = False
+        """Whether too many files were open lately; and since the last poll."""
+
+    def __contains__(self, identity: Identity) -> bool:
+        """Whether the file waits to be opened."""
+        return identity in self._waiting
+
+    # What the finder tells
+
+    def appeared(self, identity: Identity, path: bytes, now: float) -> None:
+        """A file is found that is not followed."""
+        self._missed.pop(identity, None)
+        try:
+            file = self._files.open(path)
+        except TooManyOpenFiles as error:
+            self._wait(identity, path, error)
+            return
+        except FileNotFoundError:
+            self._finder.hurry()
+            self._missed[identity] = path, self._finder.scans
+            return
+        except OSError as error:
+            self._finder.warn(path, error, "cannot_open")
+            return
+        try:
+            kept = self._take(identity, path, file, now)
+        except OSError as error:
+            self._finder.warn(path, error, "cannot_read")
+            kept = False
+        if not kept:
+            file.close()
+
+    def seen(self, identity: Identity, size: int) -> None:
+        """A file that waits to be opened has this size now."""
+        self._waiting[identity].size = size
+
+    def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
+        """A file that waits to be opened has another name now, or none."""
+        waiting = self._waiting[identity]
+        self._finder.follow(identity, name)
+        if name is not None:
+            waiting.path = name
+            return
+        del self._waiting[identity]
+        self._finder.forget(identity)
+        path = self._disk.sibling(waiting.path, identity[1])
+        if path is not None and self._follow_nameless(identity, path, now):
+            return
+        device, inode = identity
+        facts = FileFacts(device, inode, waiting.size, 0)
+        entry = self._remembered.of(waiting.path, inode)
+        source = self._sources.make(waiting.path, facts, Marker(), entry)
+        self._departures.lost(self._follower(source, None, facts, now))
+
+    def poll(self, now: float) -> None:
+        """Open what waits: other files may have been closed since."""
+        self._crowded, self._crowding = self._crowding or bool(self._waiting), False
+        for identity, waiting in list(self._waiting.items()):
+            del self._waiting[identity]
+            self._finder.forget(identity)
+            self.appeared(identity, waiting.path, now)
+            if identity in self._waiting:
+                return
+
+    def tell_missed(self) -> None:
+        """What was gone when it was to be opened, and was not found by a scan since, is lost."""
+        for identity, (path, scans) in list(self._missed.items()):
+            if scans < self._finder.scans:
+                del self._missed[identity]
+                self._losses.tell(path, 0, None, "it was deleted before it could be opened")
+
+    def warn_of_crowd(self, error: TooManyOpenFiles) -> None:
+        """Say that there are too many open files, once for as long as there are."""
+        if not self._crowded:
+            _log.warning("too_many_open_files", error=error.strerror)
+        self._crowded = self._crowding = True
+
+    # What is remembered
+
+    def seek_remembered(self, now: float) -> None:
+        """After the first scan: what became of the files that are remembered and were not found."""
+        for entry in self._remembered:
+            if not entry.ended and not self._finder.hidden(entry.path):
+                self._seek(entry, now)
+            elif entry.trailer.length and not self._is_there(entry):
+                self._remembered.forget(entry)
+
+    def _seek(self, entry: Entry, now: float) -> None:
+        if self._is_there(entry):
+            # No pattern matches it any more.
+            return
+        path = self._disk.sibling(entry.path, entry.inode)
+        if path is not None and self._follow_nameless((entry.device, entry.inode), path, now, entry):
+            return
+        facts = FileFacts(entry.device, entry.inode, entry.position, 0)
+        self._losses.tell(
+            entry.path, entry.position, None, "it is gone, and so is what was written to it since the collector stopped"
+        )
+        source = self._sources.make(entry.path, facts, entry.head, entry)
+        self._departures.lost(self._follower(source, None, facts, now))
+
+    def _is_there(self, entry: Entry) -> bool:
+        try:
+            file = self._files.open(entry.path)
+        except OSError:
+            return False
+        try:
+            facts = file.facts()
+        except OSError:
+            return False
+        finally:
+            file.close()
+        return facts is not None and facts.inode == entry.inode
+
+    def _follow_nameless(self, identity: Identity, path: bytes, now: float, entry: Entry | None = None) -> bool:
+        """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name."""
+        try:
+            file = self._files.open(path)
+        except OSError:
+            return False
+        try:
+            facts = file.facts()
+            if facts is None or not _is_sought(file, facts, identity, entry):
+                file.close()
+                return False
+            entry = entry or self._remembered.recognise(facts.inode, file, self._sources.taken)
+            source = self._sources.make(entry.path if entry else path, facts, head_of(file), entry)
+        except OSError:
+            file.close()
+            return False
+        follower = self._follower(source, None, facts, now)
+        self._files.keep(follower, file)
+        self._finder.follow(follower.identity, None)
+        self._sources.begin(follower)
+        self._departures.add(follower, near=path)
+        return True
+
+    # Opening
+
+    def _take(self, identity: Identity, path: bytes, file: File, now: float) -> bool:
+        """Whether the open file is kept."""
+        facts = file.facts()
+        if facts is None or (facts.device, facts.inode) != identity:
+            # Replaced since the scan: the next one finds what is there now.
+            self._missed[identity] = path, self._finder.scans
+            self._finder.hurry()
+            return False
+        if self._archives.appeared(identity, path, file):
+            return False
+        entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
+        source = self._sources.make(path, facts, head_of(file), entry)
+        follower = self._follower(source, path, facts, now)
+        follower.nuls_at_head = rewritten
+        follower.from_end = self._start_at_end and not self._finder.scanned
+        self._files.keep(follower, file)
+        self._finder.follow(identity, path)
+        self._sources.begin(follower)
+        return True
+
+    def _follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
+        return Follower(
+            source, path=path, size=facts.size, mtime_ns=facts.mtime_ns, now=now, rotate_wait=self._rotate_wait
+        )
+
+    def _wait(self, identity: Identity, path: bytes, error: TooManyOpenFiles) -> None:
+        self._waiting[identity] = _Waiting(path, 0)
+        self._finder.follow(identity, path)
+        self.warn_of_crowd(error)
+
+
+def _is_sought(file: File, facts: FileFacts, identity: Identity, entry: Entry | None) -> bool:
+    if entry is None:
+        return (facts.device, facts.inode) == identity
+    return facts.inode == entry.inode and agrees(file, position=entry.position, head=entry.head, tail=entry.before)

@@ -1,0 +1,144 @@
+"""The open files: at most so many, and never one closed that is still needed."""
+
+import errno
+from collections import OrderedDict
+from collections.abc import Callable
+
+from mega_collector.collector.file import File, Filesystem
+from mega_collector.collector.follower import Follower
+
+_NONE_LEFT = {errno.EMFILE, errno.ENFILE}
+
+
+class TooManyOpenFiles(OSError):
+    """Every open file is still needed: the limit is too low for what has to be held open."""
+
+
+class OpenFiles:
+    """Opens followed files for reading, and closes them again by least recent use.
+
+    `expendable(follower)` says whether a file can be closed and found again later: it has a name, all that was read
+    of it is acknowledged, and nothing of it waits to be read.
+    """
+
+    def __init__(self, *, limit: int, expendable: Callable[[Follower], bool], disk: Filesystem) -> None:
+        self._limit = limit
+        self._expendable = expendable
+        self._disk = disk
+        self._open: OrderedDict[Follower, File] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, follower: Follower) -> bool:
+        return follower in self._open
+
+    def get(self, follower: Follower) -> File | None:
+        """The file of a follower, if it is open."""
+        file = self._open.get(follower)
+        if file is not None:
+            self._open.move_to_end(follower)
+        return file
+
+    def of(self, follower: Follower) -> File:
+        """The file of a follower, opened again if it was closed.
+
+        Raises:
+            TooManyOpenFiles: none of the open files can be closed.
+            FileNotFoundError: it has no name any more, or another file has it.
+            OSError: it cannot be opened.
+        """
+        file = self.get(follower)
+        if file is None:
+            if follower.path is None:
+                raise FileNotFoundError(errno.ENOENT, "it has no name any more")
+            file = self._reopen(follower, follower.path)
+        return file
+
+    def find(self, follower: Follower, near: bytes) -> bool:
+        """Open the file of a follower under another name in the directory of `near`, where it has just lost one.
+
+        Raises:
+            TooManyOpenFiles: none of the open files can be closed.
+        """
+        path = self._disk.sibling(near, follower.source.inode)
+        if path is None:
+            return False
+        try:
+            self._reopen(follower, path)
+        except TooManyOpenFiles:
+            raise
+        except OSError:
+            return False
+        return True
+
+    def open(self, path: bytes) -> File:
+        """Open a file, closing another one if there are too many; not yet kept: see `keep`.
+
+        Raises:
+            TooManyOpenFiles: none of the open files can be closed.
+            OSError: the file cannot be opened.
+        """
+        self.make_room()
+        try:
+            return self._disk.open(path)
+        except OSError as error:
+            if error.errno not in _NONE_LEFT:
+                raise
+            # The system's limit comes before ours.
+            self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
+            return self.open(path)
+
+    def keep(self, follower: Follower, file: File) -> None:
+        """The file is the follower's."""
+        self._open[follower] = file
+
+    def make_room(self) -> None:
+        """See that another file may be opened.
+
+        Raises:
+            TooManyOpenFiles: none of the open files can be closed.
+        """
+        if len(self._open) >= self._limit:
+            self._close_one(f"{self._limit} files are open and all are needed (COLLECTOR_MAX_OPEN_FILES)")
+
+    def close(self, follower: Follower) -> None:
+        """Close a follower's file, if it is open."""
+        file = self._open.pop(follower, None)
+        if file is not None:
+            file.close()
+
+    def close_quiet(self, since: float) -> None:
+        """Close the files that have not grown since then, as far as they are expendable."""
+        quiet = []
+        for follower in self._open:
+            # What was used last grew last: behind this one there is none that has been quiet for longer.
+            if follower.quiet_since > since:
+                break
+            if self._expendable(follower):
+                quiet.append(follower)
+        for follower in quiet:
+            self.close(follower)
+
+    def close_all(self) -> None:
+        for follower in list(self._open):
+            self.close(follower)
+
+    def _reopen(self, follower: Follower, path: bytes) -> File:
+        file = self.open(path)
+        try:
+            facts = file.facts()
+            if facts is None or (facts.device, facts.inode) != follower.identity:
+                raise FileNotFoundError(errno.ENOENT, "another file has its name")
+        except OSError:
+            file.close()
+            raise
+        self.keep(follower, file)
+        return file
+
+    def _close_one(self, why_not: str) -> None:
+        for follower in self._open:
+            if self._expendable(follower):
+                self.close(follower)
+                return
+        raise TooManyOpenFiles(errno.EMFILE, why_not)

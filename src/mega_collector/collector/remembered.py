@@ -1,0 +1,85 @@
+"""What the checkpoint remembers of files, to recognise them where they are found."""
+
+from collections import OrderedDict
+from collections.abc import Container, Iterator
+
+from mega_collector.collector.checkpoint import Checkpoint, Entry
+from mega_collector.collector.file import File
+from mega_collector.collector.identity import agrees
+
+_MOST_ENDED = 1000
+"""Sources that are remembered beyond their end: the files that rotated last are those that are compressed next."""
+
+
+class Remembered:
+    """The entries that nobody has claimed yet: those of the last run, and those of sources that have ended since.
+
+    `checkpoint` keeps what has ended, at most so many, the latest.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._by_inode: dict[int, dict[bytes, Entry]] = {}
+        self._entries: dict[bytes, Entry] = {}
+        self._ended: OrderedDict[bytes, None] = OrderedDict()
+        for entry in checkpoint.entries.values():
+            self._add(entry)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._entries.values()))
+
+    def recognise(self, inode: int, file: File, taken: Container[bytes]) -> Entry | None:
+        """What is remembered of an open file with that inode.
+
+        The device is not asked: its number changes over a reboot, and head and tail tell more. What is `taken` is
+        another file's.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        for entry in self._by_inode.get(inode, {}).values():
+            if entry.source_id in taken or entry.trailer.length:
+                continue
+            if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
+                return entry
+        return None
+
+    def of(self, path: bytes, inode: int) -> Entry | None:
+        """What is remembered of a source that had this name and inode and did not end."""
+        entries = self._by_inode.get(inode, {}).values()
+        return next((entry for entry in entries if entry.path == path and not entry.ended), None)
+
+    def archives(self, inode: int) -> Iterator[Entry]:
+        """What is remembered of archives with that inode that were shipped in full."""
+        return (each for each in list(self._by_inode.get(inode, {}).values()) if each.trailer.length)
+
+    def claim(self, entry: Entry) -> None:
+        """It is followed again: from now on its follower knows more."""
+        self._drop(entry)
+
+    def end(self, entry: Entry) -> None:
+        """A source has ended; what recognises it is kept."""
+        self._add(entry)
+        self._checkpoint.put(entry)
+        while len(self._ended) > _MOST_ENDED:
+            self.forget(self._entries[next(iter(self._ended))])
+
+    def forget(self, entry: Entry) -> None:
+        """It will never be found again."""
+        self._drop(entry)
+        self._checkpoint.forget(entry.source_id)
+
+    def _add(self, entry: Entry) -> None:
+        self._entries[entry.source_id] = entry
+        self._by_inode.setdefault(entry.inode, {})[entry.source_id] = entry
+        # Archives are remembered for as long as they are there, and need no bound of their own.
+        if entry.ended and not entry.trailer.length:
+            self._ended[entry.source_id] = None
+
+    def _drop(self, entry: Entry) -> None:
+        if self._entries.pop(entry.source_id, None) is not None:
+            self._ended.pop(entry.source_id, None)
+            same = self._by_inode[entry.inode]
+            del same[entry.source_id]
+            if not same:
+                del self._by_inode[entry.inode]

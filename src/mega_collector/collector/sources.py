@@ -1,0 +1,179 @@
+"""As which sources the followed files are shipped, and where each goes on."""
+
+from collections.abc import Container
+from dataclasses import replace
+
+import structlog
+
+from mega_collector.block import Skip, SkipReason, Source
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.file import File
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.identity import before, head_of
+from mega_collector.collector.losses import Losses
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.resumption import new_id, resumption
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.window import Decide
+from mega_collector.marker import Marker
+from mega_collector.protocol import Hello
+
+_log = structlog.get_logger(__name__)
+
+
+class Sources:
+    """Begins sources, settles their handshakes, and begins new ones where files are truncated."""
+
+    def __init__(
+        self,
+        *,
+        hello: Hello,
+        max_line_size: int,
+        followed: Followed,
+        files: OpenFiles,
+        remembered: Remembered,
+        shipper: Shipper,
+        losses: Losses,
+    ) -> None:
+        self._hello = hello
+        self._max_line_size = max_line_size
+        self._followed = followed
+        self._files = files
+        self._remembered = remembered
+        self._shipper = shipper
+        self._losses = losses
+        self._starts: dict[bytes, Entry] = {}
+        """What was remembered of the sources that are not settled yet."""
+        self._unsettled: set[Follower] = set()
+        self.truncations = 0
+
+    def make(self, path: bytes, facts: FileFacts, head: Marker, entry: Entry | None) -> Source:
+        """The source as which a file is described at first: the one that `entry` remembers, if there is one.
+
+        What had ended goes on under a new id, from where it ended.
+        """
+        source = Source(
+            id=new_id() if entry is None or entry.ended else entry.source_id,
+            path=path,
+            device=facts.device,
+            inode=facts.inode,
+            head=head,
+            collector=self._hello.collector,
+            host=self._hello.host,
+            tags=self._hello.tags,
+        )
+        if entry is not None:
+            self._starts[source.id] = entry
+            self._remembered.claim(entry)
+        return source
+
+    def begin(self, follower: Follower, *, found: bool = True) -> None:
+        """Follow it from now on, and ask where its source goes on. `found`: as for `Followed.add`."""
+        self._followed.add(follower, found=found)
+        if not follower.settled:
+            entry = self._starts.get(follower.source.id)
+            follower.expect(entry.position if entry is not None else 0)
+            self._ask(follower)
+
+    @property
+    def taken(self) -> Container[bytes]:
+        """The ids of the sources that are shipped now."""
+        return self._followed
+
+    def is_found(self, follower: Follower) -> bool:
+        """Whether scans tell of its file."""
+        return self._followed.get(follower.identity) is follower
+
+    def ask_again(self) -> None:
+        """For every source whose handshake could not be settled before."""
+        for follower in self._unsettled:
+            self._shipper.begin(follower.source)
+
+    def settle(self, decide: Decide) -> Follower | None:
+        """The aggregator has answered: go on where it, the checkpoint and the file agree.
+
+        Raises:
+            OSError: the file cannot be read; it is asked for again by `ask_again`.
+        """
+        described = decide.source
+        follower = self._followed.of(described.id)
+        if follower is None:
+            # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
+            self._losses.tell(described.path, 0, None, "the aggregator forgot what it had of a source that has ended")
+            self._shipper.end(described)
+            return None
+        self._unsettled.add(follower)
+        entry = self._starts.get(described.id) or self._shipper.noted(described)
+        try:
+            self._go_on(follower, decide, entry)
+        except OSError:
+            self._shipper.postpone(described)
+            raise
+        self._unsettled.discard(follower)
+        self._starts.pop(described.id, None)
+        if entry is not None and entry.ended:
+            self._remembered.forget(entry)
+        _log.info("file_followed", path=follower.source.name, position=follower.position)
+        return follower
+
+    def restart(self, follower: Follower, now: float) -> None:
+        """The file was truncated or rewritten: what it holds now is another source."""
+        old = follower.source
+        _log.info("source_truncated", path=old.name, at=follower.position, unread=follower.lag)
+        self.truncations += 1
+        self._shipper.end(old)
+        self._starts.pop(old.id, None)
+        try:
+            head = head_of(self._files.of(follower))
+        except OSError:
+            # An empty marker: nothing is known of the head, and nothing is claimed.
+            head = Marker()
+        follower.restart(replace(old, id=new_id(), head=head), now)
+        self._followed.replace(old, follower)
+        self._ask(follower)
+
+    def remove(self, follower: Follower) -> None:
+        """Nothing more will come of it."""
+        self._unsettled.discard(follower)
+        self._starts.pop(follower.source.id, None)
+        self._followed.remove(follower)
+
+    def _ask(self, follower: Follower) -> None:
+        self._unsettled.add(follower)
+        self._shipper.begin(follower.source)
+
+    def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
+        described = decide.source
+        if follower.vanished:
+            self._go_on_without_file(follower, decide, entry)
+            return
+        file = self._files.of(follower)
+        goes_on = resumption(
+            described, decide.resume, file, entry=entry, truncated=follower.truncated, taken=self._followed
+        )
+        tail = before(file, goes_on.position)
+        follower.settle(goes_on.source, goes_on.position, tail)
+        self._followed.replace(described, follower)
+        self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail))
+        if follower.from_end and not goes_on.known:
+            self._pass_to_end(follower, file)
+
+    def _go_on_without_file(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
+        """Only so that the aggregator hears of what is lost."""
+        source = decide.source
+        known = next((each.position for each in decide.resume.known if each.source_id == source.id), None)
+        position = known if known is not None else entry.position if entry is not None else 0
+        follower.settle(source, position, b"")
+        self._shipper.settle(source, source, position, Marker())
+
+    def _pass_to_end(self, follower: Follower, file: File) -> None:
+        """Begin behind the last whole line that is there, so that no line is shipped in part."""
+        size = follower.size
+        start = max(size - self._max_line_size, 0)
+        end = start + file.read(size - start, start).rfind(b"\n") + 1
+        if end > start:
+            self._shipper.ship(Skip(follower.source, 0, end, SkipReason.START_AT_END))
+            follower.passed(end)

@@ -1,0 +1,129 @@
+"""Whose turn it is to be read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mega_collector.block import Block, Skip
+from mega_collector.collector.file import File
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.reader import Reading, read
+from mega_collector.collector.shipper import Shipper
+
+_PATIENCE = 0.02
+"""Seconds that a full window waits for acknowledgements before it asks for them: while they flow, asking only costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file could not be read; it is tried again at the next poll."""
+
+    follower: Follower
+    error: OSError
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The bytes before a follower's position are not those that were read."""
+
+    follower: Follower
+
+
+Trouble = Unreadable | Rewritten
+
+
+class Turns:
+    """Reads one block of each file that has one, while there is room in the window, and has it shipped.
+
+    `once`: files are taken to end where they ended when they were found.
+    """
+
+    def __init__(self, *, files: OpenFiles, shipper: Shipper, max_line_size: int, once: bool) -> None:
+        self._files = files
+        self._shipper = shipper
+        self._max_line_size = max_line_size
+        self._once = once
+        self._ready: dict[Follower, None] = {}
+        self._unreadable: set[Follower] = set()
+        self._flush_at: float | None = None
+        self.bytes = self.entries = 0
+        """What was read."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something can be read and shipped now."""
+        return bool(self._ready) and self._shipper.open
+
+    def mark(self, follower: Follower | None, now: float) -> None:
+        """It may have something to read."""
+        if follower is not None and follower.settled and (self._once or follower.readable(now)):
+            self._ready[follower] = None
+
+    def mark_unreadable(self, now: float) -> None:
+        """Try again what could not be read."""
+        unreadable, self._unreadable = self._unreadable, set()
+        for follower in unreadable:
+            self.mark(follower, now)
+
+    def drop(self, follower: Follower) -> None:
+        """It is not followed any more."""
+        self._ready.pop(follower, None)
+        self._unreadable.discard(follower)
+
+    def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
+        """One block of each file, those that had theirs last being the last of the next turn."""
+        for follower in list(self._ready):
+            if not self._shipper.open:
+                return
+            if not self._shipper.ready(follower.source):
+                # It is marked again when its handshake is done.
+                self._shipper.begin(follower.source)
+                del self._ready[follower]
+            else:
+                self._read(follower, now, trouble)
+
+    def flush_if_stuck(self, now: float) -> None:
+        """A window that stays full waits for a batch that does not fill: have it published."""
+        if not self._ready or self._shipper.open:
+            self._flush_at = None
+        elif self._flush_at is None:
+            self._flush_at = now + _PATIENCE
+        elif now >= self._flush_at:
+            self._shipper.flush()
+
+    def flush_due(self, now: float) -> float | None:
+        """When `flush_if_stuck` is to be called, if it is."""
+        return self._flush_at if self._flush_at is not None and self._flush_at > now else None
+
+    def _read(self, follower: Follower, now: float, trouble: Callable[[Trouble], None]) -> None:
+        del self._ready[follower]
+        if self._once and follower.position >= follower.until:
+            return
+        try:
+            result = self._read_from(self._files.of(follower), follower, now)
+        except OSError as error:
+            self._unreadable.add(follower)
+            trouble(Unreadable(follower, error))
+            return
+        match result:
+            case Block() | Skip():
+                if isinstance(result, Block):
+                    self.bytes += len(result.data)
+                    self.entries += result.entries
+                self._shipper.ship(result)
+                if follower.readable(now):
+                    self._ready[follower] = None
+            case Reading.REWRITTEN:
+                trouble(Rewritten(follower))
+            case Reading.NOTHING:
+                pass
+
+    def _read_from(self, file: File, follower: Follower, now: float) -> Block | Skip | Reading:
+        return read(
+            file,
+            follower,
+            size=self._shipper.block_size,
+            max_line=min(self._max_line_size, self._shipper.largest_block - 1),
+            final=self._once or follower.final(now),
+            until=follower.until if self._once else None,
+        )
