@@ -5,29 +5,30 @@ from pathlib import Path
 
 import pytest
 
+from mega_collector.collector.file import PlainFile
 from mega_collector.collector.identity import agrees, before, head_of
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 CONTENT = bytes(number % 251 for number in range(5000))
 
 
-def opened(path: Path, content: bytes) -> int:
+def opened(path: Path, content: bytes) -> PlainFile:
     path.write_bytes(content)
-    return os.open(path, os.O_RDONLY)
+    return PlainFile(os.open(path, os.O_RDONLY))
 
 
 @pytest.mark.parametrize("size", [0, 1, HEAD_SIZE - 1, HEAD_SIZE, HEAD_SIZE + 1, 5000])
 def test_the_head_is_as_much_as_is_written_but_no_more_than_its_size(tmp_path: Path, size: int) -> None:
-    descriptor = opened(tmp_path / "file", CONTENT[:size])
-    assert head_of(descriptor) == Marker.of(CONTENT[: min(size, HEAD_SIZE)])
-    os.close(descriptor)
+    file = opened(tmp_path / "file", CONTENT[:size])
+    assert head_of(file) == Marker.of(CONTENT[: min(size, HEAD_SIZE)])
+    file.close()
 
 
 @pytest.mark.parametrize("position", [0, 1, TAIL_SIZE - 1, TAIL_SIZE, TAIL_SIZE + 1, 5000])
 def test_the_bytes_before_a_position_end_there(tmp_path: Path, position: int) -> None:
-    descriptor = opened(tmp_path / "file", CONTENT)
-    assert before(descriptor, position) == CONTENT[max(position - TAIL_SIZE, 0) : position]
-    os.close(descriptor)
+    file = opened(tmp_path / "file", CONTENT)
+    assert before(file, position) == CONTENT[max(position - TAIL_SIZE, 0) : position]
+    file.close()
 
 
 def remembered(content: bytes, position: int, head_size: int = HEAD_SIZE) -> tuple[Marker, Marker]:
@@ -40,9 +41,9 @@ def test_a_file_agrees_with_what_was_seen_of_it_when_it_was_shorter(
     tmp_path: Path, position: int, head_size: int
 ) -> None:
     head, tail = remembered(CONTENT, position, head_size)
-    descriptor = opened(tmp_path / "file", CONTENT + b"and more")
-    assert agrees(descriptor, position=position, head=head, tail=tail)
-    os.close(descriptor)
+    file = opened(tmp_path / "file", CONTENT + b"and more")
+    assert agrees(file, position=position, head=head, tail=tail)
+    file.close()
 
 
 @pytest.mark.parametrize(
@@ -58,35 +59,35 @@ def test_a_file_agrees_with_what_was_seen_of_it_when_it_was_shorter(
 )
 def test_a_file_with_other_bytes_does_not_agree(tmp_path: Path, content: bytes, why: str) -> None:
     head, tail = remembered(CONTENT, 3000)
-    descriptor = opened(tmp_path / "file", content)
-    assert not agrees(descriptor, position=3000, head=head, tail=tail), why
-    os.close(descriptor)
+    file = opened(tmp_path / "file", content)
+    assert not agrees(file, position=3000, head=head, tail=tail), why
+    file.close()
 
 
 def test_a_file_that_is_shorter_than_the_position_does_not_agree_even_if_no_tail_is_known(tmp_path: Path) -> None:
     head, _ = remembered(CONTENT, 3000)
-    descriptor = opened(tmp_path / "file", CONTENT[:2999])
-    assert not agrees(descriptor, position=3000, head=head, tail=Marker())
-    os.close(descriptor)
+    file = opened(tmp_path / "file", CONTENT[:2999])
+    assert not agrees(file, position=3000, head=head, tail=Marker())
+    file.close()
 
 
 def test_what_is_remembered_of_an_empty_file_agrees_with_every_file(tmp_path: Path) -> None:
-    descriptor = opened(tmp_path / "file", CONTENT)
-    assert agrees(descriptor, position=0, head=Marker(), tail=Marker())
-    os.close(descriptor)
+    file = opened(tmp_path / "file", CONTENT)
+    assert agrees(file, position=0, head=Marker(), tail=Marker())
+    file.close()
 
 
-def test_looking_does_not_move_the_descriptor(tmp_path: Path) -> None:
-    descriptor = opened(tmp_path / "file", CONTENT)
-    head_of(descriptor)
-    before(descriptor, 3000)
-    assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0
-    os.close(descriptor)
+def test_looking_does_not_move_the_file(tmp_path: Path) -> None:
+    file = opened(tmp_path / "file", CONTENT)
+    head_of(file)
+    before(file, 3000)
+    assert os.lseek(file.descriptor, 0, os.SEEK_CUR) == 0
+    file.close()
 
 
 def test_what_cannot_be_read_is_an_error_and_no_answer(tmp_path: Path) -> None:
-    descriptor = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
-    for look in (lambda: head_of(descriptor), lambda: before(descriptor, 10)):
+    file = PlainFile(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT))
+    for look in (lambda: head_of(file), lambda: before(file, 10)):
         with pytest.raises(OSError, match="Bad file descriptor"):
             look()
-    os.close(descriptor)
+    file.close()

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -52,6 +53,17 @@ class _Look:
     file: File
     facts: FileFacts
     inspection: Inspection
+    candidates: list[Entry]
+    """What may be in it, as it was when its first bytes were seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An archive that waits for the follower of its original, which was at `position`."""
+
+    archive: _Archive
+    follower: Follower
+    position: int
 
 
 class Archives:
@@ -83,8 +95,7 @@ class Archives:
         self._rotate_wait = rotate_wait
         self._archives: dict[Identity, _Archive] = {}
         self._queue: deque[_Archive] = deque()
-        self._held: list[_Archive] = []
-        """Those whose original is still followed."""
+        self._held: list[_Held] = []
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
 
@@ -94,7 +105,8 @@ class Archives:
     @property
     def pending(self) -> bool:
         """Whether there is an archive to go through now."""
-        return self._look is not None or (bool(self._queue) and len(self._shipped) < _MOST_SHIPPED)
+        begins = bool(self._queue) and len(self._shipped) < _MOST_SHIPPED and not self._finder.doubtful
+        return self._look is not None or begins
 
     @property
     def undecided(self) -> bool:
@@ -105,6 +117,10 @@ class Archives:
     def busy(self) -> bool:
         """Whether something of those that are whole is still to be shipped."""
         return self.undecided or bool(self._held) or bool(self._shipped)
+
+    def know(self, entry: Entry) -> bool:
+        """Whether the archive of which this is remembered is there."""
+        return any(archive.entry is entry for archive in self._archives.values())
 
     # What the finder tells
 
@@ -152,9 +168,11 @@ class Archives:
     def poll(self, now: float) -> None:
         """What is done at every interval."""
         held, self._held = self._held, []
-        for archive in held:
-            if not archive.gone:
-                (self._held if self._original_lives(archive) else self._queue).append(archive)
+        for each in held:
+            if self._is_to_wait(each):
+                self._held.append(each)
+            elif not each.archive.gone:
+                self._queue.append(each.archive)
         for follower in list(self._shipped):
             if follower.finished(now) and self._shipper.acknowledged(follower.source):
                 self._finish(follower)
@@ -188,8 +206,9 @@ class Archives:
         archive = self._queue.popleft()
         if archive.gone:
             return
-        if self._original_lives(archive):
-            self._held.append(archive)
+        follower = self._original_by_name(archive)
+        if follower is not None:
+            self._held.append(_Held(archive, follower, follower.position))
             return
         try:
             file = self._files.open(archive.path)
@@ -205,7 +224,8 @@ class Archives:
             file.close()
             self._postpone(archive, None)
             return
-        self._look = _Look(archive, file, facts, Inspection(file, self._positions))
+        candidates: list[Entry] = []
+        self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 
     def _postpone(self, archive: _Archive, error: OSError | None) -> None:
         """It is looked at again when it is seen next."""
@@ -223,40 +243,55 @@ class Archives:
         else:
             _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
 
-    def _original_lives(self, archive: _Archive) -> bool:
-        """Whether the file is still followed of which it was made: gzip(1) has named it so."""
+    def _original_by_name(self, archive: _Archive) -> Follower | None:
+        """The follower of the file of which it was made, as gzip(1) would have named it, or logrotate."""
         plain = archive.path[: -len(_SUFFIX)]
-        return any(
-            follower.path == plain
-            or (follower.path is None and not follower.vanished and archive.path.startswith(follower.source.path))
-            for follower in self._followed
-            if follower not in self._shipped
+        return next(
+            (
+                follower
+                for follower in self._followed
+                if follower not in self._shipped and (follower.path == plain or _is_leaving(follower, archive))
+            ),
+            None,
         )
+
+    def _is_to_wait(self, held: _Held) -> bool:
+        follower = held.follower
+        if held.archive.gone or follower.vanished or self._followed.of(follower.source.id) is not follower:
+            return False
+        plain = held.archive.path[: -len(_SUFFIX)]
+        return follower.path in {None, plain} or follower.position == held.position
 
     # What was shipped of it before
 
+    def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
+        candidates += [entry for entry in self._candidates() if entry.head.matches_head(head)]
+        return {entry.position for entry in candidates}
+
     def _candidates(self) -> Iterator[Entry]:
-        """Whatever may be in it: what was shipped, and ended or vanished."""
+        """Whatever may be in it: what was shipped, and is followed or not."""
         yield from self._remembered
         for follower in self._followed:
-            if follower.vanished:
+            if follower not in self._shipped and follower.settled:
                 source = follower.source
-                entry = self._shipper.noted(source)
-                if entry is not None:
-                    yield entry
-
-    def _positions(self, head: bytes) -> Collection[int]:
-        return {entry.position for entry in self._candidates() if entry.head.matches_head(head)}
+                yield Entry(
+                    source_id=source.id,
+                    path=source.path,
+                    device=source.device,
+                    inode=source.inode,
+                    head=source.head,
+                    position=follower.position,
+                    before=follower.before(),
+                )
 
     def _original(self, look: _Look, contents: Contents) -> Entry | None:
         """What is remembered of the file that it was made of."""
         tails = look.inspection.tails
         matching = [
             entry
-            for entry in self._candidates()
+            for entry in look.candidates
             if entry.position in tails
             and entry.position > 0
-            and entry.head.matches_head(look.inspection.head)
             and entry.before.matches_tail(tails[entry.position])
             and _is_plausible(entry, look.archive.path, contents)
         ]
@@ -268,8 +303,11 @@ class Archives:
         assert contents is not None
         original = self._original(look, contents)
         position = original.position if original is not None else 0
-        vanished = self._followed.of(original.source_id) if original is not None else None
-        if position == contents.size and vanished is None:
+        follower = self._followed.of(original.source_id) if original is not None else None
+        if follower is not None and not follower.vanished:
+            self._held.append(_Held(archive, follower, position))
+            return False
+        if position == contents.size and follower is None:
             _log.info(
                 "archive_recognised",
                 path=printable(archive.path),
@@ -280,7 +318,7 @@ class Archives:
                 self._remembered.forget(original)
             self._remember(archive, contents, new_id())
             return False
-        self._ship(look, contents, original, vanished, now)
+        self._ship(look, contents, original, follower, now)
         return True
 
     def _ship(
@@ -333,6 +371,11 @@ class Archives:
             trailer=contents.trailer,
         )
         self._remembered.end(archive.entry)
+
+
+def _is_leaving(follower: Follower, archive: _Archive) -> bool:
+    named_after = archive.path.startswith(follower.source.path)
+    return named_after and follower.path is None and not follower.vanished
 
 
 def _is_plausible(entry: Entry, path: bytes, contents: Contents) -> bool:

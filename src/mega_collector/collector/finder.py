@@ -97,6 +97,11 @@ class Finder:
         """Whether there was a scan."""
         return self.scans > 0
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last scan missed a file that the one before had found: the next one tells."""
+        return self._roster.doubtful
+
     def hidden(self, path: bytes) -> bool:
         """Whether the last scan could not look there: what is not seen may be there all the same."""
         return is_hidden(path, self._unobservable)

@@ -143,9 +143,11 @@ class Newcomers:
     def seek_remembered(self, now: float) -> None:
         """After the first scan: what became of the files that are remembered and were not found."""
         for entry in self._remembered:
-            if not entry.ended and not self._finder.hidden(entry.path):
+            if self._finder.hidden(entry.path):
+                continue
+            if not entry.ended:
                 self._seek(entry, now)
-            elif entry.trailer.length and not self._is_there(entry):
+            elif entry.trailer.length and not self._archives.know(entry):
                 self._remembered.forget(entry)
 
     def _seek(self, entry: Entry, now: float) -> None:

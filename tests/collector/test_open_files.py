@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mega_collector.collector.descriptors import Descriptors, TooManyOpenFiles
 
 from blocks import make_source
+from mega_collector.collector.file import Disk
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 
 
 class Files:
@@ -18,18 +19,18 @@ class Files:
     def __init__(self, directory: Path, limit: int) -> None:
         self._directory = directory
         self.needed: set[Follower] = set()
-        self.descriptors = Descriptors(limit=limit, expendable=lambda follower: follower not in self.needed)
+        self.open_files = OpenFiles(limit=limit, expendable=lambda follower: follower not in self.needed, disk=Disk())
 
     def open(self, name: str) -> Follower:
         path = self._directory / name
         path.write_text(f"this is {name}\n")
         source = make_source(name)
         follower = Follower(source, path=bytes(path), size=0, mtime_ns=0, now=0, rotate_wait=5)
-        self.descriptors.keep(follower, self.descriptors.open(bytes(path)))
+        self.open_files.keep(follower, self.open_files.open(bytes(path)))
         return follower
 
     def is_open(self, follower: Follower) -> bool:
-        return follower in self.descriptors
+        return follower in self.open_files
 
 
 @contextmanager
@@ -38,8 +39,8 @@ def _files(directory: Path, limit: int = 3) -> Iterator[Files]:
     try:
         yield files
     finally:
-        files.descriptors.close_all()
-        assert len(files.descriptors) == 0
+        files.open_files.close_all()
+        assert len(files.open_files) == 0
         assert not _open_below(directory)
 
 
@@ -53,25 +54,25 @@ def test_an_open_file_is_read_through_its_descriptor_whatever_becomes_of_its_nam
     with _files(tmp_path) as files:
         follower = files.open("a")
         (tmp_path / "a").unlink()
-        descriptor = files.descriptors.get(follower)
-        assert descriptor is not None
-        assert os.pread(descriptor, 100, 0) == b"this is a\n"
+        file = files.open_files.get(follower)
+        assert file is not None
+        assert file.read(100, 0) == b"this is a\n"
 
 
 def test_there_are_never_more_open_than_the_limit(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         for number in range(10):
             files.open(str(number))
-            assert len(files.descriptors) <= 3
+            assert len(files.open_files) <= 3
 
 
 def test_the_one_that_was_used_the_longest_ago_makes_room(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         first, second, third = (files.open(name) for name in "abc")
-        files.descriptors.get(first)
+        files.open_files.get(first)
         files.open("d")
         assert [files.is_open(each) for each in (first, second, third)] == [True, False, True]
-        assert files.descriptors.get(second) is None
+        assert files.open_files.get(second) is None
 
 
 def test_one_that_is_needed_is_never_closed_for_another(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_where_all_are_needed_no_other_is_opened_and_the_setting_is_named(tmp_pa
         files.needed = {files.open(name) for name in "abc"}
         with pytest.raises(TooManyOpenFiles, match=r"3 files.*COLLECTOR_MAX_OPEN_FILES"):
             files.open("d")
-        assert len(files.descriptors) == 3
+        assert len(files.open_files) == 3
         files.needed.pop()
         files.open("d")
 
@@ -96,16 +97,16 @@ def test_closing_what_is_not_open_is_nothing(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         follower = files.open("a")
         for _ in range(2):
-            files.descriptors.close(follower)
+            files.open_files.close(follower)
             assert not files.is_open(follower)
 
 
 def test_a_file_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with _files(tmp_path) as files, pytest.raises(FileNotFoundError):
-        files.descriptors.open(bytes(tmp_path / "none"))
+        files.open_files.open(bytes(tmp_path / "none"))
 
 
 def test_a_fifo_that_has_taken_a_files_place_does_not_hold_anybody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with _files(tmp_path) as files:
-        os.close(files.descriptors.open(bytes(tmp_path / "fifo")))
+        files.open_files.open(bytes(tmp_path / "fifo")).close()

@@ -1,0 +1,97 @@
+"""Holes and the NULs around them, in real files: passed over, and nothing else is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blocks import SOURCE
+from mega_collector.block import Block, Skip, SkipReason
+from mega_collector.collector.file import PlainFile
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.reader import Reading, read
+
+HOLE = 1 << 20
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[PlainFile]:
+    file = PlainFile(os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT))
+    yield file
+    file.close()
+
+
+def _follower(file: PlainFile) -> Follower:
+    facts = file.facts()
+    assert facts is not None
+    follower = Follower(SOURCE, path=SOURCE.path, size=facts.size, mtime_ns=0, now=0, rotate_wait=5)
+    follower.settle(SOURCE, 0, b"")
+    return follower
+
+
+def _all(file: PlainFile, follower: Follower, *, final: bool = False, size: int = 1 << 16) -> list[bytes | Skip]:
+    """What is read until there is nothing more; what is passed over and shipped is without a gap between."""
+    found: list[bytes | Skip] = []
+    position = follower.position
+    while not isinstance(result := read(file, follower, size=size, max_line=1 << 20, final=final), Reading):
+        assert result.start == position
+        position = result.end
+        found.append(bytes(result.data) if isinstance(result, Block) else result)
+    assert result is Reading.NOTHING
+    return found
+
+
+@pytest.mark.parametrize("before", [b"", b"one\n", b"one\n" * 1024, b"one\n" * 1500])
+@pytest.mark.parametrize("offset", [0, 1, 4000, 4095])
+def test_a_hole_is_passed_over_with_the_nuls_around_it(file: PlainFile, before: bytes, offset: int) -> None:
+    os.pwrite(file.descriptor, before, 0)
+    end = len(before) + HOLE + offset
+    os.pwrite(file.descriptor, b"two\n", end)
+    found = _all(file, _follower(file))
+    assert [each for each in found if isinstance(each, Skip)] == [Skip(SOURCE, len(before), end, SkipReason.HOLE)]
+    assert b"".join(each for each in found if isinstance(each, bytes)) == before + b"two\n"
+
+
+def test_a_hole_ends_the_line_before_it(file: PlainFile) -> None:
+    os.pwrite(file.descriptor, b"half a li", 0)
+    os.pwrite(file.descriptor, b"two\n", HOLE)
+    assert _all(file, _follower(file)) == [b"half a li", Skip(SOURCE, 9, HOLE, SkipReason.HOLE), b"two\n"]
+
+
+def test_space_that_was_set_aside_is_waited_for(file: PlainFile) -> None:
+    os.ftruncate(file.descriptor, HOLE)
+    os.pwrite(file.descriptor, b"one\nhalf", 0)
+    follower = _follower(file)
+    assert _all(file, follower) == [b"one\n"]
+    assert not follower.readable(0)
+    os.pwrite(file.descriptor, b" a line\n", 8)
+    assert follower.look_again()
+    assert follower.readable(0)
+    assert _all(file, follower) == [b"half a line\n"]
+
+
+def test_the_hole_at_the_end_of_a_finished_file_is_passed_over(file: PlainFile) -> None:
+    os.ftruncate(file.descriptor, HOLE)
+    os.pwrite(file.descriptor, b"one\nhalf", 0)
+    follower = _follower(file)
+    assert _all(file, follower, final=True) == [b"one\n", b"half", Skip(SOURCE, 8, HOLE, SkipReason.HOLE)]
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 5000, 100_000])
+def test_nuls_that_were_written_are_shipped(file: PlainFile, size: int) -> None:
+    data = b"one\n" + b"\0" * size + b"\n" + b"two" + b"\0" * size + b"\nthree\n"
+    os.pwrite(file.descriptor, data, 0)
+    found = _all(file, _follower(file))
+    assert b"".join(each for each in found if isinstance(each, bytes)) == data
+
+
+@pytest.mark.parametrize("size", [1, 700, 200_000])
+def test_nuls_at_the_head_are_passed_over_after_a_truncation_only(file: PlainFile, size: int) -> None:
+    os.pwrite(file.descriptor, b"\0" * size + b"one\n" + b"\0\0\n", 0)
+    follower = _follower(file)
+    follower.nuls_at_head = True
+    found = _all(file, follower)
+    assert sum(each.end - each.start for each in found if isinstance(each, Skip)) == size
+    assert {each.reason for each in found if isinstance(each, Skip)} == {SkipReason.NULS}
+    assert b"".join(each for each in found if isinstance(each, bytes)) == b"one\n\0\0\n"
