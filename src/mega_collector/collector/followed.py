@@ -1,6 +1,6 @@
 """The followed files, by what they are and by the sources as which they are shipped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mega_collector.block import Source
 from mega_collector.collector.follower import Follower
@@ -13,6 +13,7 @@ class Followed:
     def __init__(self) -> None:
         self._by_identity: dict[Identity, Follower] = {}
         self._by_source: dict[bytes, Follower] = {}
+        self._by_name: dict[bytes, list[Follower]] = {}
 
     def __len__(self) -> int:
         return len(self._by_source)
@@ -32,15 +33,24 @@ class Followed:
         """The follower that is shipped as this source."""
         return self._by_source.get(source_id)
 
+    def named(self, path: bytes) -> Sequence[Follower]:
+        """The followers of the files that had this name when they were found."""
+        return self._by_name.get(path, ())
+
     def add(self, follower: Follower, *, found: bool = True) -> None:
         """From now on it is followed. Unless it is `found`, no scan tells of it: it is an archive, or has vanished."""
         if found:
             self._by_identity[follower.identity] = follower
+            self._by_name.setdefault(follower.source.path, []).append(follower)
         self._by_source[follower.source.id] = follower
 
     def remove(self, follower: Follower) -> None:
         if self._by_identity.get(follower.identity) is follower:
             del self._by_identity[follower.identity]
+            namesakes = self._by_name[follower.source.path]
+            namesakes.remove(follower)
+            if not namesakes:
+                del self._by_name[follower.source.path]
         self._by_source.pop(follower.source.id, None)
 
     def replace(self, old: Source, follower: Follower) -> None:

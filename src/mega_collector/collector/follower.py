@@ -40,6 +40,7 @@ class Follower:
         "path",
         "position",
         "settled",
+        "shrunk_by",
         "size",
         "source",
         "tail",
@@ -77,6 +78,8 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
+        self.shrunk_by = 0
+        """Bytes that were not read when the file was found truncated."""
         self.complete = complete
         self.size = size
         self._mtime_ns = mtime_ns
@@ -110,6 +113,7 @@ class Follower:
         before, written = self.size, mtime_ns != self._mtime_ns
         self.size, self._mtime_ns = size, mtime_ns
         if size < self.position or size < before:
+            self.shrunk_by = max(before - self.position, 0)
             return Sight.TRUNCATED
         if size > before or written:
             # What was written may have been read already, and then shows in the time only.
@@ -133,6 +137,7 @@ class Follower:
         self.source, self.position, self.tail = source, 0, b""
         self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
         self.until = self.size
+        self.shrunk_by = 0
         self._looked_to, self._grew_at = 0, now
 
     def readable(self, now: float) -> bool:

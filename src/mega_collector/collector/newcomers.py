@@ -7,6 +7,7 @@ import structlog
 from mega_collector.block import Source
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
@@ -25,10 +26,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Waiting:
-    """A file that could not be opened because too many were."""
+    """A file that could not be opened because too many were; or that is perhaps a copy, until then."""
 
     path: bytes
     size: int
+    until: float | None = None
 
 
 class Newcomers:
@@ -43,6 +45,7 @@ class Newcomers:
         remembered: Remembered,
         sources: Sources,
         archives: Archives,
+        copies: Copies,
         departures: Departures,
         losses: Losses,
         rotate_wait: float,
@@ -54,6 +57,7 @@ class Newcomers:
         self._remembered = remembered
         self._sources = sources
         self._archives = archives
+        self._copies = copies
         self._departures = departures
         self._losses = losses
         self._rotate_wait = rotate_wait
@@ -72,11 +76,15 @@ class Newcomers:
 
     def appeared(self, identity: Identity, path: bytes, now: float) -> None:
         """A file is found that is not followed."""
+        self._open(identity, path, now, None)
+
+    def _open(self, identity: Identity, path: bytes, now: float, waited: _Waiting | None) -> None:
         self._missed.pop(identity, None)
         try:
             file = self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait(identity, path, error)
+            self._wait(identity, path, waited.size if waited else 0)
+            self.warn_of_crowd(error)
             return
         except FileNotFoundError:
             self._finder.hurry()
@@ -86,16 +94,21 @@ class Newcomers:
             self._finder.warn(path, error, "cannot_open")
             return
         try:
-            kept = self._take(identity, path, file, now)
+            kept = self._take(identity, path, file, now, waited)
         except OSError as error:
             self._finder.warn(path, error, "cannot_read")
             kept = False
         if not kept:
             file.close()
 
-    def seen(self, identity: Identity, size: int) -> None:
-        """A file that waits to be opened has this size now."""
-        self._waiting[identity].size = size
+    def seen(self, identity: Identity, size: int, now: float) -> None:
+        """A file that waits has this size now."""
+        waiting = self._waiting[identity]
+        if size != waiting.size and waiting.until is not None:
+            # It is still being copied, or tells by what was written that it is no copy.
+            self._try_again(identity, now)
+        else:
+            waiting.size = size
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
@@ -109,6 +122,9 @@ class Newcomers:
         path = self._disk.sibling(waiting.path, identity[1])
         if path is not None and self._follow_nameless(identity, path, now):
             return
+        if waiting.until is not None:
+            # What it held is in the file that it begins like.
+            return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
@@ -116,14 +132,16 @@ class Newcomers:
         self._departures.lost(self._follower(source, None, facts, now))
 
     def poll(self, now: float) -> None:
-        """Open what waits: other files may have been closed since."""
-        self._crowded, self._crowding = self._crowding or bool(self._waiting), False
-        for identity, waiting in list(self._waiting.items()):
-            del self._waiting[identity]
-            self._finder.forget(identity)
-            self.appeared(identity, waiting.path, now)
-            if identity in self._waiting:
+        """Open what waits: other files may have been closed since, and the original of a copy truncated."""
+        self._crowded, self._crowding = self._crowding or self._is_crowded, False
+        for identity in list(self._waiting):
+            self._try_again(identity, now)
+            if self._crowding:
                 return
+
+    def holds_copy_of(self, path: bytes) -> bool:
+        """Whether a file waits that may be a copy of the one that had this name."""
+        return any(each.until is not None and each.path.startswith(path) for each in self._waiting.values())
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by a scan since, is lost."""
@@ -137,6 +155,10 @@ class Newcomers:
         if not self._crowded:
             _log.warning("too_many_open_files", error=error.strerror)
         self._crowded = self._crowding = True
+
+    @property
+    def _is_crowded(self) -> bool:
+        return any(waiting.until is None for waiting in self._waiting.values())
 
     # What is remembered
 
@@ -202,7 +224,7 @@ class Newcomers:
 
     # Opening
 
-    def _take(self, identity: Identity, path: bytes, file: File, now: float) -> bool:
+    def _take(self, identity: Identity, path: bytes, file: File, now: float, waited: _Waiting | None) -> bool:
         """Whether the open file is kept."""
         facts = file.facts()
         if facts is None or (facts.device, facts.inode) != identity:
@@ -213,6 +235,14 @@ class Newcomers:
         if self._archives.appeared(identity, path, file):
             return False
         entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        if entry is None:
+            entry = self._copies.original(path, file)
+            if entry is not None and not self._finder.scanned:
+                # The original may still be found by this first scan.
+                self._wait(identity, path, facts.size, now)
+                return False
+        if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
+            return False
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
@@ -228,10 +258,27 @@ class Newcomers:
             source, path=path, size=facts.size, mtime_ns=facts.mtime_ns, now=now, rotate_wait=self._rotate_wait
         )
 
-    def _wait(self, identity: Identity, path: bytes, error: TooManyOpenFiles) -> None:
-        self._waiting[identity] = _Waiting(path, 0)
+    def _try_again(self, identity: Identity, now: float) -> None:
+        waited = self._waiting.pop(identity)
+        self._finder.forget(identity)
+        self._open(identity, waited.path, now, waited)
+
+    def _wait(self, identity: Identity, path: bytes, size: int, until: float | None = None) -> None:
+        self._waiting[identity] = _Waiting(path, size, until)
         self._finder.follow(identity, path)
-        self.warn_of_crowd(error)
+
+    def _is_held(
+        self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: _Waiting | None
+    ) -> bool:
+        """Whether it may be a copy, of which the original is not truncated yet."""
+        original = self._copies.lookalike(path, file)
+        if original is None:
+            return False
+        until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
+        if until is not None and now >= until and original.path is not None:
+            return False
+        self._wait(identity, path, size, now + self._rotate_wait if until is None else until)
+        return True
 
 
 def _is_sought(file: File, facts: FileFacts, identity: Identity, entry: Entry | None) -> bool:

@@ -2,10 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Container, Iterator
+from typing import TypeVar
 
 from mega_collector.collector.checkpoint import Checkpoint, Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.identity import agrees
+
+Key = TypeVar("Key", int, bytes)
 
 _MOST_ENDED = 1000
 """Sources that are remembered beyond their end: the files that rotated last are those that are compressed next."""
@@ -20,6 +23,7 @@ class Remembered:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._by_inode: dict[int, dict[bytes, Entry]] = {}
+        self._by_path: dict[bytes, dict[bytes, Entry]] = {}
         self._entries: dict[bytes, Entry] = {}
         self._ended: OrderedDict[bytes, None] = OrderedDict()
         for entry in checkpoint.entries.values():
@@ -53,14 +57,19 @@ class Remembered:
         """What is remembered of archives with that inode that were shipped in full."""
         return (each for each in list(self._by_inode.get(inode, {}).values()) if each.trailer.length)
 
+    def named(self, path: bytes) -> list[Entry]:
+        """What is remembered of the sources that had this name."""
+        return list(self._by_path.get(path, {}).values())
+
     def claim(self, entry: Entry) -> None:
         """It is followed again: from now on its follower knows more."""
         self._drop(entry)
 
-    def end(self, entry: Entry) -> None:
-        """A source has ended; what recognises it is kept."""
+    def end(self, entry: Entry, *, acknowledged: bool = True) -> None:
+        """A source has ended; what recognises it is kept. What is not `acknowledged` is not kept beyond this run."""
         self._add(entry)
-        self._checkpoint.put(entry)
+        if acknowledged:
+            self._checkpoint.put(entry)
         while len(self._ended) > _MOST_ENDED:
             self.forget(self._entries[next(iter(self._ended))])
 
@@ -72,6 +81,7 @@ class Remembered:
     def _add(self, entry: Entry) -> None:
         self._entries[entry.source_id] = entry
         self._by_inode.setdefault(entry.inode, {})[entry.source_id] = entry
+        self._by_path.setdefault(entry.path, {})[entry.source_id] = entry
         # Archives are remembered for as long as they are there, and need no bound of their own.
         if entry.ended and not entry.trailer.length:
             self._ended[entry.source_id] = None
@@ -79,7 +89,11 @@ class Remembered:
     def _drop(self, entry: Entry) -> None:
         if self._entries.pop(entry.source_id, None) is not None:
             self._ended.pop(entry.source_id, None)
-            same = self._by_inode[entry.inode]
-            del same[entry.source_id]
-            if not same:
-                del self._by_inode[entry.inode]
+            _remove(self._by_inode, entry.inode, entry.source_id)
+            _remove(self._by_path, entry.path, entry.source_id)
+
+
+def _remove(index: dict[Key, dict[bytes, Entry]], key: Key, source_id: bytes) -> None:
+    del index[key][source_id]
+    if not index[key]:
+        del index[key]

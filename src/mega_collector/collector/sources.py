@@ -119,12 +119,17 @@ class Sources:
         _log.info("file_followed", path=follower.source.name, position=follower.position)
         return follower
 
-    def restart(self, follower: Follower, now: float) -> None:
-        """The file was truncated or rewritten: what it holds now is another source."""
+    def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
+        """The file was truncated or rewritten: what it holds now is another source.
+
+        `copied`: what was not read of it may be in a copy, and is not lost.
+        """
         old = follower.source
-        _log.info("source_truncated", path=old.name, at=follower.position, unread=follower.lag)
+        _log.info("source_truncated", path=old.name, at=follower.position)
         self.truncations += 1
-        self._shipper.end(old)
+        if follower.shrunk_by and not copied:
+            self._tell_lost(follower, follower.position + follower.shrunk_by)
+        self._end(follower)
         self._starts.pop(old.id, None)
         try:
             head = head_of(self._files.of(follower))
@@ -140,6 +145,29 @@ class Sources:
         self._unsettled.discard(follower)
         self._starts.pop(follower.source.id, None)
         self._followed.remove(follower)
+
+    def _tell_lost(self, follower: Follower, end: int) -> None:
+        source, start = follower.source, follower.position
+        self._losses.tell(source.path, start, end, "the file was truncated before it was read")
+        if follower.settled and self._shipper.ready(source):
+            self._shipper.ship(Skip(source, start, end, SkipReason.LOST))
+
+    def _end(self, follower: Follower) -> None:
+        """Its source ends; whatever is found of it again, in a copy, is recognised."""
+        source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
+        self._shipper.end(source)
+        if follower.settled and follower.position:
+            entry = Entry(
+                source_id=source.id,
+                path=source.path,
+                device=source.device,
+                inode=source.inode,
+                head=source.head,
+                position=follower.position,
+                before=follower.before(),
+                ended=True,
+            )
+            self._remembered.end(entry, acknowledged=acknowledged)
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from mega_collector.collector.archives import Archives
+from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.file import Disk, Filesystem
 from mega_collector.collector.finder import Finder, Seen
@@ -123,6 +124,7 @@ class Tailer:
             remembered=remembered,
             sources=self._sources,
             archives=self._archives,
+            copies=Copies(followed=self._followed, remembered=remembered, files=self._files),
             departures=self._departures,
             losses=self._losses,
             rotate_wait=options.rotate_wait,
@@ -247,7 +249,7 @@ class Tailer:
         elif identity in self._archives:
             self._archives.seen(identity, size, mtime_ns)
         elif identity in self._newcomers:
-            self._newcomers.seen(identity, size)
+            self._newcomers.seen(identity, size, now)
 
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         follower = self._followed.get(identity)
@@ -264,11 +266,15 @@ class Tailer:
             case Sight.GREW:
                 self._turns.mark(follower, now)
             case Sight.TRUNCATED:
-                self._sources.restart(follower, now)
+                self._restart(follower, now)
             case Sight.SUSPECT if follower.settled:
                 self._inspect(follower, now)
             case _:
                 pass
+
+    def _restart(self, follower: Follower, now: float) -> None:
+        copied = self._newcomers.holds_copy_of(follower.source.path)
+        self._sources.restart(follower, now, copied=copied)
 
     def _inspect(self, follower: Follower, now: float) -> None:
         """It was written to and did not grow: are the bytes before the position still those that were read?"""
@@ -278,7 +284,7 @@ class Tailer:
             self._warn(follower.source.path, error)
             return
         if not same:
-            self._sources.restart(follower, now)
+            self._restart(follower, now)
         elif follower.look_again():
             self._turns.mark(follower, now)
 
@@ -332,7 +338,7 @@ class Tailer:
     def _trouble(self, trouble: Trouble) -> None:
         match trouble:
             case Rewritten(follower):
-                self._sources.restart(follower, self._clock())
+                self._restart(follower, self._clock())
             case Unreadable(follower, error):
                 self._warn(follower.source.path, error)
                 if self._options.once:

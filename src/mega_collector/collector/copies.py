@@ -1,0 +1,69 @@
+"""Copies that a rotation makes before it truncates the original: logrotate's copytruncate and renamecopy."""
+
+import re
+from collections.abc import Iterator
+
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.file import File
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.identity import agrees
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.remembered import Remembered
+from mega_collector.marker import HEAD_SIZE
+
+_BORDER = re.compile(rb"[._~-]")
+"""Where a rotated name may begin to differ from the original's: app.log.1, app.log-20261123, app.log~."""
+
+
+class Copies:
+    """Tells whether a file that appears holds what was shipped of another: by its name and by its bytes."""
+
+    def __init__(self, *, followed: Followed, remembered: Remembered, files: OpenFiles) -> None:
+        self._followed = followed
+        self._remembered = remembered
+        self._files = files
+
+    def original(self, path: bytes, file: File) -> Entry | None:
+        """The source that has ended, and goes on in this file.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        matching = [
+            entry
+            for name in _originals(path)
+            for entry in self._remembered.named(name)
+            if entry.position > 0
+            and not entry.trailer.length
+            and entry.source_id not in self._followed
+            and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+        ]
+        return max(matching, key=lambda entry: entry.position, default=None)
+
+    def lookalike(self, path: bytes, file: File) -> Follower | None:
+        """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        head = file.read(HEAD_SIZE, 0)
+        for name in _originals(path):
+            for follower in self._followed.named(name):
+                if self._begins_with(follower, head):
+                    return follower
+        return None
+
+    def _begins_with(self, follower: Follower, head: bytes) -> bool:
+        try:
+            there = self._files.of(follower).read(HEAD_SIZE, 0)
+        except OSError:
+            return False
+        return bool(there) and there.startswith(head)
+
+
+def _originals(path: bytes) -> Iterator[bytes]:
+    """What the original may be called, if this is the name of a copy."""
+    directory = path.rfind(b"/") + 1
+    for border in _BORDER.finditer(path, directory + 1):
+        yield path[: border.start()]
