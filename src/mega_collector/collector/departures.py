@@ -41,7 +41,8 @@ class Departures:
         self._sources = sources
         self._turns = turns
         self._losses = losses
-        self._leaving: set[Follower] = set()
+        self._leaving: dict[Follower, bytes] = {}
+        """With the name that each had, near which it may be found again if it is not open."""
         self._told: set[Follower] = set()
 
     def __iter__(self) -> Iterator[Follower]:
@@ -54,7 +55,7 @@ class Departures:
         follower.rename(name, now)
         self._finder.follow(follower.identity, name)
         if name is not None:
-            self._leaving.discard(follower)
+            self._leaving.pop(follower, None)
             follower.vanished = False
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
@@ -62,42 +63,48 @@ class Departures:
 
     def add(self, follower: Follower, *, near: bytes) -> None:
         """Its file has no name any more, or only one in the directory of `near` that no pattern matches."""
-        self._leaving.add(follower)
-        if follower in self._files:
-            return
-        try:
-            found = self._files.find(follower, near)
-        except TooManyOpenFiles:
-            found = False
-        follower.vanished = not found
+        self._leaving[follower] = near
+        self._find(follower)
 
     def poll(self, now: float, *, undecided: bool) -> None:
         """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
         for follower in list(self._leaving):
             if follower.complete:
                 # An archive holds what could not be read of it any more.
-                self._leaving.discard(follower)
+                self._leaving.pop(follower, None)
             elif follower.vanished:
                 if not undecided:
                     self._bury(follower)
+            elif follower not in self._files:
+                self._find(follower)
             elif follower.finished(now) and self._shipper.acknowledged(follower.source):
                 self._retire(follower)
 
     def lost(self, follower: Follower) -> None:
         """It vanished before it could be opened."""
         follower.vanished = True
-        self._leaving.add(follower)
+        self._leaving[follower] = follower.source.path
         self._sources.begin(follower, found=False)
 
     def let_go(self, follower: Follower) -> None:
         """It is not followed any more."""
-        self._leaving.discard(follower)
+        self._leaving.pop(follower, None)
         self._told.discard(follower)
         self._turns.drop(follower)
         self._files.close(follower)
         if self._sources.is_found(follower):
             self._finder.forget(follower.identity)
         self._sources.remove(follower)
+
+    def _find(self, follower: Follower) -> None:
+        """See that its file is open, by whatever name; if it has none, it has vanished."""
+        if follower in self._files:
+            return
+        try:
+            follower.vanished = not self._files.find(follower, self._leaving[follower])
+        except TooManyOpenFiles:
+            # Tried again at the next poll.
+            return
 
     def _bury(self, follower: Follower) -> None:
         source = follower.source

@@ -23,6 +23,9 @@ class File(Protocol):
     def data(self, at: int) -> int | None:
         """Where data begins at or behind `at`; None: there is nothing but a hole up to the end."""
 
+    def rests_at(self, position: int, /) -> bool:
+        """Whether the file ends at `position`, and has a name by which it can be found again."""
+
     def close(self) -> None: ...
 
 
@@ -34,6 +37,13 @@ class Filesystem(Protocol):
 
         Raises:
             OSError: it cannot be opened.
+        """
+
+    def inode(self, path: bytes) -> int | None:
+        """The inode of the file of that name; None if there is none.
+
+        Raises:
+            OSError: it cannot be seen.
         """
 
     def sibling(self, path: bytes, inode: int) -> bytes | None:
@@ -66,6 +76,10 @@ class PlainFile:
                 return None
             raise
 
+    def rests_at(self, position: int) -> bool:
+        facts = os.fstat(self.descriptor)
+        return facts.st_size == position and facts.st_nlink > 0
+
     def close(self) -> None:
         os.close(self.descriptor)
 
@@ -76,6 +90,12 @@ class Disk:
     def open(self, path: bytes) -> PlainFile:
         # Not blocking: the name may be a FIFO's by now. No controlling terminal: or a terminal's.
         return PlainFile(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+
+    def inode(self, path: bytes) -> int | None:
+        try:
+            return os.stat(path).st_ino  # noqa: PTH116 - bytes
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def sibling(self, path: bytes, inode: int) -> bytes | None:
         try:

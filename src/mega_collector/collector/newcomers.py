@@ -68,6 +68,11 @@ class Newcomers:
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a file waits to be opened."""
+        return bool(self._waiting)
+
     def __contains__(self, identity: Identity) -> bool:
         """Whether the file waits to be opened."""
         return identity in self._waiting
@@ -113,15 +118,13 @@ class Newcomers:
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
-        self._finder.follow(identity, name)
-        if name is not None:
-            waiting.path = name
+        path = name if name is not None else self._disk.sibling(waiting.path, identity[1])
+        if path is not None:
+            waiting.path = path
+            self._finder.follow(identity, path)
             return
         del self._waiting[identity]
         self._finder.forget(identity)
-        path = self._disk.sibling(waiting.path, identity[1])
-        if path is not None and self._follow_nameless(identity, path, now):
-            return
         if waiting.until is not None:
             # What it held is in the file that it begins like.
             return
@@ -162,56 +165,66 @@ class Newcomers:
 
     # What is remembered
 
-    def seek_remembered(self, now: float) -> None:
-        """After the first scan: what became of the files that are remembered and were not found."""
-        for entry in self._remembered:
-            if self._finder.hidden(entry.path):
-                continue
-            if not entry.ended:
-                self._seek(entry, now)
-            elif entry.trailer.length and not self._archives.know(entry):
-                self._remembered.forget(entry)
+    def seek_remembered(self, now: float) -> bool:
+        """After the first scan: what became of the files that are remembered and were not found.
+
+        False: not all of them could be looked at, because too many files are open.
+        """
+        try:
+            for entry in self._remembered:
+                if self._finder.hidden(entry.path):
+                    continue
+                if not entry.ended:
+                    self._seek(entry, now)
+                elif entry.trailer.length and not self._archives.know(entry):
+                    self._remembered.forget(entry)
+        except TooManyOpenFiles as error:
+            self.warn_of_crowd(error)
+            return False
+        return True
 
     def _seek(self, entry: Entry, now: float) -> None:
-        if self._is_there(entry):
-            # No pattern matches it any more.
+        if self._has_its_name(entry):
+            if self._sources.follow_now(entry.path, entry.inode):
+                self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
+            # Else no pattern matches it any more.
             return
         path = self._disk.sibling(entry.path, entry.inode)
-        if path is not None and self._follow_nameless((entry.device, entry.inode), path, now, entry):
-            return
+        if path is None or not self._follow_nameless(entry, path, now):
+            self._tell_gone(entry, now, "it vanished while the collector was stopped")
+
+    def _has_its_name(self, entry: Entry) -> bool:
+        """As far as can be seen."""
+        try:
+            return self._disk.inode(entry.path) == entry.inode
+        except OSError:
+            return True
+
+    def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
+        """What was written to it behind its position, if anything, cannot be had any more."""
+        self._losses.tell(entry.path, entry.position, None, reason)
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
-        self._losses.tell(
-            entry.path, entry.position, None, "it is gone, and so is what was written to it since the collector stopped"
-        )
         source = self._sources.make(entry.path, facts, entry.head, entry)
         self._departures.lost(self._follower(source, None, facts, now))
 
-    def _is_there(self, entry: Entry) -> bool:
-        try:
-            file = self._files.open(entry.path)
-        except OSError:
-            return False
-        try:
-            facts = file.facts()
-        except OSError:
-            return False
-        finally:
-            file.close()
-        return facts is not None and facts.inode == entry.inode
+    def _follow_nameless(self, entry: Entry, path: bytes, now: float) -> bool:
+        """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name.
 
-    def _follow_nameless(self, identity: Identity, path: bytes, now: float, entry: Entry | None = None) -> bool:
-        """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name."""
+        Raises:
+            TooManyOpenFiles: it cannot be opened now.
+        """
         try:
             file = self._files.open(path)
+        except TooManyOpenFiles:
+            raise
         except OSError:
             return False
         try:
             facts = file.facts()
-            if facts is None or not _is_sought(file, facts, identity, entry):
+            if facts is None or not _is(entry, file, facts):
                 file.close()
                 return False
-            entry = entry or self._remembered.recognise(facts.inode, file, self._sources.taken)
-            source = self._sources.make(entry.path if entry else path, facts, head_of(file), entry)
+            source = self._sources.make(entry.path, facts, head_of(file), entry)
         except OSError:
             file.close()
             return False
@@ -281,7 +294,5 @@ class Newcomers:
         return True
 
 
-def _is_sought(file: File, facts: FileFacts, identity: Identity, entry: Entry | None) -> bool:
-    if entry is None:
-        return (facts.device, facts.inode) == identity
+def _is(entry: Entry, file: File, facts: FileFacts) -> bool:
     return facts.inode == entry.inode and agrees(file, position=entry.position, head=entry.head, tail=entry.before)

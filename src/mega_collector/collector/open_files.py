@@ -115,7 +115,7 @@ class OpenFiles:
             # What was used last grew last: behind this one there is none that has been quiet for longer.
             if follower.quiet_since > since:
                 break
-            if self._expendable(follower):
+            if self._can_be_closed(follower):
                 quiet.append(follower)
         for follower in quiet:
             self.close(follower)
@@ -136,9 +136,16 @@ class OpenFiles:
         self.keep(follower, file)
         return file
 
+    def _can_be_closed(self, follower: Follower) -> bool:
+        """By what was seen last, and by what is there now: it may have grown or lost its name since."""
+        try:
+            return self._expendable(follower) and self._open[follower].rests_at(follower.position)
+        except OSError:
+            return False
+
     def _close_one(self, why_not: str) -> None:
         for follower in self._open:
-            if self._expendable(follower):
+            if self._can_be_closed(follower):
                 self.close(follower)
                 return
         raise TooManyOpenFiles(errno.EMFILE, why_not)

@@ -15,7 +15,7 @@ class Reading(Enum):
     """What a read gives where it gives no block."""
 
     NOTHING = "no whole entry yet"
-    REWRITTEN = "the bytes before the position are not those that were read"
+    REWRITTEN = "the bytes before the position are not those that were read, or the file is shorter than it was"
 
 
 def read(
@@ -24,7 +24,8 @@ def read(
     """One block of about `size` bytes at the follower's position, which it moves; or a gap that is passed over.
 
     One system call reads the block and the bytes just before it, which must still be those that were there: a file
-    that was truncated and has grown beyond the position since shows it nowhere else. With `until`, a position behind
+    that was truncated and has grown beyond the position since shows it nowhere else. So must those be there that were
+    seen: what has taken their place is another source's. With `until`, a position behind
     the follower's, the file is taken to end there.
 
     Raises:
@@ -33,7 +34,7 @@ def read(
     left = sys.maxsize if until is None else until - follower.position
     size = min(size, left)
     data, offset = _read(file, follower, size)
-    if not data.startswith(follower.tail):
+    if _is_rewritten(file, follower, data, ended=len(data) - offset < size):
         return Reading.REWRITTEN
     gap = find_gap(file, follower, data, offset)
     if gap is not None:
@@ -55,6 +56,17 @@ def read(
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
     follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
     return block
+
+
+def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -> bool:
+    """Whether these are other bytes than those that were read, described or seen before."""
+    if follower.position == 0:
+        # Nothing is known but how the source was described.
+        head = follower.source.head
+        if not head.matches_head(data if len(data) >= head.length else file.read(head.length, 0)):
+            return True
+    end = follower.position + len(data) - len(follower.tail)
+    return not data.startswith(follower.tail) or (ended and end < follower.size)
 
 
 def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:

@@ -47,9 +47,12 @@ def resumption(
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes: this is another source.
         return Resumption(replace(described, id=new_id()), 0, known=False)
-    if entry is not None:
+    if entry is None:
+        return Resumption(described, 0, known=False)
+    if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
         return Resumption(described, entry.position, known=True)
-    return Resumption(described, 0, known=False)
+    # It was rewritten since it was recognised.
+    return Resumption(replace(described, id=new_id()), 0, known=False)
 
 
 def new_id() -> bytes:

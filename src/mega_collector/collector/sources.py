@@ -87,6 +87,10 @@ class Sources:
         """Whether scans tell of its file."""
         return self._followed.get(follower.identity) is follower
 
+    def follow_now(self, path: bytes, inode: int) -> bool:
+        """Whether a file of that name and inode is followed."""
+        return any(follower.source.inode == inode for follower in self._followed.named(path))
+
     def ask_again(self) -> None:
         """For every source whose handshake could not be settled before."""
         for follower in self._unsettled:

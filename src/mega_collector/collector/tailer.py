@@ -154,8 +154,12 @@ class Tailer:
                 poller.poll(self._timeout() * 1000)
         finally:
             self._shipper.save(now=True)
-            self._archives.close()
-            self._files.close_all()
+            self.close()
+
+    def close(self) -> None:
+        """Close every file."""
+        self._archives.close()
+        self._files.close_all()
 
     def statistics(self) -> TailerStatistics:
         return TailerStatistics(
@@ -258,7 +262,7 @@ class Tailer:
             self._poll_at = now
         elif identity in self._archives:
             self._archives.renamed(identity, name)
-        else:
+        elif identity in self._newcomers:
             self._newcomers.renamed(identity, name, now)
 
     def _observe(self, follower: Follower, size: int, mtime_ns: int, now: float) -> None:
@@ -297,9 +301,8 @@ class Tailer:
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
         self._newcomers.poll(now)
-        if self._seeking and self._finder.scanned and not self._archives.busy:
-            self._seeking = False
-            self._newcomers.seek_remembered(now)
+        if self._seeking and self._finder.scanned and not (self._archives.busy or self._newcomers.waiting):
+            self._seeking = not self._newcomers.seek_remembered(now)
         self._sources.ask_again()
         self._turns.mark_unreadable(now)
         if self._options.once:

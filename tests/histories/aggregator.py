@@ -1,0 +1,126 @@
+"""An aggregator in memory: the real admission, a ledger that survives its crashes, and commits when told to."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from mega_collector.aggregator.admission import Admission, Duplicate
+from mega_collector.block import Block, Skip, Source
+from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.protocol import (
+    Ack,
+    Describe,
+    Finish,
+    Flush,
+    FromAggregator,
+    FromCollector,
+    Hello,
+    Known,
+    Open,
+    Refusal,
+    RefusalReason,
+    Resume,
+)
+
+Item = Block | Skip | Finish
+
+
+@dataclass
+class Row:
+    """What the ledger holds of a source, and what stands at the destination."""
+
+    source: Source
+    position: int
+    tail: bytes = b""
+    shipped: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+class MemoryAggregator:
+    def __init__(self) -> None:
+        self.ledger: dict[bytes, Row] = {}
+        self.answers: deque[FromAggregator] = deque()
+        self.refuse_next = False
+        self._admission = Admission()
+        self._opened: dict[bytes, Source] = {}
+        self._in_flight: deque[Item] = deque()
+
+    def crash(self) -> None:
+        """What was not committed is forgotten."""
+        self._admission = Admission()
+        self._in_flight.clear()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        self._opened.clear()
+        self.answers.clear()
+
+    def hear(self, message: FromCollector) -> None:
+        match message:
+            case Describe(source):
+                self.answers.append(Resume(source.id, tuple(self._known(source))))
+            case Open(source, position):
+                row = self.ledger.get(source.id)
+                refusal = self._admission.open(source, position, None if row is None else row.position)
+                self._opened[source.id] = source
+                if refusal is not None:
+                    self.answers.append(refusal)
+            case Block() | Skip():
+                self._admit(message)
+            case Finish(source, _):
+                if source.id in self._opened:
+                    self._in_flight.append(message)
+            case Flush() | Hello():
+                pass
+
+    def commit(self, most: int) -> None:
+        """Commit so many items of those that came in, and acknowledge them."""
+        positions: dict[bytes, int] = {}
+        for _ in range(min(most, len(self._in_flight))):
+            item = self._in_flight.popleft()
+            positions[item.source.id] = self._commit(item)
+        if positions:
+            self.answers.append(Ack(positions))
+
+    def _commit(self, item: Item) -> int:
+        source = item.source
+        if isinstance(item, Finish):
+            self._admission.forget(source.id, item.position)
+            return item.position
+        row = self.ledger.setdefault(source.id, Row(source, item.start))
+        assert item.start == row.position, f"{item} does not follow {row}"
+        row.position = item.end
+        if isinstance(item, Block):
+            row.shipped.append((item.start, bytes(item.data)))
+            row.tail = (row.tail + bytes(item.data))[-TAIL_SIZE:]
+        else:
+            row.tail = b""
+        self._admission.commit(source.id, row.position)
+        return row.position
+
+    def _admit(self, item: Block | Skip) -> None:
+        source = item.source
+        if source.id not in self._opened:
+            self.answers.append(Refusal(source.id, item.start, 0, RefusalReason.NOT_OPEN, retry=True))
+            return
+        if self.refuse_next:
+            self.refuse_next = False
+            expected = self._admission.expected(source.id) or 0
+            self.answers.append(Refusal(source.id, item.start, expected, RefusalReason.WRONG_START, retry=True))
+            return
+        admitted = self._admission.admit(item) if isinstance(item, Block) else self._admission.skip(item)
+        match admitted:
+            case Refusal():
+                self.answers.append(admitted)
+            case Duplicate(committed):
+                self.answers.append(Ack({source.id: committed}))
+            case _:
+                self._in_flight.append(admitted)
+
+    def _known(self, source: Source) -> list[Known]:
+        own = self.ledger.get(source.id)
+        others = [
+            row
+            for row in reversed(self.ledger.values())
+            if row is not own and (row.source.device, row.source.inode) == (source.device, source.inode)
+        ]
+        rows = [own, *others] if own is not None else others
+        return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head) for row in rows]

@@ -1,0 +1,198 @@
+"""A directory in memory, with what of a filesystem the collector can see: inodes, names, links, open files."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mega_collector.collector.discovery import FileFacts, Scan
+from mega_collector.collector.watch import Events
+
+DIRECTORY = b"/logs"
+DEVICE = 7
+
+
+@dataclass(eq=False)
+class Generation:
+    """What one inode holds between two truncations."""
+
+    number: int
+    inode: int
+    content: bytearray = field(default_factory=bytearray)
+    lines: int = 0
+    excused: bool = False
+    """Its bytes were, at some moment, where no collector could have had them: not all of it must arrive."""
+    least: int = 0
+    """Bytes that must arrive, if it is excused."""
+
+    def next_line(self) -> bytes:
+        self.lines += 1
+        return b"%d:%d:%s\n" % (self.number, self.lines, b"." * (self.number * self.lines % 23))
+
+
+@dataclass(eq=False)
+class Inode:
+    number: int
+    generation: Generation
+    mtime: int = 0
+    names: int = 0
+    open: int = 0
+
+
+class MemoryFile:
+    """An open file."""
+
+    def __init__(self, disk: "MemoryDisk", inode: Inode) -> None:
+        self.inode: Inode | None = inode
+        self._disk = disk
+        inode.open += 1
+
+    def facts(self) -> FileFacts:
+        inode = self._get()
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+
+    def read(self, size: int, at: int) -> bytes:
+        return bytes(self._get().generation.content[at : at + size])
+
+    def hole(self, _at: int) -> int:
+        return len(self._get().generation.content)
+
+    def data(self, at: int) -> int:
+        return at
+
+    def rests_at(self, position: int) -> bool:
+        inode = self._get()
+        return len(inode.generation.content) == position and inode.names > 0
+
+    def close(self) -> None:
+        inode, self.inode = self._get(), None
+        inode.open -= 1
+        self._disk.release(inode)
+
+    def _get(self) -> Inode:
+        assert self.inode is not None, "used after it was closed"
+        return self.inode
+
+
+class MemoryDisk:
+    """Files in one directory. Inode numbers are used again at once, the last first, as ext4 does it."""
+
+    def __init__(self) -> None:
+        self.names: dict[bytes, Inode] = {}
+        self.links: dict[bytes, bytes] = {}
+        self.generations: list[Generation] = []
+        self._free = list(range(100, 10, -1))
+        self._clock = 0
+
+    # What writers do
+
+    def create(self, name: bytes) -> Inode:
+        inode = Inode(self._free.pop(), self._generation(0))
+        inode.generation.inode = inode.number
+        self._name(name, inode)
+        return inode
+
+    def append(self, inode: Inode, data: bytes) -> None:
+        inode.generation.content += data
+        self._touch(inode)
+
+    def truncate(self, inode: Inode) -> Generation:
+        old = inode.generation
+        inode.generation = self._generation(inode.number)
+        self._touch(inode)
+        return old
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        inode = self.names.pop(old)
+        inode.names -= 1
+        self._name(new, inode)
+
+    def link(self, old: bytes, new: bytes) -> None:
+        self._name(new, self.names[old])
+
+    def unlink(self, name: bytes) -> None:
+        inode = self.names.pop(name)
+        inode.names -= 1
+        self.release(inode)
+
+    def release(self, inode: Inode) -> None:
+        """Give its number back if nothing holds it any more."""
+        if not inode.names and not inode.open:
+            self._free.append(inode.number)
+
+    def named(self, inode: Inode) -> list[bytes]:
+        return [name for name, each in self.names.items() if each is inode]
+
+    def matched(self) -> Iterator[tuple[bytes, Inode]]:
+        """The files that the pattern `*.log*` finds, through links too."""
+        for name, inode in self.names.items():
+            if is_matched(name):
+                yield name, inode
+        for name, target in self.links.items():
+            if target in self.names:
+                yield name, self.names[target]
+
+    # What the collector sees
+
+    def scan(self) -> Scan:
+        scan = Scan()
+        for name, inode in self.matched():
+            scan.files[name] = FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+        return scan
+
+    def look(self, path: bytes) -> FileFacts | None:
+        inode = self._at(path)
+        if inode is None:
+            return None
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+
+    def open(self, path: bytes) -> MemoryFile:
+        inode = self._at(path)
+        if inode is None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return MemoryFile(self, inode)
+
+    def inode(self, path: bytes) -> int | None:
+        inode = self._at(path)
+        return None if inode is None else inode.number
+
+    def sibling(self, _path: bytes, inode: int) -> bytes | None:
+        return next((name for name, each in self.names.items() if each.number == inode), None)
+
+    def _at(self, path: bytes) -> Inode | None:
+        return self.names.get(self.links.get(path, path))
+
+    def _name(self, name: bytes, inode: Inode) -> None:
+        if name in self.names:
+            self.unlink(name)
+        self.names[name] = inode
+        inode.names += 1
+
+    def _generation(self, inode: int) -> Generation:
+        self.generations.append(Generation(len(self.generations), inode))
+        return self.generations[-1]
+
+    def _touch(self, inode: Inode) -> None:
+        self._clock += 1
+        inode.mtime = self._clock
+
+
+def is_matched(name: bytes) -> bool:
+    return b".log" in name
+
+
+class NoWatch:
+    """Polling."""
+
+    enabled = True
+    failure: str | None = "there is none"
+    trusted = False
+
+    def fileno(self) -> int:
+        return -1
+
+    def update(self, _directories: set[bytes], /) -> None: ...
+
+    def read(self) -> Events:
+        return Events()
+
+    def close(self) -> None: ...

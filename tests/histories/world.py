@@ -1,0 +1,406 @@
+"""Writers, a collector and an aggregator in memory, what may happen to them, and the judgement of what came of it.
+
+The reference: every byte of every generation of every file stands at the destination once, in order, up to the last
+whole line; to the last byte where the file is finished. Only what was, at some moment, where no collector could have
+had it (truncated unread, unlinked while nobody held it open, never seen before it was moved away) may be missing, and
+then only from its end.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+from histories.aggregator import MemoryAggregator
+from histories.collector import MemoryCheckpoint, MemoryCollector
+from histories.disk import Generation, Inode, MemoryDisk, is_matched
+from mega_collector.collector.follower import Follower
+
+_NAMES = [b"/logs/%c.log" % letter for letter in b"abc"]
+_TURNS = [b"", b".1", b".2", b".3"]
+
+
+class World:
+    """One history. Every operation takes its choices from `random`; those that cannot be done now do nothing."""
+
+    def __init__(self, random: Random, *, max_open_files: int = 100) -> None:
+        self.random = random
+        self.now = 1000.0
+        self.disk = MemoryDisk()
+        self.aggregator = MemoryAggregator()
+        self.checkpoint = MemoryCheckpoint()
+        self._max_open_files = max_open_files
+        self.collector: MemoryCollector | None = None
+        self._writers: list[Inode] = []
+        """Files that a program holds open for writing, whatever their names."""
+        self._parts: dict[Inode, bytes] = {}
+        """What is still to be written of a line."""
+        self.operations: list[str] = []
+        self.start()
+
+    # What is done
+
+    def perform(self, name: str) -> None:
+        self.operations.append(name)
+        OPERATIONS[name](self)
+
+    def write(self) -> None:
+        inode = self._any_writable()
+        if inode is not None:
+            self._write(inode, self.random.randint(1, 6))
+
+    def write_part(self) -> None:
+        inode = self._any_writable()
+        if inode is not None and inode not in self._parts:
+            line = inode.generation.next_line()
+            cut = self.random.randint(1, len(line) - 1)
+            self._parts[inode] = line[cut:]
+            self.disk.append(inode, line[:cut])
+
+    def rename(self) -> None:
+        """The cascade of a rotation: .2 to .3, .1 to .2, and the file to .1."""
+        name = self.random.choice(_NAMES)
+        for old, new in reversed(list(pairwise(_TURNS))):
+            self._move(name + old, name + new)
+
+    def rename_out(self) -> None:
+        name = self._any_name()
+        if name is not None:
+            self._move(name, b"/logs/old%d" % self.random.randint(0, 3))
+
+    def rename_in(self) -> None:
+        name = self._any_name(matched=False)
+        if name is not None:
+            self._move(name, self.random.choice(_NAMES) + b".back")
+
+    def replace(self) -> None:
+        """As an editor does it: written beside, renamed over."""
+        inode = self.disk.create(b"/logs/new")
+        self._write(inode, self.random.randint(1, 6))
+        self._move(b"/logs/new", self.random.choice(_NAMES))
+
+    def copy_and_truncate(self) -> None:
+        inode = self._any_writable()
+        if inode is not None:
+            self._truncate(inode)
+
+    def truncate_and_refill(self) -> None:
+        inode = self._any_writable()
+        if inode is not None:
+            self._truncate(inode)
+            self._write(inode, self.random.randint(1, 12))
+
+    def unlink(self) -> None:
+        name = self._any_name()
+        if name is not None:
+            self._unlink(name)
+
+    def recreate(self) -> None:
+        """Unlinked and made again at once: often with the same inode."""
+        name = self.random.choice(_NAMES)
+        if name in self.disk.names:
+            self._unlink(name)
+        self._create(name)
+
+    def create(self) -> None:
+        name = self.random.choice(_NAMES)
+        if name not in self.disk.names:
+            self._create(name)
+
+    def hard_link(self) -> None:
+        name, new = self._any_name(), self.random.choice(_NAMES) + b".hard"
+        if name is not None and new not in self.disk.names:
+            self.disk.link(name, new)
+
+    def swap_link(self) -> None:
+        target = b"/logs/target%d" % self.random.randint(0, 2)
+        if target not in self.disk.names:
+            self._create(target)
+        before = self.disk.links.get(b"/logs/link.log")
+        self.disk.links[b"/logs/link.log"] = target
+        if before is not None and before != target and before in self.disk.names:
+            self._left_the_pattern(self.disk.names[before])
+
+    # The collector and the aggregator
+
+    def poll(self) -> None:
+        self._step(self.random.choice([0.01, 0.5, 1.0]))
+
+    def wait(self) -> None:
+        """Time passes, and all goes well."""
+        for _ in range(self.random.choice([2, 8, 25])):
+            self._step(1.0)
+            self._talk(1000, 1000, 1000)
+
+    def speak(self) -> None:
+        self._talk(self.random.randint(1, 5), 0, 0)
+
+    def commit(self) -> None:
+        self._talk(1000, self.random.randint(1, 3), 0)
+
+    def listen(self) -> None:
+        self._talk(0, 0, self.random.randint(1, 5))
+
+    def settle(self) -> None:
+        """Everything that was said is heard, committed and acknowledged."""
+        self._talk(1000, 1000, 1000)
+
+    def refuse(self) -> None:
+        self.aggregator.refuse_next = True
+
+    def reconnect(self) -> None:
+        if self.collector is not None:
+            if self.collector.connected:
+                self.collector.disconnect()
+            self.collector.connect()
+
+    def disconnect(self) -> None:
+        if self.collector is not None and self.collector.connected:
+            self.collector.disconnect()
+
+    def kill_aggregator(self) -> None:
+        self.disconnect()
+        self.aggregator.crash()
+
+    def kill(self) -> None:
+        """The collector is killed: what of files that have no name was only in its hands is gone."""
+        if self.collector is None:
+            return
+        self.collector.die()
+        self.collector = None
+        self.checkpoint.crash()
+        for generation in self.disk.generations:
+            if not self._can_be_found(generation):
+                self._excuse(generation)
+
+    def start(self) -> None:
+        if self.collector is None:
+            self.collector = MemoryCollector(
+                self.disk, self.checkpoint, self.aggregator, lambda: self.now, max_open_files=self._max_open_files
+            )
+            self.collector.connect()
+
+    # The judgement
+
+    def finish(self) -> None:
+        """Let everything come to rest, and judge."""
+        for inode in list(self._parts):
+            if self._is_writable(inode):
+                self._write(inode, 0)
+        self.aggregator.refuse_next = False
+        self.start()
+        self.reconnect()
+        for _ in range(40):
+            self._step(1.0)
+            self._talk(1000, 1000, 1000)
+        self.judge()
+
+    def judge(self) -> None:
+        arrived: dict[int, list[tuple[int, bytes]]] = {}
+        for row in self.aggregator.ledger.values():
+            for start, data in row.shipped:
+                generation = self._generation_of(row.source.inode, start, data)
+                arrived.setdefault(generation.number, []).append((start, data))
+        matched = {id(inode.generation) for _, inode in self.disk.matched()}
+        for generation in self.disk.generations:
+            end = self._judge_order(generation, arrived.get(generation.number, []))
+            content = bytes(generation.content)
+            whole = content.rfind(b"\n") + 1
+            if generation.excused:
+                assert end >= generation.least, f"{generation} arrived up to {end} only"
+            elif id(generation) in matched:
+                # A piece of a line may stand alone, if the file had no name for so long that it seemed to be finished.
+                assert end >= whole, f"{generation} arrived up to {end}, not {whole}"
+            else:
+                assert end == len(content), f"{generation} arrived up to {end} of {len(content)}"
+
+    def _judge_order(self, generation: Generation, blocks: list[tuple[int, bytes]]) -> int:
+        end = 0
+        for start, data in blocks:
+            assert start == end, f"{generation}: {start} came after {end}: {blocks}"
+            end = start + len(data)
+        return end
+
+    def _generation_of(self, inode: int, start: int, data: bytes) -> Generation:
+        """Lines are unique, so that only one generation can have these bytes; a piece of one may need the inode."""
+        having = [each for each in self.disk.generations if each.content[start : start + len(data)] == data]
+        own = [each for each in having if each.inode == inode]
+        assert len(own) == 1, f"{data!r} at {start} of inode {inode} is in {own}"
+        return own[0]
+
+    # How it is done
+
+    def _step(self, seconds: float) -> None:
+        self.now += seconds
+        if self.collector is not None:
+            self.collector.tailer.step()
+
+    def _talk(self, speak: int, commit: int, listen: int) -> None:
+        if self.collector is not None and self.collector.connected:
+            self.collector.speak(speak)
+        self.aggregator.commit(commit)
+        if self.collector is not None and self.collector.connected:
+            self.collector.listen(listen)
+
+    def _create(self, name: bytes) -> None:
+        inode = self.disk.create(name)
+        self._writers.append(inode)
+        self._write(inode, self.random.randint(0, 4))
+
+    def _write(self, inode: Inode, lines: int) -> None:
+        data = self._parts.pop(inode, b"") + b"".join(inode.generation.next_line() for _ in range(lines))
+        if data:
+            self.disk.append(inode, data)
+
+    def _truncate(self, inode: Inode) -> None:
+        least = self._read_of(inode)
+        old = self.disk.truncate(inode)
+        self._parts.pop(inode, None)
+        self._excuse(old, least)
+
+    def _move(self, old: bytes, new: bytes) -> None:
+        inode = self.disk.names.get(old)
+        if inode is None or self.disk.names.get(new) is inode:
+            return
+        replaced = self.disk.names.get(new)
+        self.disk.rename(old, new)
+        if replaced is not None:
+            self._left_the_pattern(replaced)
+        self._left_the_pattern(inode)
+
+    def _unlink(self, name: bytes) -> None:
+        inode = self.disk.names[name]
+        self.disk.unlink(name)
+        self._left_the_pattern(inode)
+
+    def _left_the_pattern(self, inode: Inode) -> None:
+        """What nobody holds, and cannot be found again, may be lost."""
+        if any(each is inode for _, each in self.disk.matched()):
+            return
+        if self.collector is None:
+            found = inode.names > 0 and self._is_remembered(inode.generation)
+        else:
+            found = inode.open > 0 or (inode.names > 0 and self.collector.follower(inode.number) is not None)
+        if not found:
+            self._excuse(inode.generation)
+
+    def _is_remembered(self, generation: Generation) -> bool:
+        return any(
+            entry.inode == generation.inode
+            and not entry.ended
+            and entry.position > 0
+            and entry.before.matches_tail(bytes(generation.content[: entry.position]))
+            for entry in self.checkpoint.durable.values()
+        )
+
+    def _excuse(self, generation: Generation, least: int | None = None) -> None:
+        delivered = self._delivered(generation)
+        generation.least = (
+            min(generation.least, delivered) if generation.excused else (delivered if least is None else least)
+        )
+        generation.excused = True
+
+    def _delivered(self, generation: Generation) -> int:
+        ends = [
+            start + len(data)
+            for row in self.aggregator.ledger.values()
+            if row.source.inode == generation.inode
+            for start, data in row.shipped
+            if generation.content[start : start + len(data)] == data
+        ]
+        return max(ends, default=0)
+
+    def _is_held(self, inode: Inode) -> bool:
+        return inode.open > 0
+
+    def _read_of(self, inode: Inode) -> int:
+        """How much of its present generation the collector has read: that is in its hands."""
+        if self.collector is None:
+            return self._delivered(inode.generation)
+        follower = self.collector.follower(inode.number)
+        if follower is None or not follower.settled or inode.generation is not self._followed_generation(follower):
+            return self._delivered(inode.generation)
+        return follower.position
+
+    def _followed_generation(self, follower: Follower) -> Generation | None:
+        own = [each for each in self.disk.generations if each.inode == follower.source.inode]
+        tail, position = follower.tail, follower.position
+        matching = [each for each in own if tail and each.content[position - len(tail) : position] == tail]
+        return matching[-1] if matching else None
+
+    def _can_be_found(self, generation: Generation) -> bool:
+        for inode in self.disk.names.values():
+            if inode.generation is generation:
+                return any(each is inode for _, each in self.disk.matched()) or self._is_remembered(generation)
+        return False
+
+    def _any_name(self, *, matched: bool = True) -> bytes | None:
+        names = sorted(name for name in self.disk.names if is_matched(name) is matched)
+        return self.random.choice(names) if names else None
+
+    def _any_writable(self) -> Inode | None:
+        writable = [inode for inode in self._writers if self._is_writable(inode)]
+        return self.random.choice(writable) if writable else None
+
+    def _is_writable(self, inode: Inode) -> bool:
+        """A program writes on to a file that was renamed; nobody promises anything of one that was let go."""
+        return any(each is inode for _, each in self.disk.matched()) or self._is_held(inode)
+
+
+OPERATIONS: dict[str, Callable[[World], None]] = {
+    operation.__name__: operation
+    for operation in (
+        World.write,
+        World.write_part,
+        World.rename,
+        World.rename_out,
+        World.rename_in,
+        World.replace,
+        World.copy_and_truncate,
+        World.truncate_and_refill,
+        World.unlink,
+        World.recreate,
+        World.create,
+        World.hard_link,
+        World.swap_link,
+        World.poll,
+        World.wait,
+        World.speak,
+        World.commit,
+        World.listen,
+        World.settle,
+        World.refuse,
+        World.reconnect,
+        World.disconnect,
+        World.kill_aggregator,
+        World.kill,
+        World.start,
+    )
+}
+
+_WEIGHTS = {
+    "write": 12,
+    "write_part": 3,
+    "poll": 14,
+    "wait": 2,
+    "settle": 6,
+    "speak": 4,
+    "commit": 4,
+    "listen": 4,
+    "create": 3,
+    "start": 3,
+}
+
+
+def play(seed: int, length: int) -> list[str]:
+    """One history, judged; its operations.
+
+    Raises:
+        AssertionError: something was lost, doubled, torn or out of order.
+    """
+    random = Random(seed)
+    world = World(random, max_open_files=random.choice([100, 100, 2]))
+    names = list(OPERATIONS)
+    for name in random.choices(names, [_WEIGHTS.get(name, 1) for name in names], k=length):
+        world.perform(name)
+    world.finish()
+    return world.operations
