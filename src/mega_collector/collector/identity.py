@@ -35,6 +35,9 @@ def agrees(file: File, *, position: int, head: Marker, tail: Marker) -> bool:
     Raises:
         OSError: the file cannot be read.
     """
+    if position and not head.length and not tail.length:
+        # Bytes were passed over, and nothing is known of any.
+        return False
     if not head.matches_head(file.read(head.length, 0)):
         return False
     there = before(file, position)

@@ -41,7 +41,9 @@ def resumption(
     """
     for known in resume.known:
         own = known.source_id == described.id
-        usable = own or (known.position > 0 and not truncated and known.source_id not in taken)
+        # Without a marker of the bytes before it (they were passed over), nothing tells that it is this file.
+        recognised = known.position > 0 and known.before.length > 0
+        usable = own or (recognised and not truncated and known.source_id not in taken)
         if usable and _agrees(file, known):
             return Resumption(replace(described, id=known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
