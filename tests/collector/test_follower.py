@@ -43,7 +43,7 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
     follower = _follower(100, 100)
     assert follower.observe(30, 2, 7) is Sight.TRUNCATED
     new = make_source("new")
-    follower.restart(new, 7)
+    follower.restart(new, 30, 7)
     assert (follower.source, follower.position, follower.tail) == (new, 0, b"")
     assert (follower.settled, follower.truncated, follower.lag) == (False, True, 30)
     assert follower.readable(7)
@@ -51,7 +51,7 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
 
 def test_a_truncated_file_is_never_begun_at_its_end() -> None:
     follower = Follower(SOURCE, path=SOURCE.path, size=9, mtime_ns=1, now=0, rotate_wait=5, from_end=True)
-    follower.restart(make_source("new"), 0)
+    follower.restart(make_source("new"), 9, 0)
     assert not follower.from_end
 
 

@@ -42,12 +42,19 @@ class MemoryAggregator:
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
+        self._left: set[bytes] = set()
+        """Sources of which an earlier life of the collector has left something in flight."""
 
     def crash(self) -> None:
         """What was not committed is forgotten."""
         self._admission = Admission()
         self._in_flight.clear()
         self.disconnect()
+
+    def bereave(self) -> None:
+        """The collector has died."""
+        self.disconnect()
+        self._left = {item.source.id for item in self._in_flight}
 
     def disconnect(self) -> None:
         self._opened.clear()
@@ -56,6 +63,7 @@ class MemoryAggregator:
     def hear(self, message: FromCollector) -> None:
         match message:
             case Describe(source):
+                self._commit_what_was_left(source)
                 self.answers.append(Resume(source.id, tuple(self._known(source))))
             case Open(source, position):
                 row = self.ledger.get(source.id)
@@ -79,6 +87,14 @@ class MemoryAggregator:
             positions[item.source.id] = self._commit(item)
         if positions:
             self.answers.append(Ack(positions))
+
+    def _commit_what_was_left(self, source: Source) -> None:
+        """Who lives now does not know what the one before has sent: it is told when that is committed."""
+        for item in list(self._in_flight):
+            known = item.source.id == source.id or item.source.inode == source.inode
+            if known and item.source.id in self._left:
+                self.commit(len(self._in_flight))
+                return
 
     def _commit(self, item: Item) -> int:
         source = item.source

@@ -128,4 +128,4 @@ class MemoryCollector:
     def die(self) -> None:
         """Its open files are closed by the kernel."""
         self.tailer.close()
-        self._aggregator.disconnect()
+        self._aggregator.bereave()

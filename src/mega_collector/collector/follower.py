@@ -132,11 +132,11 @@ class Follower:
         self.settled = True
         self._looked_to = position
 
-    def restart(self, source: Source, now: float) -> None:
-        """The file was truncated or rewritten: a new source begins at 0."""
+    def restart(self, source: Source, size: int, now: float) -> None:
+        """The file was truncated or rewritten: a new source begins at 0, of which `size` bytes are there."""
         self.source, self.position, self.tail = source, 0, b""
         self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
-        self.until = self.size
+        self.size = self.until = size
         self.shrunk_by = 0
         self._looked_to, self._grew_at = 0, now
 

@@ -136,11 +136,12 @@ class Sources:
         self._end(follower)
         self._starts.pop(old.id, None)
         try:
-            head = head_of(self._files.of(follower))
+            file = self._files.of(follower)
+            head, facts = head_of(file), file.facts()
         except OSError:
             # An empty marker: nothing is known of the head, and nothing is claimed.
-            head = Marker()
-        follower.restart(replace(old, id=new_id(), head=head), now)
+            head, facts = Marker(), None
+        follower.restart(replace(old, id=new_id(), head=head), 0 if facts is None else facts.size, now)
         self._followed.replace(old, follower)
         self._ask(follower)
 
