@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 
-from histories.aggregator import MemoryAggregator
+from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import Generation, Inode, MemoryDisk, is_matched
 from mega_collector.collector.follower import Follower
@@ -197,9 +197,9 @@ class World:
     def judge(self) -> None:
         arrived: dict[int, list[tuple[int, bytes]]] = {}
         for row in self.aggregator.ledger.values():
-            for start, data in row.shipped:
-                generation = self._generation_of(row.source.inode, start, data)
-                arrived.setdefault(generation.number, []).append((start, data))
+            if row.shipped:
+                generation = self._generation_of(row)
+                arrived.setdefault(generation.number, []).extend(row.shipped)
         matched = {id(inode.generation) for _, inode in self.disk.matched()}
         for generation in self.disk.generations:
             end = self._judge_order(generation, arrived.get(generation.number, []))
@@ -220,12 +220,16 @@ class World:
             end = start + len(data)
         return end
 
-    def _generation_of(self, inode: int, start: int, data: bytes) -> Generation:
-        """Lines are unique, so that only one generation can have these bytes; a piece of one may need the inode."""
-        having = [each for each in self.disk.generations if each.content[start : start + len(data)] == data]
-        own = [each for each in having if each.inode == inode]
-        assert len(own) == 1, f"{data!r} at {start} of inode {inode} is in {own}"
-        return own[0]
+    def _generation_of(self, row: Row) -> Generation:
+        """Whose bytes were shipped as this source. It is one generation's: they all say whose they are."""
+        having = [
+            each
+            for each in self.disk.generations
+            if each.inode == row.source.inode
+            and all(each.content[start : start + len(data)] == data for start, data in row.shipped)
+        ]
+        assert len(having) == 1, f"{row} is of {having}"
+        return having[0]
 
     # How it is done
 
