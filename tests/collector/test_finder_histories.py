@@ -29,6 +29,16 @@ class Counted(Discovery):
         return super().steps(scan)
 
 
+class Watched(Slices):
+    """Shows how far a scan has come."""
+
+    latest = Scan()
+
+    def scan(self) -> Scan:
+        self.latest = super().scan()
+        return self.latest
+
+
 class Followed:
     """A finder whose files are followed as a tailer does it, at times of its own."""
 
@@ -37,7 +47,8 @@ class Followed:
         self.discovery = Counted(*self._patterns)
         self._watch = Watch()
         # A slice of no time is one step: everything happens while a scan runs.
-        sliced = Slices(self.discovery, seconds=0 if slices else math.inf)
+        sliced = Watched(self.discovery, seconds=0 if slices else math.inf)
+        self._sliced = sliced
         self.finder = Finder(discovery=sliced, watch=self._watch, roster=Roster(), poll_interval=1e9)
         self.names: dict[Identity, bytes] = {}
         self.sizes: dict[Identity, int] = {}
@@ -73,6 +84,11 @@ class Followed:
             case Renamed(identity, None):
                 del self.names[identity]
                 self.finder.forget(identity)
+
+    @property
+    def scanning(self) -> bool:
+        """Whether a scan has found some of it."""
+        return not self._sliced.latest.finished and bool(self._sliced.latest.files)
 
     def assert_as_scanned(self) -> None:
         names: dict[Identity, bytes] = {}
@@ -189,4 +205,29 @@ def test_a_name_that_comes_goes_or_moves_needs_no_scan(pattern: str, act: Callab
         act(root / "one")
         all_of_it.catch_up()
         assert all_of_it.discovery.scans == before
+        all_of_it.assert_as_scanned()
+
+
+def test_what_a_link_leads_to_is_found_when_it_is_made_whatever_its_name() -> None:
+    with followed("one/*.log") as (all_of_it, root):
+        (root / "one" / "link.log").symlink_to("other")
+        all_of_it.catch_up()
+        (root / "one" / "other").touch()
+        all_of_it.catch_up()
+        assert bytes(root / "one" / "link.log") in all_of_it.names.values()
+        all_of_it.assert_as_scanned()
+
+
+def test_what_goes_while_a_long_scan_runs_is_gone_behind_it() -> None:
+    with followed("one/*.log", slices=True) as (all_of_it, root):
+        paths = [root / "one" / f"{number}.log" for number in range(600)]
+        for path in paths:
+            path.touch()
+        all_of_it.catch_up()
+        all_of_it.finder.hurry()
+        while not all_of_it.scanning:
+            all_of_it.look()
+        for path in paths:
+            path.unlink()
+        all_of_it.catch_up()
         all_of_it.assert_as_scanned()
