@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.collector.discovery import Discovery, FileFacts
+from mega_collector.collector.discovery import Discovery, FileFacts, NotAlone
 
 
 def make(root: Path, *names: str) -> None:
@@ -344,14 +344,22 @@ class matcher:  # noqa: N801 - used as a function
 
 def test_one_name_is_looked_at_alone(tmp_path: Path) -> None:
     make(tmp_path, "a.log")
-    (tmp_path / "link").symlink_to("a.log")
     discovery = Discovery([bytes(tmp_path / "*.log")])
     facts = discovery.scan().files[bytes(tmp_path / "a.log")]
     assert discovery.look(bytes(tmp_path / "a.log")) == facts
-    assert discovery.look(bytes(tmp_path / "link")) == facts
 
 
-def test_a_name_that_is_no_files_has_no_facts(tmp_path: Path) -> None:
+def test_a_name_that_nothing_has_has_no_facts(tmp_path: Path) -> None:
+    make(tmp_path, "file")
     discovery = Discovery([bytes(tmp_path / "*")])
-    assert discovery.look(bytes(tmp_path)) is None
     assert discovery.look(bytes(tmp_path / "missing")) is None
+    assert discovery.look(bytes(tmp_path / "file" / "below")) is None
+
+
+def test_a_link_or_a_directory_cannot_be_looked_at_alone(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("anywhere")
+    (tmp_path / "directory").mkdir()
+    discovery = Discovery([bytes(tmp_path / "*")])
+    for name in ("link", "directory"):
+        with pytest.raises(NotAlone):
+            discovery.look(bytes(tmp_path / name))

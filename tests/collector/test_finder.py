@@ -1,11 +1,14 @@
 """When the directories are looked at."""
 
+import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.discovery import Discovery, FileFacts, Scan
 from mega_collector.collector.finder import Change, Finder
 from mega_collector.collector.roster import Appeared, Renamed, Roster
 from mega_collector.collector.watch import Watch
@@ -39,3 +42,86 @@ def test_a_file_that_one_scan_missed_is_looked_for_again_at_once(finder: Finder,
     assert finder.due < 210
     assert Renamed(appeared.identity, None) in found(finder, finder.due)
     assert finder.due > 225, "there is no doubt any more"
+
+
+# What is said of what cannot be followed
+
+
+class Scripted:
+    """What is there, as the test says."""
+
+    def __init__(self) -> None:
+        self.now = Scan()
+
+    def scan(self) -> Scan:
+        return replace(self.now, files=dict(self.now.files))
+
+    def look(self, path: bytes) -> FileFacts | None:
+        return self.now.files.get(path)
+
+
+FACTS = FileFacts(-1, 1, 10, 0)
+DENIED = PermissionError(errno.EACCES, "Permission denied")
+
+
+class Told:
+    """What a finder says from scan to scan."""
+
+    def __init__(self) -> None:
+        self.there = Scripted()
+        watch, roster = Watch(enabled=False), Roster()
+        self.finder = Finder(discovery=self.there, watch=watch, roster=roster, poll_interval=1, clock=lambda: 0.0)
+        self._now = 0.0
+        self.after(Scan())
+
+    def after(self, scan: Scan) -> list[str]:
+        self.there.now = scan
+        with capture_logs() as logs:
+            list(self.finder.look(self._now))
+        self._now += 10
+        return [each["event"] for each in logs]
+
+
+@pytest.mark.parametrize(
+    ("scan", "event"),
+    [
+        (Scan(unobservable={b"/a": DENIED}), "cannot_look"),
+        (Scan(odd={b"/a": "a FIFO"}), "not_followed"),
+    ],
+    ids=["hidden", "odd"],
+)
+@pytest.mark.parametrize("between", [Scan(), Scan(files={b"/a": FACTS})], ids=["gone", "well"])
+def test_what_holds_is_said_once_and_again_when_it_comes_back(scan: Scan, event: str, between: Scan) -> None:
+    told = Told()
+    assert [told.after(scan) for _ in range(3)] == [[event], [], []]
+    assert [told.after(between), told.after(scan), told.after(scan)] == [[], [event], []]
+
+
+def test_another_error_with_the_same_name_is_said_too() -> None:
+    told = Told()
+    told.after(Scan(unobservable={b"/a": DENIED}))
+    assert told.after(Scan(unobservable={b"/a": OSError(errno.EIO, "Input/output error")})) == ["cannot_look"]
+
+
+def test_a_file_that_cannot_be_opened_is_said_once_while_it_is_there() -> None:
+    told = Told()
+    for there in (Scan(files={b"/a": FACTS}), Scan(unobservable={b"/a": OSError(errno.EIO, "")})):
+        told.after(there)
+        with capture_logs() as logs:
+            told.finder.warn(b"/a", DENIED, "cannot_open")
+        assert [each["event"] for each in logs] == (["cannot_open"] if there.files else [])
+
+
+def test_a_file_that_cannot_be_opened_is_said_again_when_it_was_gone_or_followed() -> None:
+    told = Told()
+
+    def said() -> int:
+        with capture_logs() as logs:
+            told.finder.warn(b"/a", DENIED, "cannot_open")
+        return len(logs)
+
+    assert [said(), said()] == [1, 0]
+    told.after(Scan())
+    assert [said(), said()] == [1, 0]
+    told.finder.follow((-1, 1), b"/a")
+    assert [said(), said()] == [1, 0]

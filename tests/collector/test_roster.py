@@ -1,5 +1,6 @@
 """Which file is which, from one scan to the next."""
 
+import tracemalloc
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -271,3 +272,66 @@ def test_after_every_scan_each_file_there_is_followed_by_its_first_name_and_no_o
             file.identity: min(path for path, other in files.items() if other == file) for file in files.values()
         }
         assert {identity: name for identity, name in names.items() if name is not None} == expected
+
+
+def test_old_files_that_are_sieved_before_they_are_told_are_known_all_the_same() -> None:
+    roster = Roster(ignore_older=60)
+    assert roster.passes_over(_old(1), NOW)
+    assert roster.update({}, [], NOW) == []
+    assert _old(1).identity in roster
+    assert roster.passes_over(_old(1), NOW)
+    assert not roster.passes_over(_old(1, size=11), NOW)
+
+
+def test_a_file_that_is_followed_is_never_sieved() -> None:
+    roster = Roster(ignore_older=60)
+    roster.follow((1, 1), b"/a")
+    assert not roster.passes_over(_old(1), NOW)
+
+
+def test_a_million_old_files_cost_eight_bytes_each() -> None:
+    roster, count = Roster(ignore_older=60), 20_000
+    tracemalloc.start()
+    for _ in range(2):
+        for inode in range(count):
+            assert roster.passes_over(_old(inode), NOW)
+        roster.update({}, [], NOW)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < count * 8 + 50_000
+
+
+# Names that are looked at alone
+
+
+def test_a_rename_told_in_one_is_a_rename() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    assert followed.roster.amend({b"/a": None, b"/a.1": A}, NOW) == [Renamed(A.identity, b"/a.1")]
+    assert not followed.roster.unsettled
+
+
+def test_a_name_that_goes_leaves_its_file_unsettled_until_it_is_found_or_given_up() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A})
+    assert followed.roster.amend({b"/a": None}, NOW) == []
+    assert followed.roster.unsettled
+    assert followed.roster.amend({b"/a": A}, NOW) == []
+    assert not followed.roster.unsettled
+    followed.roster.amend({b"/a": None}, NOW)
+    assert followed.roster.settle() == [Renamed(A.identity, None)]
+    assert not followed.roster.unsettled
+
+
+def test_of_two_names_the_first_that_is_left_counts() -> None:
+    followed = Followed()
+    followed.scan({b"/a": A, b"/b": A})
+    assert followed.roster.amend({b"/a": None}, NOW) == [Renamed(A.identity, b"/b")]
+
+
+def test_an_old_file_looked_at_alone_is_passed_over_until_it_changes() -> None:
+    followed = Followed(ignore_older=60)
+    followed.scan({})
+    assert followed.roster.amend({b"/a": _old(1)}, NOW) == []
+    assert followed.roster.amend({b"/a": _old(1)}, NOW) == []
+    assert followed.roster.amend({b"/a": _old(1, size=11)}, NOW) == [Appeared((1, 1), b"/a")]

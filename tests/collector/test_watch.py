@@ -45,6 +45,7 @@ def wait(watch: Watch, until: Callable[[Events], bool]) -> Events:
         assert readable(watch, deadline - time.monotonic()), told
         events = watch.read()
         told.changed |= events.changed
+        told.named |= events.named
         told.rescan |= events.rescan
     return told
 
@@ -59,6 +60,7 @@ def drain(watch: Watch) -> Events:
     while readable(watch, 0):
         events = watch.read()
         told.changed |= events.changed
+        told.named |= events.named
         told.rescan |= events.rescan
     return told
 
@@ -82,22 +84,21 @@ def test_a_truncation_tells_the_file(watch: Watch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "act",
+    ("act", "names"),
     [
-        lambda path: path.with_name("new").touch(),
-        lambda path: path.unlink(),
-        lambda path: path.rename(path.with_name("renamed")),
-        lambda path: path.rename(path.parent.parent / "away"),
-        lambda path: (path.parent.parent / "outside").rename(path.with_name("moved in")),
-        lambda path: path.with_name("link").symlink_to("anywhere"),
-        lambda path: path.with_name("hard").hardlink_to(path),
-        lambda path: path.with_name("directory").mkdir(),
-        lambda path: path.chmod(0o600),
+        (lambda path: path.with_name("new").touch(), {"new"}),
+        (lambda path: path.unlink(), {"a.log"}),
+        (lambda path: path.rename(path.with_name("renamed")), {"a.log", "renamed"}),
+        (lambda path: path.rename(path.parent.parent / "away"), {"a.log"}),
+        (lambda path: (path.parent.parent / "outside").rename(path.with_name("moved in")), {"moved in"}),
+        (lambda path: path.with_name("link").symlink_to("anywhere"), {"link"}),
+        (lambda path: path.with_name("hard").hardlink_to(path), {"hard"}),
+        (lambda path: path.chmod(0o600), {"a.log"}),
     ],
-    ids=["create", "unlink", "rename", "move out", "move in", "symlink", "hard link", "mkdir", "chmod"],
+    ids=["create", "unlink", "rename", "move out", "move in", "symlink", "hard link", "chmod"],
 )
-def test_names_and_modes_that_change_ask_for_a_scan(
-    watch: Watch, tmp_path: Path, act: Callable[[Path], object]
+def test_names_and_modes_that_change_are_told(
+    watch: Watch, tmp_path: Path, act: Callable[[Path], object], names: set[str]
 ) -> None:
     directory = tmp_path / "logs"
     directory.mkdir()
@@ -106,7 +107,31 @@ def test_names_and_modes_that_change_ask_for_a_scan(
     path.touch()
     settle(watch, directory)
     act(path)
-    assert drain(watch).rescan
+    told = drain(watch)
+    assert told.named == {bytes(directory / name) for name in names}
+    assert not told.rescan
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda path: (path / "new").mkdir(),
+        lambda path: (path / "sub").rmdir(),
+        lambda path: (path / "sub").rename(path / "renamed"),
+        lambda path: (path / "sub").chmod(0o700),
+        lambda path: path.chmod(0o700),
+        lambda path: path.rename(path.with_name("renamed")),
+    ],
+    ids=["mkdir", "rmdir", "rename", "chmod below", "chmod", "rename itself"],
+)
+def test_directories_that_change_ask_for_a_scan(watch: Watch, tmp_path: Path, act: Callable[[Path], object]) -> None:
+    directory = tmp_path / "logs"
+    (directory / "sub").mkdir(parents=True)
+    settle(watch, directory)
+    act(directory)
+    told = drain(watch)
+    assert told.rescan
+    assert not told.named
 
 
 def test_nothing_is_told_when_nothing_happens(watch: Watch, tmp_path: Path) -> None:
@@ -136,7 +161,7 @@ def test_what_is_no_longer_wanted_tells_nothing(watch: Watch, tmp_path: Path) ->
     (tmp_path / "one" / "after that").touch()
     assert not readable(watch, 0)
     (tmp_path / "two" / "a.log").touch()
-    assert drain(watch).rescan
+    assert drain(watch).named == {bytes(tmp_path / "two" / "a.log")}
 
 
 def test_a_directory_that_is_deleted_and_made_again_is_watched_again(watch: Watch, tmp_path: Path) -> None:
@@ -151,7 +176,7 @@ def test_a_directory_that_is_deleted_and_made_again_is_watched_again(watch: Watc
         directory.mkdir()
         settle(watch, directory)
         (directory / "a.log").touch()
-        assert drain(watch).rescan
+        assert drain(watch).named == {bytes(directory / "a.log")}
 
 
 def test_a_directory_that_is_deleted_makes_no_busy_loop(watch: Watch, tmp_path: Path) -> None:
@@ -178,7 +203,7 @@ def test_a_directory_that_is_renamed_is_not_taken_for_the_one_that_follows_it(wa
     (tmp_path / "old" / "a.log").write_bytes(b"line\n")
     assert drain(watch) == Events()
     (directory / "a.log").touch()
-    assert drain(watch).rescan
+    assert drain(watch).named == {bytes(directory / "a.log")}
 
 
 def test_a_parent_that_is_replaced_is_noticed_by_the_next_update(watch: Watch, tmp_path: Path) -> None:
@@ -189,7 +214,7 @@ def test_a_parent_that_is_replaced_is_noticed_by_the_next_update(watch: Watch, t
     directory.mkdir(parents=True)
     settle(watch, directory)
     (directory / "a.log").touch()
-    assert drain(watch).rescan
+    assert drain(watch).named == {bytes(directory / "a.log")}
 
 
 def test_a_link_to_a_directory_that_is_turned_elsewhere_is_noticed_by_the_next_update(

@@ -2,6 +2,7 @@
 
 import resource
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Roster
 from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
@@ -101,10 +103,16 @@ class Collector:
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
+        roster = Roster(ignore_older=settings.ignore_older)
+        discovery = Discovery(
+            settings.paths,
+            settings.exclude,
+            passes_over=lambda facts: roster.passes_over(facts, time.time_ns()),
+        )
         self._finder = Finder(
-            discovery=Discovery(settings.paths, settings.exclude),
+            discovery=Slices(discovery),
             watch=Watch(enabled=settings.watch == "auto"),
-            roster=Roster(ignore_older=settings.ignore_older),
+            roster=roster,
             poll_interval=settings.poll_interval,
             own=[settings.state_directory, *own],
         )

@@ -4,13 +4,16 @@ import errno
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mega_collector.collector.pattern import ANY_DEPTH, ANYTHING, Part, Parts, parse, path_matches
 
 _GONE = (FileNotFoundError, NotADirectoryError)
+_PAUSE = 256
+"""Names between two pauses of a scan."""
+
 _MOST_LINKS = 40
 """As many as the kernel follows: path_resolution(7)."""
 
@@ -24,18 +27,53 @@ class FileFacts(NamedTuple):
     mtime_ns: int
 
 
+class NotAlone(Exception):
+    """What has this name says nothing by itself: a link, a directory, something odd, or hidden. A scan can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the patterns want of the names in one directory."""
+
+    names: tuple[Part, ...]
+    ways: tuple[Part, ...]
+    """Names that would lead further, were they links to directories."""
+    excluded: Sequence[Parts]
+
+    def file(self, path: bytes) -> bool:
+        """Whether a file of that path is to be followed."""
+        name = path[path.rindex(b"/") + 1 :]
+        return any(part.matches(name) for part in self.names) and not _excluded(path, self.excluded)
+
+    def way(self, path: bytes) -> bool:
+        name = path[path.rindex(b"/") + 1 :]
+        return any(part.matches(name) for part in self.ways)
+
+
 @dataclass(slots=True)
 class Scan:
     """What a scan found."""
 
     files: dict[bytes, FileFacts] = field(default_factory=dict)
     """Regular files by path."""
+    finished: bool = True
+    """Whether this is all."""
+    passed_over: int = 0
+    """How many there are beside these."""
     directories: set[bytes] = field(default_factory=set)
     """Where something can change: every directory that was looked into, and those that links lead through."""
     unobservable: dict[bytes, OSError] = field(default_factory=dict)
     """Files and directories that could not be looked at: they are not gone."""
     odd: dict[bytes, str] = field(default_factory=dict)
     """What matches and is no regular file, with what it is. A directory that only a bare `*` matches is not odd."""
+    listed: dict[bytes, Wanted] = field(default_factory=dict)
+    """Directories whose names can be looked at one by one when they change, all but the `knots`."""
+    knots: set[bytes] = field(default_factory=set)
+    """Names that others hang on: links, and what they lead through. When one changes, only a scan can tell."""
+
+    def hangs_on(self, path: bytes) -> bool:
+        """Whether more than one file may depend on what that name is."""
+        return path in self.knots or path in self.directories or path in self.unobservable or path in self.odd
 
 
 class Discovery:
@@ -44,68 +82,108 @@ class Discovery:
     Patterns are bytes, as names are: `*`, `?`, `[...]` and `[!...]` match within a name, `**` any number of
     directories. A name that begins with a dot is matched by a part that begins with one. Directories that are links are
     entered where a part of the pattern names or matches them, but not by `**`, which could run in circles.
+
+    Of files that `passes_over` says to pass over, the scan keeps only their number: there may be very many.
     """
 
-    def __init__(self, patterns: Sequence[bytes], exclude: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[bytes],
+        exclude: Sequence[bytes] = (),
+        *,
+        passes_over: Callable[[FileFacts], bool] = lambda _: False,
+    ) -> None:
+        self._passes_over = passes_over
         self._patterns = [parse(_absolute(pattern)) for pattern in patterns]
         self._excluded = [parse(_absolute(pattern)) for pattern in exclude]
 
     def scan(self) -> Scan:
         """Look. Nothing is opened but directories, one at a time, each once."""
         scan = Scan()
+        for _ in self.steps(scan):
+            pass
+        return scan
+
+    def steps(self, scan: Scan) -> Iterator[None]:
+        """Look, as `scan` does, and pause every now and then."""
         if () in self._patterns:
             scan.odd[b"/"] = "a directory"
         waiting: list[tuple[bytes, Collection[Parts]]] = [(b"/", {parts for parts in self._patterns if parts})]
         while waiting:
             directory, patterns = waiting.pop()
-            waiting.extend(self._visit(directory, patterns, scan))
-        return scan
+            waiting.extend((yield from self._visit(directory, patterns, scan)))
+            yield
 
     def look(self, path: bytes) -> FileFacts | None:
-        """The regular file of that name, whether it matches or not; None if there is none, or it is hidden."""
+        """The regular file of that very name, whether it matches or not; None if nothing has that name.
+
+        Raises:
+            NotAlone: it is something else, or hidden.
+        """
         try:
-            facts = os.stat(path)  # noqa: PTH116 - bytes
-        except OSError:
+            facts = os.lstat(path)
+        except _GONE:
             return None
+        except OSError as error:
+            raise NotAlone from error
         if not stat.S_ISREG(facts.st_mode):
-            return None
+            raise NotAlone
         return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
     def _visit(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan
-    ) -> list[tuple[bytes, Collection[Parts]]]:
-        """Look at what matches in a directory; the directories below that are to be visited, with what is left."""
+    ) -> Generator[None, None, list[tuple[bytes, Collection[Parts]]]]:
+        """Look at what matches in a directory; returns the directories below to be visited, with what is left."""
         below: defaultdict[bytes, set[Parts]] = defaultdict(set)
         listed: set[Parts] = set()
-        for parts in _with_none_skipped(patterns):
+        every = _with_none_skipped(patterns)
+        scan.listed[directory] = self._wanted(every)
+        for parts in every:
             if not parts[0].literal:
                 listed.add(parts)
             elif parts[1:]:
-                below[_join(directory, parts[0].text)].add(parts[1:])
+                path = _join(directory, parts[0].text)
+                below[path].add(parts[1:])
+                if os.path.islink(path):  # noqa: PTH114 - bytes
+                    scan.directories.add(directory)
+                    _add_way(path, scan)
             else:
                 # It may be made at any time.
                 scan.directories.add(directory)
                 self._look(_join(directory, parts[0].text), scan)
         if listed:
-            self._list(directory, listed, scan, below)
+            yield from self._list(directory, listed, scan, below)
         return list(below.items())
+
+    def _wanted(self, patterns: Collection[Parts]) -> Wanted:
+        return Wanted(
+            names=tuple(parts[0] for parts in patterns if not parts[1:]),
+            ways=tuple(parts[0] for parts in patterns if parts[1:] and parts[0] is not ANY_DEPTH),
+            excluded=self._excluded,
+        )
 
     def _list(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan, below: defaultdict[bytes, set[Parts]]
-    ) -> None:
+    ) -> Iterator[None]:
         wanted = [parts[0] for parts in patterns if not parts[1:]]
         further = [parts for parts in patterns if parts[1:]]
-        for entry in _entries(directory, scan):
+        for count, entry in enumerate(_entries(directory, scan)):
+            if count % _PAUSE == 0:
+                yield
             name = entry.name
             matching = [part for part in wanted if part.matches(name)]
             if matching and not _passed_over(entry, matching, scan):
                 self._look(entry.path, scan)
             for parts in further:
-                if parts[0].matches(name) and _is_directory(entry, scan, follow_links=parts[0] is not ANY_DEPTH):
+                if not parts[0].matches(name):
+                    continue
+                if parts[0] is not ANY_DEPTH and entry.is_symlink():
+                    _add_way(entry.path, scan)
+                if _is_directory(entry, scan, follow_links=parts[0] is not ANY_DEPTH):
                     below[entry.path].add(parts if parts[0] is ANY_DEPTH else parts[1:])
 
     def _look(self, path: bytes, scan: Scan) -> None:
-        if path in scan.files or any(path_matches(path, parts) for parts in self._excluded):
+        if path in scan.files or _excluded(path, self._excluded):
             return
         try:
             facts = os.lstat(path)
@@ -116,7 +194,11 @@ class Discovery:
             _note(path, error, scan)
             return
         if stat.S_ISREG(facts.st_mode):
-            scan.files[path] = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            found = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            if self._passes_over(found):
+                scan.passed_over += 1
+            else:
+                scan.files[path] = found
         else:
             scan.odd[path] = _kind(facts.st_mode)
 
@@ -124,6 +206,10 @@ class Discovery:
 def _absolute(pattern: bytes) -> bytes:
     # Two slashes at the front are kept by abspath, as POSIX lets them mean something; on Linux they do not.
     return b"/" + os.path.abspath(pattern).lstrip(b"/")  # noqa: PTH100 - bytes
+
+
+def _excluded(path: bytes, patterns: Sequence[Parts]) -> bool:
+    return any(path_matches(path, parts) for parts in patterns)
 
 
 def _join(directory: bytes, name: bytes) -> bytes:
@@ -141,7 +227,7 @@ def _entries(directory: bytes, scan: Scan) -> Iterator["os.DirEntry[bytes]"]:
             scan.directories.add(directory)
             yield from entries
     except _GONE:
-        _add_nearest(directory, scan)
+        _add_nearest(os.path.dirname(directory), os.path.basename(directory), scan)  # noqa: PTH119, PTH120 - bytes
     except OSError as error:
         if error.errno != errno.ELOOP:
             scan.unobservable[directory] = error
@@ -155,28 +241,34 @@ def _passed_over(entry: "os.DirEntry[bytes]", matching: Sequence[Part], scan: Sc
 def _is_directory(entry: "os.DirEntry[bytes]", scan: Scan, *, follow_links: bool) -> bool:
     try:
         return entry.is_dir(follow_symlinks=follow_links)
+    except _GONE:
+        return False
     except OSError as error:
         if error.errno != errno.ELOOP:
             scan.unobservable[entry.path] = error
         return False
 
 
-def _add_nearest(path: bytes, scan: Scan) -> None:
+def _add_nearest(directory: bytes, name: bytes, scan: Scan) -> None:
     """The nearest ancestor that is there tells when what is missing is made."""
-    while path != b"/" and not os.path.isdir(path):  # noqa: PTH112 - bytes
-        path = os.path.dirname(path)  # noqa: PTH120 - bytes
-    scan.directories.add(path)
+    while directory != b"/" and not os.path.isdir(directory):  # noqa: PTH112 - bytes
+        directory, _, name = directory.rpartition(b"/")
+        directory = directory or b"/"
+    scan.directories.add(directory)
+    scan.knots.add(_join(directory, name))
 
 
 def _add_way(link: bytes, scan: Scan) -> None:
     """The directories through which a link leads: any of its steps may be replaced, or what it leads to be made."""
+    scan.knots.add(link)
     for _ in range(_MOST_LINKS):
         try:
             target = os.readlink(link)  # noqa: PTH115 - bytes
         except OSError:
             return
         link = os.path.join(os.path.dirname(link), target)  # noqa: PTH118, PTH120 - bytes
-        _add_nearest(os.path.realpath(os.path.dirname(link)), scan)  # noqa: PTH120 - bytes
+        directory, name = os.path.split(link)
+        _add_nearest(os.path.realpath(directory), name, scan)
 
 
 def _note(path: bytes, error: OSError, scan: Scan) -> None:
@@ -187,7 +279,7 @@ def _note(path: bytes, error: OSError, scan: Scan) -> None:
     elif os.path.islink(path):  # noqa: PTH114 - bytes
         scan.odd[path] = "a link to nothing"
     else:
-        _add_nearest(os.path.dirname(path), scan)  # noqa: PTH120 - bytes
+        _add_nearest(*os.path.split(path), scan)
 
 
 def _kind(mode: int) -> str:

@@ -1,15 +1,17 @@
 """When to look at the directories, and what has changed there since the last look."""
 
+import math
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import structlog
 
-from mega_collector.collector.discovery import FileFacts, Scan
+from mega_collector.collector.discovery import FileFacts, NotAlone, Scan
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster, is_hidden
 from mega_collector.collector.watch import Events
 from mega_collector.telemetry.printable import printable
@@ -20,6 +22,15 @@ _SCAN_INTERVAL = 30.0
 _SCAN_SHARE = 5
 """A scan is at least so many times its own duration after the last one: scanning must never take the machine."""
 
+_IDLE_SHARE = 50
+"""The same, where nothing asks for the scan and the watch tells what happens."""
+
+_SETTLING = 0.02
+"""Seconds in which the second half of a rename is told: the kernel does it at once."""
+
+_HIDDEN = "cannot_look"
+_OWN = "own"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -27,11 +38,15 @@ class Discovery(Protocol):
     """What is there."""
 
     def scan(self) -> Scan:
-        """Everything that matches."""
+        """Everything that matches. Until that is `finished`, it is to be called again, and gives the same and more."""
         ...
 
     def look(self, path: bytes) -> FileFacts | None:
-        """The regular file of that name; None if there is none, or if it could not be looked at."""
+        """The regular file of that very name; None if nothing has that name.
+
+        Raises:
+            NotAlone: only a scan can tell what it is.
+        """
         ...
 
 
@@ -85,10 +100,18 @@ class Finder:
         self._own = own
         self._clock = clock
         self._wall_clock_ns = wall_clock_ns
-        self._warned: dict[object, set[object]] = {}
+        self._warned: dict[bytes, set[object]] = {}
+        """What was said of each name, so that it is said once."""
         self._scan_at = self._not_before = 0.0
+        self._settle_at = math.inf
+        self._last = Scan()
+        self._took = 0.0
+        self._told = 0
+        """How many files of the scan that runs were told already."""
+        self._scanning = self._again = False
+        self._named: set[bytes] = set()
+        """What was told while a scan runs, and what it may have seen as it was before."""
         self._trusted: bool | None = None
-        self._unobservable: Collection[bytes] = ()
         self.scans = 0
         """How many there were."""
 
@@ -99,12 +122,12 @@ class Finder:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the last scan missed a file that the one before had found: the next one tells."""
-        return self._roster.doubtful
+        """Whether the last look missed a file that was there before: the next one tells."""
+        return self._roster.doubtful or self._roster.unsettled
 
     def hidden(self, path: bytes) -> bool:
         """Whether the last scan could not look there: what is not seen may be there all the same."""
-        return is_hidden(path, self._unobservable)
+        return is_hidden(path, self._last.unobservable)
 
     def fileno(self) -> int:
         """Readable when there is something to look at before `due`; negative if nothing tells."""
@@ -113,10 +136,11 @@ class Finder:
     @property
     def due(self) -> float:
         """When to look next, even if nothing tells."""
-        return self._scan_at
+        return min(self._scan_at, self._settle_at)
 
     def hurry(self) -> None:
         """Scan at the next look, or as soon as may be: what was found does not hold any more."""
+        self._again = self._scanning
         self._scan_at = min(self._scan_at, self._not_before)
 
     def look(self, now: float) -> Iterator[Change]:
@@ -126,8 +150,14 @@ class Finder:
             self.hurry()
         if now >= self._scan_at:
             yield from self._scan(now)
-        for path in events.changed:
+        # The facts are those of now: it does not matter whether the scan has seen what is told here.
+        yield from self._look_at_names(events.named)
+        if self._scanning:
+            self._named |= events.named
+        for path in events.changed - events.named:
             yield from self._look_at(path)
+        if not events.more:
+            yield from self._settle(now)
 
     def follow(self, identity: Identity, path: bytes | None) -> None:
         """The file is followed, by this name."""
@@ -140,8 +170,8 @@ class Finder:
         self._roster.forget(identity)
 
     def warn(self, path: bytes, error: OSError, event: str) -> None:
-        """Say once that something cannot be done with a file; again only after it was followed meanwhile."""
-        self._warn_once((path, error.errno), event, path=printable(path), error=error.strerror or str(error))
+        """Say once that something cannot be done with a file; again only after it was followed or gone meanwhile."""
+        self._warn_once(path, (error.errno, event), event, path=printable(path), error=error.strerror or str(error))
 
     def close(self) -> None:
         self._watch.close()
@@ -149,50 +179,132 @@ class Finder:
     def _scan(self, now: float) -> Iterator[Change]:
         began = self._clock()
         scan = self._discovery.scan()
-        self._leave_out_own(scan)
+        # Told at once, before anything is read: later, these sizes could look like truncations.
+        fresh = list(islice(scan.files.values(), self._told, None))
+        self._told += len(fresh)
+        self._took += self._clock() - began
+        self._scanning = not scan.finished
+        self._scan_at = now
+        changes = [] if self._scanning else self._finish(scan, now)
+        for facts in fresh:
+            yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
+        yield from changes
+        if scan.finished:
+            self.scans += 1
+            named, self._named = self._named, set()
+            yield from self._look_at_names(named)
+
+    def _finish(self, scan: Scan, now: float) -> list[Appeared | Renamed]:
+        """All is looked at."""
+        began = self._clock()
+        for path in self._own_among(scan.files):
+            del scan.files[path]
         self._complain(scan)
-        self._unobservable = scan.unobservable
         # Watched before they are used: what changes from here on is told.
         self._watch.update(scan.directories)
         self._say_whether_watched()
         changes = self._roster.update(scan.files, scan.unobservable, self._wall_clock_ns())
-        took = self._clock() - began
-        interval = _SCAN_INTERVAL if self._watch.trusted else self._poll_interval
+        took, again = self._took + self._clock() - began, self._again
+        self._took, self._told, self._again = 0.0, 0, False
+        interval = max(_SCAN_INTERVAL, took * _IDLE_SHARE) if self._watch.trusted else self._poll_interval
         self._not_before = now + took * (1 + _SCAN_SHARE)
         self._scan_at = max(now + interval, self._not_before)
-        if self._roster.doubtful:
+        self._settle_at = math.inf
+        if self._roster.doubtful or again:
             self.hurry()
-        for facts in scan.files.values():
-            # Told before the changes: what appears now is looked at by its follower, later than by this scan.
-            yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
-        yield from changes
-        self.scans += 1
+        # The roster knows the files from now on.
+        scan.files.clear()
+        self._last = scan
+        return changes
 
     def _look_at(self, path: bytes) -> Iterator[Change]:
         """The watch tells that a file was written to, by one of its names."""
-        facts = self._discovery.look(path)
+        if not self._roster.knows(path) and not self._may_concern(path):
+            return
+        try:
+            facts = self._discovery.look(path)
+        except NotAlone:
+            # Hidden: a scan tells.
+            return
         if facts is None:
-            # Gone again, or hidden: a scan tells.
             return
         identity = facts.device, facts.inode
         if self._roster.follows(identity):
             yield Seen(identity, facts.size, facts.mtime_ns)
         elif identity in self._roster:
-            self.hurry()
+            yield from self._look_at_names([path])
 
-    def _leave_out_own(self, scan: Scan) -> None:
-        own = set(_identities(self._own))
-        for path in [path for path, facts in scan.files.items() if (facts.device, facts.inode) in own]:
-            del scan.files[path]
-            self._warn_once((path, "own"), "own_file_left_out", path=printable(path))
+    def _may_concern(self, path: bytes) -> bool:
+        """Whether a name that no scan has found can be that of a file we want: a busy one may lie beside ours."""
+        wanted = self._last.listed.get(_directory(path))
+        return wanted is None or wanted.file(path) or self._last.hangs_on(path)
+
+    def _look_at_names(self, paths: Iterable[bytes]) -> Iterator[Change]:
+        """The watch tells that these names came, went, moved, or may be readable from now on."""
+        found: dict[bytes, FileFacts | None] = {}
+        for path in paths:
+            wanted = self._last.listed.get(_directory(path))
+            if wanted is None or self._last.hangs_on(path):
+                self.hurry()
+            elif (follow := wanted.file(path)) or wanted.way(path):
+                try:
+                    facts = self._discovery.look(path)
+                except NotAlone:
+                    self.hurry()
+                else:
+                    if follow:
+                        found[path] = facts
+        if found:
+            yield from self._amend(found)
+
+    def _settle(self, now: float) -> Iterator[Change]:
+        """A rename is told in two halves, one right behind the other: without the second, the file has no name."""
+        if not self._roster.unsettled:
+            self._settle_at = math.inf
+        elif self._settle_at == math.inf:
+            self._settle_at = now + _SETTLING
+        elif now >= self._settle_at:
+            self._settle_at = math.inf
+            yield from self._roster.settle()
+
+    def _amend(self, found: dict[bytes, FileFacts | None]) -> Iterator[Change]:
+        """Some names were looked at."""
+        for path in self._own_among(found):
+            found[path] = None
+        changes = self._roster.amend(found, self._wall_clock_ns())
+        for facts in found.values():
+            if facts is not None:
+                yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
+        yield from changes
+
+    def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> list[bytes]:
+        """The names that are this program's own files'."""
+        own = set(_identities(self._own)) if any(files.values()) else set()
+        paths = [path for path, facts in files.items() if facts is not None and (facts.device, facts.inode) in own]
+        for path in paths:
+            self._warn_once(path, _OWN, "own_file_left_out", path=printable(path))
+        return paths
 
     def _complain(self, scan: Scan) -> None:
+        self._forget_what_ended(scan)
         for path, error in scan.unobservable.items():
-            self.warn(path, error, "cannot_look")
+            self.warn(path, error, _HIDDEN)
         for path, what in scan.odd.items():
-            self._warn_once((path, what), "not_followed", path=printable(path), reason=f"it is {what}")
-        if not self.scanned and not scan.files:
+            self._warn_once(path, what, "not_followed", path=printable(path), reason=f"it is {what}")
+        if not self.scanned and not scan.files and not scan.passed_over:
             _log.warning("no_files", reason="no file matches yet; what appears is followed")
+
+    def _forget_what_ended(self, scan: Scan) -> None:
+        """What does not hold any more may be told again, should it come back."""
+        holds: dict[bytes, object] = {path: (error.errno, _HIDDEN) for path, error in scan.unobservable.items()}
+        holds.update(scan.odd)
+        for path, said in list(self._warned.items()):
+            there = path in scan.files or path in scan.unobservable
+            kept = {fact for fact in said if fact in (_OWN, holds.get(path)) or (there and _is_of_opening(fact))}
+            if kept:
+                self._warned[path] = kept
+            else:
+                del self._warned[path]
 
     def _say_whether_watched(self) -> None:
         if self._watch.trusted != self._trusted:
@@ -201,11 +313,20 @@ class Finder:
                 tell = _log.warning if self._watch.enabled else _log.info
                 tell("polling", reason=self._watch.failure, interval=self._poll_interval)
 
-    def _warn_once(self, fact: tuple[object, object], event: str, **keys: object) -> None:
-        said = self._warned.setdefault(fact[0], set())
-        if fact[1] not in said:
-            said.add(fact[1])
+    def _warn_once(self, name: bytes, fact: object, event: str, **keys: object) -> None:
+        said = self._warned.setdefault(name, set())
+        if fact not in said:
+            said.add(fact)
             _log.warning(event, **keys)
+
+
+def _is_of_opening(fact: object) -> bool:
+    """Whether it was said by who opens and reads the files: a scan cannot tell that it has ended."""
+    return isinstance(fact, tuple) and fact[1] != _HIDDEN
+
+
+def _directory(path: bytes) -> bytes:
+    return path[: path.rindex(b"/")] or b"/"
 
 
 def _identities(own: Sequence[Path]) -> Iterator[Identity]:

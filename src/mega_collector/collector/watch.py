@@ -13,13 +13,15 @@ _NAMES = 0x00000040 | 0x00000080 | 0x00000100 | 0x00000200  # IN_MOVED_FROM, IN_
 _SELF = 0x00000400 | 0x00000800  # IN_DELETE_SELF, IN_MOVE_SELF
 _ENDED = 0x00002000 | 0x00008000  # IN_UNMOUNT, IN_IGNORED
 _OVERFLOW = 0x00004000  # IN_Q_OVERFLOW
+_DIRECTORY = 0x40000000  # IN_ISDIR
 _ONLY_DIRECTORIES = 0x01000000  # IN_ONLYDIR
 
 _WANTED = _WRITTEN | _ATTRIBUTES | _NAMES | _SELF | _ONLY_DIRECTORIES
-_RESCAN = _ATTRIBUTES | _NAMES | _SELF | _ENDED
+_CHANGES = _ATTRIBUTES | _NAMES | _SELF | _ENDED
 
 _EVENT = struct.Struct("iIII")
 _BUFFER = 64 << 10
+_LONGEST = _EVENT.size + 256
 
 # What is written on another machine is not told: statfs(2) names their filesystems so.
 _REMOTE = {
@@ -48,9 +50,13 @@ class Events:
     """What has happened since the last look."""
 
     changed: set[bytes] = field(default_factory=set)
-    """Files that were written to, or whose attributes changed, by path."""
+    """Files that were written to, by path."""
+    named: set[bytes] = field(default_factory=set)
+    """Names that came, went or moved, or that may be readable from now on; none of directories."""
     rescan: bool = False
-    """Names came, went or moved, may be read from now on, or events were lost: only a scan can tell."""
+    """Directories changed, or events were lost: only a scan can tell."""
+    more: bool = False
+    """Whether there may be more to read."""
 
 
 class Watch:
@@ -62,7 +68,7 @@ class Watch:
     def __init__(self, *, enabled: bool = True) -> None:
         self._watches: dict[bytes, int] = {}
         self._names: dict[int, set[bytes]] = {}
-        """One directory by several names is one watch."""
+        """One directory by several names is one watch. Each ends with a slash, ready for what is in it."""
         self._remote: dict[int, str] = {}
         self._added = False
         """Whether a watch is new: what came between the scan that named the directory and the watch is not told."""
@@ -99,7 +105,9 @@ class Watch:
         self._added = False
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
-                self._parse(os.read(self._descriptor, _BUFFER), events)
+                data = os.read(self._descriptor, _BUFFER)
+                events.more = len(data) > _BUFFER - _LONGEST
+                self._parse(data, events)
         return events
 
     def close(self) -> None:
@@ -125,14 +133,14 @@ class Watch:
         self._watches[directory] = watch
         if watch not in self._names and (filesystem := _remote(directory)) is not None:
             self._remote[watch] = filesystem
-        self._names.setdefault(watch, set()).add(directory)
+        self._names.setdefault(watch, set()).add(_with_slash(directory))
 
     def _drop(self, directory: bytes) -> None:
         """The name is not to be watched any more."""
         watch = self._watches.pop(directory, None)
         if watch is None:
             return
-        self._names[watch].discard(directory)
+        self._names[watch].discard(_with_slash(directory))
         if not self._names[watch]:
             del self._names[watch]
             self._remote.pop(watch, None)
@@ -140,21 +148,27 @@ class Watch:
             _libc.inotify_rm_watch(self._descriptor, watch)
 
     def _parse(self, data: bytes, events: Events) -> None:
-        offset = 0
+        offset, changed, named = 0, events.changed, events.named
         while offset < len(data):
             watch, mask, _, length = _EVENT.unpack_from(data, offset)
             offset += _EVENT.size + length
             if mask & _OVERFLOW:
                 events.rescan = True
-            names = self._names.get(watch)
-            if names is None:
+            directories = self._names.get(watch)
+            if directories is None:
                 # What was still in the queue of a watch that was given up. Numbers are not used again.
                 continue
-            if mask & _RESCAN:
+            if mask & _CHANGES and (mask & _DIRECTORY or not length):
                 events.rescan = True
-            if mask & (_WRITTEN | _ATTRIBUTES) and length:
+            elif length:
                 name = data[offset - length : offset].rstrip(b"\0")
-                events.changed.update(directory.rstrip(b"/") + b"/" + name for directory in names)
+                paths = changed if mask & _WRITTEN else named
+                for directory in directories:
+                    paths.add(directory + name)
+
+
+def _with_slash(directory: bytes) -> bytes:
+    return directory.rstrip(b"/") + b"/"
 
 
 class _StatFS(ctypes.Structure):
