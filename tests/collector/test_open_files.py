@@ -23,9 +23,10 @@ class Files:
 
     def open(self, name: str) -> Follower:
         path = self._directory / name
-        path.write_text(f"this is {name}\n")
+        size = path.write_text(f"this is {name}\n")
         source = make_source(name)
-        follower = Follower(source, path=bytes(path), size=0, mtime_ns=0, now=0, rotate_wait=5)
+        follower = Follower(source, path=bytes(path), size=size, mtime_ns=0, now=0, rotate_wait=5)
+        follower.passed(size)
         self.open_files.keep(follower, self.open_files.open(bytes(path)))
         return follower
 
@@ -81,6 +82,16 @@ def test_one_that_is_needed_is_never_closed_for_another(tmp_path: Path) -> None:
         files.needed = {first, second}
         files.open("d")
         assert [files.is_open(each) for each in (first, second, third)] == [True, True, False]
+
+
+def test_one_that_has_grown_or_lost_its_name_since_it_was_seen_is_not_closed(tmp_path: Path) -> None:
+    with _files(tmp_path) as files:
+        grown, unlinked, third = (files.open(name) for name in "abc")
+        with (tmp_path / "a").open("a") as file:
+            file.write("more\n")
+        (tmp_path / "b").unlink()
+        files.open("d")
+        assert [files.is_open(each) for each in (grown, unlinked, third)] == [True, True, False]
 
 
 def test_where_all_are_needed_no_other_is_opened_and_the_setting_is_named(tmp_path: Path) -> None:
