@@ -39,6 +39,8 @@ class _Archive:
     identity: Identity
     path: bytes
     gone: bool = False
+    told: bool = False
+    """Whether it was said that it waits."""
     tried: tuple[int, int] | None = None
     """Size and time of change when it was found not to be whole: it waits for others."""
     entry: Entry | None = None
@@ -240,7 +242,8 @@ class Archives:
         look.archive.tried = look.facts.size, look.facts.mtime_ns
         if error is not None:
             self._finder.warn(look.archive.path, error, event)
-        else:
+        elif not look.archive.told:
+            look.archive.told = True
             _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
 
     def _original_by_name(self, archive: _Archive) -> Follower | None:
@@ -295,7 +298,12 @@ class Archives:
             and entry.before.matches_tail(tails[entry.position])
             and _is_plausible(entry, look.archive.path, contents)
         ]
-        return max(matching, key=lambda entry: entry.position, default=None)
+        if matching:
+            return max(matching, key=lambda entry: entry.position)
+        # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
+        path = look.archive.path
+        unknown = (each for each in look.candidates if not each.ended and each.position == 0)
+        return next((each for each in unknown if path.startswith(each.path)), None)
 
     def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""

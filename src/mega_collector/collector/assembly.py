@@ -103,7 +103,8 @@ class Collector:
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
-        roster = Roster(ignore_older=settings.ignore_older)
+        remembered = Remembered(self._checkpoint)
+        roster = Roster(ignore_older=settings.ignore_older, remembers=remembered.remembers)
         discovery = Discovery(
             settings.paths,
             settings.exclude,
@@ -137,7 +138,7 @@ class Collector:
             finder=self._finder,
             shipper=self._shipper,
             inbox=self._inbox,
-            remembered=Remembered(self._checkpoint),
+            remembered=remembered,
         )
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False

@@ -80,11 +80,12 @@ class Departures:
             elif follower.finished(now) and self._shipper.acknowledged(follower.source):
                 self._retire(follower)
 
-    def lost(self, follower: Follower) -> None:
-        """It vanished before it could be opened."""
+    def lost(self, follower: Follower, reason: str) -> None:
+        """It vanished before it could be opened: what it held, if anything, cannot be had any more."""
         follower.vanished = True
         self._leaving[follower] = follower.source.path
         self._sources.begin(follower, found=False)
+        self._tell(follower, reason)
 
     def let_go(self, follower: Follower) -> None:
         """It is not followed any more."""
@@ -108,9 +109,8 @@ class Departures:
 
     def _bury(self, follower: Follower) -> None:
         source = follower.source
-        if follower.lag and follower not in self._told:
-            self._told.add(follower)
-            self._losses.tell(source.path, follower.position, follower.size, "it was deleted before it could be read")
+        if follower.lag:
+            self._tell(follower, "it was deleted before it could be read")
         if follower.lag and not (follower.settled and self._shipper.ready(source)):
             # The aggregator is to hear of it too.
             self._shipper.begin(source)
@@ -120,6 +120,12 @@ class Departures:
             follower.passed(follower.size)
         self._shipper.end(source)
         self.let_go(follower)
+
+    def _tell(self, follower: Follower, reason: str) -> None:
+        if follower not in self._told:
+            self._told.add(follower)
+            end = follower.size if follower.lag else None
+            self._losses.tell(follower.source.path, follower.position, end, reason)
 
     def _retire(self, follower: Follower) -> None:
         """It gave all that it had."""

@@ -231,6 +231,8 @@ def _entries(directory: bytes, scan: Scan) -> Iterator["os.DirEntry[bytes]"]:
     except OSError as error:
         if error.errno != errno.ELOOP:
             scan.unobservable[directory] = error
+            # It tells when it may be looked into.
+            _add_nearest(os.path.dirname(directory), os.path.basename(directory), scan)  # noqa: PTH119, PTH120 - bytes
 
 
 def _passed_over(entry: "os.DirEntry[bytes]", matching: Sequence[Part], scan: Scan) -> bool:

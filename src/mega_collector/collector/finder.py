@@ -186,9 +186,11 @@ class Finder:
         self._scanning = not scan.finished
         self._scan_at = now
         changes = [] if self._scanning else self._finish(scan, now)
+        # What goes by another name now is opened by that, if its size asks for a look at its bytes.
+        yield from (change for change in changes if isinstance(change, Renamed))
         for facts in fresh:
             yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
-        yield from changes
+        yield from (change for change in changes if isinstance(change, Appeared))
         if scan.finished:
             self.scans += 1
             named, self._named = self._named, set()
@@ -206,7 +208,9 @@ class Finder:
         changes = self._roster.update(scan.files, scan.unobservable, self._wall_clock_ns())
         took, again = self._took + self._clock() - began, self._again
         self._took, self._told, self._again = 0.0, 0, False
-        interval = max(_SCAN_INTERVAL, took * _IDLE_SHARE) if self._watch.trusted else self._poll_interval
+        # Of what could not be looked at nothing may tell when it can.
+        often = not self._watch.trusted or bool(scan.unobservable)
+        interval = self._poll_interval if often else max(_SCAN_INTERVAL, took * _IDLE_SHARE)
         self._not_before = now + took * (1 + _SCAN_SHARE)
         self._scan_at = max(now + interval, self._not_before)
         self._settle_at = math.inf

@@ -47,13 +47,17 @@ class Followed:
     def remove(self, follower: Follower) -> None:
         if self._by_identity.get(follower.identity) is follower:
             del self._by_identity[follower.identity]
-            namesakes = self._by_name[follower.source.path]
-            namesakes.remove(follower)
-            if not namesakes:
-                del self._by_name[follower.source.path]
-        self._by_source.pop(follower.source.id, None)
+        self._forget(follower.source, follower)
 
     def replace(self, old: Source, follower: Follower) -> None:
         """The follower was shipped as `old` until now."""
-        self._by_source.pop(old.id, None)
-        self._by_source[follower.source.id] = follower
+        self._forget(old, follower)
+        self.add(follower, found=self._by_identity.get(follower.identity) is follower)
+
+    def _forget(self, source: Source, follower: Follower) -> None:
+        self._by_source.pop(source.id, None)
+        namesakes = self._by_name.get(source.path, [])
+        if follower in namesakes:
+            namesakes.remove(follower)
+            if not namesakes:
+                del self._by_name[source.path]

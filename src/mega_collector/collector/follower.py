@@ -4,6 +4,7 @@ import math
 from enum import Enum, auto
 
 from mega_collector.block import Source
+from mega_collector.checksum import crc32
 from mega_collector.marker import TAIL_SIZE, Marker
 
 
@@ -29,13 +30,15 @@ class Follower:
 
     __slots__ = (
         "_grew_at",
+        "_head_checksum",
         "_looked_to",
         "_mtime_ns",
         "_renamed_at",
         "_rotate_wait",
-        "_waits_at_hole",
         "complete",
         "from_end",
+        "head_size",
+        "in_long_line",
         "nuls_at_head",
         "path",
         "position",
@@ -78,13 +81,17 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
+        self.in_long_line = False
+        """Whether what was read last is a piece of a line that goes on."""
+        self.head_size = 0
+        """Bytes at the start of the file that it must still hold, as it does before the position."""
+        self._head_checksum = 0
         self.shrunk_by = 0
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete
         self.size = size
         self._mtime_ns = mtime_ns
         self._looked_to = 0
-        self._waits_at_hole = False
         self._grew_at = now
         self._renamed_at = -math.inf if path is not None else now
         self._rotate_wait = rotate_wait
@@ -139,36 +146,42 @@ class Follower:
         self.size = self.until = size
         self.shrunk_by = 0
         self._looked_to, self._grew_at = 0, now
+        self.head_size, self._head_checksum = 0, 0
+        self.in_long_line = False
+
+    def keep_head(self, head: bytes) -> None:
+        """The file begins so, and must from now on."""
+        self.head_size, self._head_checksum = len(head), crc32(head)
+
+    def begins_with(self, head: bytes) -> bool:
+        """Whether these first `head_size` bytes are those that were kept."""
+        return crc32(head) == self._head_checksum and len(head) == self.head_size
 
     def readable(self, now: float) -> bool:
         """Whether a read can give an entry: there are bytes that were not looked at, or the last line is final."""
         return self.size > self._looked_to or (self.size > self.position and self.final(now))
 
-    def looked(self, end: int, *, at_hole: bool = False) -> None:
-        """There is no whole entry before `end`, which is as far as the file goes; or as its data goes (`at_hole`)."""
+    def looked(self, end: int) -> None:
+        """There is no whole entry before `end`, which is as far as the file goes."""
         self._looked_to = end
-        self._waits_at_hole = at_hole
         self.size = max(self.size, end)
 
-    def look_again(self) -> bool:
-        """It was written to and did not grow: whether that may have filled the hole at its end."""
-        if self._waits_at_hole:
-            self._looked_to = self.position
-        return self._waits_at_hole
+    def look_again(self) -> None:
+        """What was looked at behind the position may have been written anew, or a hole at the end filled."""
+        self._looked_to = self.position
 
     def took(self, end: int, data: bytes) -> None:
         """The entries up to `end` were read; `data` ends with them."""
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = (self.tail + data)[-TAIL_SIZE:] if len(data) < TAIL_SIZE else data[-TAIL_SIZE:]
-        self.nuls_at_head = self._waits_at_hole = False
+        self.nuls_at_head = False
 
     def passed(self, end: int) -> None:
         """The bytes up to `end` are passed over, unread."""
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = b""
-        self._waits_at_hole = False
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""

@@ -132,7 +132,8 @@ class Newcomers:
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
         source = self._sources.make(waiting.path, facts, Marker(), entry)
-        self._departures.lost(self._follower(source, None, facts, now))
+        follower = self._follower(source, None, facts, now)
+        self._departures.lost(follower, "it was deleted before it could be opened")
 
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, and the original of a copy truncated."""
@@ -202,10 +203,9 @@ class Newcomers:
 
     def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
         """What was written to it behind its position, if anything, cannot be had any more."""
-        self._losses.tell(entry.path, entry.position, None, reason)
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
         source = self._sources.make(entry.path, facts, entry.head, entry)
-        self._departures.lost(self._follower(source, None, facts, now))
+        self._departures.lost(self._follower(source, None, facts, now), reason)
 
     def _follow_nameless(self, entry: Entry, path: bytes, now: float) -> bool:
         """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name.

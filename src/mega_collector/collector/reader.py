@@ -8,7 +8,7 @@ from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gap import AT_END, Gap, find_gap
-from mega_collector.marker import TAIL_SIZE
+from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 
 class Reading(Enum):
@@ -50,12 +50,19 @@ def read(
         ended = size == left or len(data) - offset < size
         part = cut(data, offset, max_line=max_line, final=final and ended)
     if part is None:
-        follower.looked(follower.size if gap else follower.position + len(data) - offset, at_hole=gap is not None)
+        follower.looked(follower.size if gap else follower.position + len(data) - offset)
         return Reading.NOTHING
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
     follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
+    _keep_head(file, follower)
     return block
+
+
+def _keep_head(file: File, follower: Follower) -> None:
+    """As much of it as there is, until it is all that is wanted."""
+    if follower.head_size < HEAD_SIZE and follower.head_size < follower.position and not follower.complete:
+        follower.keep_head(file.read(min(HEAD_SIZE, follower.position), 0))
 
 
 def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -> bool:
@@ -65,6 +72,9 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
         head = follower.source.head
         if not head.matches_head(data if len(data) >= head.length else file.read(head.length, 0)):
             return True
+    elif not follower.complete and not follower.begins_with(file.read(follower.head_size, 0)):
+        # The bytes before the position alone do not tell where lines repeat.
+        return True
     end = follower.position + len(data) - len(follower.tail)
     return not data.startswith(follower.tail) or (ended and end < follower.size)
 
@@ -74,7 +84,7 @@ def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
     if end == AT_END:
         if not final:
             # Space that was set aside: it is written to later.
-            follower.looked(follower.size, at_hole=True)
+            follower.looked(follower.size)
             return Reading.NOTHING
         end = follower.size
     follower.passed(end)

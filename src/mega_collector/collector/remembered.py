@@ -53,6 +53,10 @@ class Remembered:
         entries = self._by_inode.get(inode, {}).values()
         return next((entry for entry in entries if entry.path == path and not entry.ended), None)
 
+    def remembers(self, inode: int) -> bool:
+        """Whether something is remembered of a file with that inode that did not end."""
+        return any(not entry.ended for entry in self._by_inode.get(inode, {}).values())
+
     def archives(self, inode: int) -> Iterator[Entry]:
         """What is remembered of archives with that inode that were shipped in full."""
         return (each for each in list(self._by_inode.get(inode, {}).values()) if each.trailer.length)

@@ -1,6 +1,6 @@
 """Which file is which: a machine."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,11 +45,14 @@ class Roster:
     Two names of one inode are one file, which goes by the name that sorts first. A name that could not be looked at is
     not gone. A file has no name any more when two scans in a row found none: one scan alone may miss it, when it is
     renamed meanwhile. With `ignore_older`, files that were not written to for so many seconds when first seen are
-    passed over until they change.
+    passed over until they change; but not those that were followed before, which `remembers` tells of inodes.
     """
 
-    def __init__(self, *, ignore_older: float | None = None) -> None:
+    def __init__(
+        self, *, ignore_older: float | None = None, remembers: Callable[[int], bool] = lambda _: False
+    ) -> None:
         self._ignore_older = ignore_older
+        self._remembers = remembers
         self._names: dict[Identity, bytes | None] = {}
         """Those that are followed, by what they go by."""
         self._found: dict[bytes, Identity] = {}
@@ -168,7 +171,7 @@ class Roster:
             yield Renamed(identity, found)
 
     def _ignored(self, identity: Identity, facts: Facts, wall_clock_ns: int) -> bool:
-        if self._ignore_older is None:
+        if self._ignore_older is None or self._remembers(facts.inode):
             return False
         changed = self._passed_over.changed(identity, facts.size, facts.mtime_ns)
         return wall_clock_ns - facts.mtime_ns > self._ignore_older * 1e9 if changed is None else not changed

@@ -18,7 +18,7 @@ from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id, resumption
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
-from mega_collector.marker import Marker
+from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.protocol import Hello
 
 _log = structlog.get_logger(__name__)
@@ -141,7 +141,11 @@ class Sources:
         except OSError:
             # An empty marker: nothing is known of the head, and nothing is claimed.
             head, facts = Marker(), None
-        follower.restart(replace(old, id=new_id(), head=head), 0 if facts is None else facts.size, now)
+        follower.restart(
+            replace(old, id=new_id(), head=head, path=follower.path or old.path),
+            0 if facts is None else facts.size,
+            now,
+        )
         self._followed.replace(old, follower)
         self._ask(follower)
 
@@ -189,6 +193,8 @@ class Sources:
         )
         tail = before(file, goes_on.position)
         follower.settle(goes_on.source, goes_on.position, tail)
+        if not follower.complete:
+            follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0))
         self._followed.replace(described, follower)
         self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail))
         if follower.from_end and not goes_on.known:

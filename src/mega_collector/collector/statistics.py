@@ -46,6 +46,7 @@ class CollectorStatistics:
         for name, help_, value in (
             ("read_bytes", "Bytes read from the followed files", self.tailer.bytes_read),
             ("read_entries", "Log lines (and pieces of over-long ones) read", self.tailer.entries_read),
+            ("long_lines", "Log lines that were cut into pieces", self.tailer.long_lines),
             ("acknowledged_bytes", "Bytes that the aggregator has committed", self.shipper.bytes_acknowledged),
             ("truncated_sources", "Files found truncated or rewritten", self.tailer.sources_truncated),
             ("lost_sources", "Sources of which bytes vanished unread", self.tailer.sources_lost),

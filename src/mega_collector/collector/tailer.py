@@ -54,6 +54,7 @@ class TailerStatistics:
     open_files: int
     bytes_read: int
     entries_read: int
+    long_lines: int
     sources_truncated: int
     sources_lost: int
     bytes_lost: int
@@ -132,6 +133,8 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
+        self._suspects: set[Follower] = set()
+        """Files that may have been rewritten, and could not be looked at."""
         self._poll_at = 0.0
         self._stop_at: float | None = None
         self.failed = False
@@ -167,6 +170,7 @@ class Tailer:
             open_files=len(self._files),
             bytes_read=self._turns.bytes,
             entries_read=self._turns.entries,
+            long_lines=self._turns.long_lines,
             sources_truncated=self._sources.truncations,
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
@@ -282,15 +286,26 @@ class Tailer:
 
     def _inspect(self, follower: Follower, now: float) -> None:
         """It was written to and did not grow: are the bytes before the position still those that were read?"""
+        self._suspects.discard(follower)
         try:
-            same = before(self._files.of(follower), follower.position).endswith(follower.tail)
+            file = self._files.of(follower)
+            same = before(file, follower.position).endswith(follower.tail)
+            same = same and (follower.complete or follower.begins_with(file.read(follower.head_size, 0)))
         except OSError as error:
+            self._suspects.add(follower)
             self._warn(follower.source.path, error)
             return
         if not same:
             self._restart(follower, now)
-        elif follower.look_again():
-            self._turns.mark(follower, now)
+            return
+        follower.look_again()
+        self._turns.mark(follower, now)
+
+    def _inspect_again(self, follower: Follower, now: float) -> None:
+        if self._followed.of(follower.source.id) is follower and follower.settled:
+            self._inspect(follower, now)
+        else:
+            self._suspects.discard(follower)
 
     # At every interval, whatever the watch tells
 
@@ -305,6 +320,8 @@ class Tailer:
             self._seeking = not self._newcomers.seek_remembered(now)
         self._sources.ask_again()
         self._turns.mark_unreadable(now)
+        for follower in list(self._suspects):
+            self._inspect_again(follower, now)
         if self._options.once:
             self._poll_once(now)
         self._files.close_quiet(now - self._options.close_inactive)

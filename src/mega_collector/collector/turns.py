@@ -46,8 +46,8 @@ class Turns:
         self._ready: dict[Follower, None] = {}
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
-        self.bytes = self.entries = 0
-        """What was read."""
+        self.bytes = self.entries = self.long_lines = 0
+        """What was read; lines that were cut because they are longer than a line may be."""
 
     @property
     def pending(self) -> bool:
@@ -108,8 +108,7 @@ class Turns:
         match result:
             case Block() | Skip():
                 if isinstance(result, Block):
-                    self.bytes += len(result.data)
-                    self.entries += result.entries
+                    self._count(follower, result)
                 self._shipper.ship(result)
                 if follower.readable(now):
                     self._ready[follower] = None
@@ -118,12 +117,23 @@ class Turns:
             case Reading.NOTHING:
                 pass
 
+    def _count(self, follower: Follower, block: Block) -> None:
+        self.bytes += len(block.data)
+        self.entries += block.entries
+        piece = block.unterminated and len(block.data) == self._max_line
+        self.long_lines += piece and not follower.in_long_line
+        follower.in_long_line = piece
+
+    @property
+    def _max_line(self) -> int:
+        return min(self._max_line_size, self._shipper.largest_block - 1)
+
     def _read_from(self, file: File, follower: Follower, now: float) -> Block | Skip | Reading:
         return read(
             file,
             follower,
             size=self._shipper.block_size,
-            max_line=min(self._max_line_size, self._shipper.largest_block - 1),
+            max_line=self._max_line,
             final=self._once or follower.final(now),
             until=follower.until if self._once else None,
         )
