@@ -452,7 +452,7 @@ NAMES = (
 
 
 @pytest.mark.case(9)
-def test_files_of_any_name_are_followed_renamed_and_told_of_by_it(site: Site) -> None:
+def test_files_of_any_name_are_followed_and_told_of_by_it(site: Site) -> None:
     paths = [site.logs / os.fsdecode(name) for name in NAMES]
     for number, path in enumerate(paths):
         append(site, path, f"n{number}")
