@@ -269,10 +269,7 @@ def test_fifty_megabytes_without_newline_take_no_memory_hold_up_no_other_file_an
 
 
 @pytest.mark.case(19)
-@pytest.mark.parametrize(
-    "files",
-    [1, pytest.param(8, marks=pytest.mark.xfail(strict=True, reason="each turn begins with the same file"))],
-)
+@pytest.mark.parametrize("files", [1, 8])
 def test_a_backlog_lets_the_lines_of_other_files_pass(site: Site, files: int) -> None:
     """The destination takes what the test takes from it: how much of the backlog is ahead of a line is no accident.
 
