@@ -37,6 +37,7 @@ def test_a_piece_of_an_over_long_line_stands_in_a_block_of_its_own(data: bytes, 
         assert block.entries == 1 or not block.unterminated
 
 
+@pytest.mark.case(17)
 @pytest.mark.parametrize(
     ("line", "entries"),
     [
@@ -71,5 +72,6 @@ def test_the_last_line_of_a_file_is_an_entry_as_it_is() -> None:
     assert cut(b"whole\nend", 9, max_line=10, final=True) is None
 
 
+@pytest.mark.case(13)
 def test_empty_lines_are_entries() -> None:
     assert cut(b"\n\nx\n\n  \n", 0, max_line=10, final=False) == Cut(8, 5)

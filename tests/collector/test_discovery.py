@@ -40,6 +40,7 @@ def test_the_facts_are_those_of_stat(tmp_path: Path) -> None:
     assert Discovery([bytes(path)]).scan().files == expected
 
 
+@pytest.mark.case(3)
 def test_overlapping_patterns_give_each_file_once_and_exclude_takes_out(tmp_path: Path) -> None:
     make(tmp_path, "a.txt", "b.txt", "a.log", "a.ignore.txt", "sub/c.txt")
     patterns = [f"{tmp_path}/*.txt", f"{tmp_path}/a.*", f"{tmp_path}//sub/.././*.txt"]
@@ -48,6 +49,7 @@ def test_overlapping_patterns_give_each_file_once_and_exclude_takes_out(tmp_path
     assert not scan.odd
 
 
+@pytest.mark.case(9)
 def test_hostile_names_are_found_as_they_are(tmp_path: Path) -> None:
     names = ["with space", "with\nnewline", "[x]", "-dash", "x" * 255, os.fsdecode(b"\xff\xfe"), "*", "?"]
     make(tmp_path, *names)
@@ -66,6 +68,7 @@ def test_two_slashes_at_the_front_are_one(tmp_path: Path) -> None:
     assert set(Discovery([b"/" + bytes(tmp_path / "*.log")]).scan().files) == {bytes(tmp_path / "a.log")}
 
 
+@pytest.mark.case(4)
 def test_what_is_no_file_is_told_with_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "a directory.x").mkdir()
     os.mkfifo(tmp_path / "a FIFO.x")
@@ -127,6 +130,7 @@ def test_every_directory_that_was_looked_into_is_to_be_watched(tmp_path: Path) -
     assert directories(tmp_path / "three" / "missing.log") == paths(tmp_path / "three")
 
 
+@pytest.mark.case(5)
 def test_where_directories_are_missing_their_nearest_ancestor_is_to_be_watched(tmp_path: Path) -> None:
     assert directories(tmp_path / "a" / "b" / "*.log") == paths(tmp_path)
     assert bytes(tmp_path) in directories(tmp_path / "a" / "b" / "c.log")
@@ -134,6 +138,7 @@ def test_where_directories_are_missing_their_nearest_ancestor_is_to_be_watched(t
     assert directories(tmp_path / "a" / "b" / "*.log") == paths(tmp_path / "a")
 
 
+@pytest.mark.case(4)
 def test_every_directory_through_which_a_link_leads_is_to_be_watched(tmp_path: Path) -> None:
     make(tmp_path, "docker/id/json.log")
     for name in ("pods", "containers"):
@@ -186,6 +191,7 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.case(7)
 @pytest.mark.parametrize("pattern", ["*/*.log", "closed/*.log", "closed/a.log", "**/*.log", "closed/*/a.log"])
 def test_a_directory_that_may_not_be_read_is_unobservable(open_to_all: Path, pattern: str) -> None:
     make(open_to_all, "closed/a.log", "closed/deep/a.log")
@@ -196,6 +202,7 @@ def test_a_directory_that_may_not_be_read_is_unobservable(open_to_all: Path, pat
     closed.chmod(0o755)
 
 
+@pytest.mark.case(7)
 def test_a_directory_that_can_be_listed_and_not_searched_hides_its_files(open_to_all: Path) -> None:
     make(open_to_all, "listed/a.log", "listed/b.log", "listed/c")
     (open_to_all / "listed").chmod(0o744 if NOBODY else 0o400)
@@ -216,6 +223,7 @@ def test_a_directory_that_can_be_searched_and_not_listed_gives_the_files_that_ar
     dark.chmod(0o755)
 
 
+@pytest.mark.case(6)
 def test_a_file_that_may_not_be_read_is_found(open_to_all: Path) -> None:
     make(open_to_all, "a.log")
     (open_to_all / "a.log").chmod(0)

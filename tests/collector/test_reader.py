@@ -93,6 +93,7 @@ def test_reading_goes_on_from_any_entry(pieces: list[bytes], size: int, data: st
     assert entries_in(blocks) == [entry for entry in expected if entry[0] >= position]
 
 
+@pytest.mark.case(14)
 @pytest.mark.parametrize("edge", [4096, 8192, 65536, 1 << 20])
 def test_a_crlf_on_both_sides_of_a_blocks_edge_ends_one_line(edge: int) -> None:
     first, second = b"a" * (edge - 1) + b"\r\n", b"b" * (edge - 1) + b"\r\n"
@@ -101,6 +102,7 @@ def test_a_crlf_on_both_sides_of_a_blocks_edge_ends_one_line(edge: int) -> None:
     assert [entry for _, entry in entries_in(blocks)] == [first, second, b"end\n"]
 
 
+@pytest.mark.case(15)
 @pytest.mark.parametrize("shift", range(5))
 def test_a_character_of_many_bytes_on_a_blocks_edge_stays_whole(shift: int) -> None:
     line = b"x" * (4096 - shift) + "\N{GRINNING FACE}".encode() + b"\n"
@@ -109,6 +111,7 @@ def test_a_character_of_many_bytes_on_a_blocks_edge_stays_whole(shift: int) -> N
     assert [entry for _, entry in entries_in(blocks)] == [line] * 4
 
 
+@pytest.mark.case(15)
 def test_every_byte_value_but_the_newline_arrives_as_written() -> None:
     line = bytes(value for value in range(256) if value != 0x0A) + b"\n"
     lines = [line, b"\xc5\n", b"\0\0\n", b"\xff\xfe\n", b"\xef\xbb\xbfbom\n"]
@@ -117,6 +120,7 @@ def test_every_byte_value_but_the_newline_arrives_as_written() -> None:
     assert [entry for _, entry in entries_in(blocks)] == lines
 
 
+@pytest.mark.case(10)
 def test_a_line_written_byte_by_byte_is_one_entry() -> None:
     line = b"a line that takes its time\n"
     blocks: list[Block] = []
@@ -129,6 +133,7 @@ def test_a_line_written_byte_by_byte_is_one_entry() -> None:
     assert entries_in(blocks) == [(0, line)]
 
 
+@pytest.mark.case(17, 18)
 def test_an_over_long_line_is_cut_alike_whether_it_was_there_or_grew_while_it_was_read() -> None:
     line, max_line = b"x" * 95 + b"\n", 10
     with _file(line) as file:

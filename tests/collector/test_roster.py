@@ -135,6 +135,7 @@ def test_a_symbolic_link_that_is_retargeted_leaves_one_file_for_another() -> Non
     assert followed.scan({b"/link": B}) == [Appeared(B.identity, b"/link"), Renamed(A.identity, None)]
 
 
+@pytest.mark.case(7)
 @pytest.mark.parametrize("hidden", [b"/d/a", b"/d", b"/d/", b"/"])
 def test_a_name_that_could_not_be_looked_at_is_not_gone(hidden: bytes) -> None:
     followed = Followed()
@@ -231,6 +232,7 @@ def test_a_file_that_is_young_enough_or_of_the_future_is_followed(age: float) ->
     assert len(Followed(ignore_older=60).scan({b"/a": _old(1, age=age)})) == 1
 
 
+@pytest.mark.case(8)
 def test_a_file_that_is_followed_may_grow_old() -> None:
     followed = Followed(ignore_older=60)
     followed.scan({b"/a": File(1)})
@@ -238,6 +240,7 @@ def test_a_file_that_is_followed_may_grow_old() -> None:
     assert followed.roster.follows((1, 1))
 
 
+@pytest.mark.case(8)
 def test_an_old_file_that_grew_while_it_could_not_be_looked_at_is_followed() -> None:
     followed = Followed(ignore_older=60)
     followed.scan({b"/d/a": _old(1)})

@@ -158,6 +158,7 @@ def test_copied_and_truncated_between_bursts(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(10, 11)
 def test_a_line_in_pieces_is_one_line(site: Site) -> None:
     _, collector = site.both()
     writer = site.writer()
@@ -172,6 +173,7 @@ def test_a_line_in_pieces_is_one_line(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(12)
 def test_the_last_line_without_newline_is_shipped_when_its_file_is_finished(site: Site) -> None:
     _, collector = site.both()
     writer = site.writer()
@@ -188,6 +190,7 @@ def test_the_last_line_without_newline_is_shipped_when_its_file_is_finished(site
     site.assert_delivered()
 
 
+@pytest.mark.case(13, 15)
 def test_bytes_arrive_as_they_were_written(site: Site) -> None:
     data = b"".join(
         [
@@ -207,6 +210,7 @@ def test_bytes_arrive_as_they_were_written(site: Site) -> None:
     assert site.output() == data
 
 
+@pytest.mark.case(17)
 def test_an_over_long_line_is_split_and_nothing_of_it_is_lost(site: Site) -> None:
     line = bytes(ord("a") + each % 26 for each in range(1000))
     (site.logs / "a.log").write_bytes(b"before\n" + line + b"\nafter\n")
@@ -219,6 +223,7 @@ def test_an_over_long_line_is_split_and_nothing_of_it_is_lost(site: Site) -> Non
     assert site.output() == expected
 
 
+@pytest.mark.case(18)
 def test_a_hundred_megabytes_without_newline_take_no_memory(site: Site) -> None:
     with (site.logs / "a.log").open("wb") as file:
         for _ in range(100):
@@ -231,6 +236,7 @@ def test_a_hundred_megabytes_without_newline_take_no_memory(site: Site) -> None:
     assert collector.peak_memory() < 200_000_000
 
 
+@pytest.mark.case(1, 2)
 def test_start_at_end_passes_over_what_is_there_but_not_what_comes(site: Site) -> None:
     old = b"old\n" * 10
     for name in ("a.log", "b.log"):
@@ -250,6 +256,7 @@ def test_start_at_end_passes_over_what_is_there_but_not_what_comes(site: Site) -
     site.assert_delivered()
 
 
+@pytest.mark.case(8)
 def test_an_old_file_is_passed_over_until_it_grows(site: Site) -> None:
     old, young = site.writer("old.log"), site.writer("young.log")
     old.write(10)
