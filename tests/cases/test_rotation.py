@@ -219,10 +219,10 @@ def test_a_file_that_is_deleted_before_it_could_be_opened_is_told_as_lost(site: 
     unseen.write_bytes(b"never read\n")
     collector.wait_for("too_many_open_files")
     unseen.unlink()
-    (lost,) = until(lambda: collector.events("source_lost", path=str(unseen)), "the loss should be told", timeout=3)
-    assert lost["start"] == 0
     aggregator.thaw()
     site.assert_delivered()
+    (lost,) = until(lambda: collector.events("source_lost", path=str(unseen)), "the loss should be told", timeout=3)
+    assert lost["start"] == 0
 
 
 @pytest.mark.case(28)
@@ -241,6 +241,23 @@ def test_rotated_while_the_collector_was_down(site: Site, rotations: int) -> Non
         writer.reopen()
         writer.write(100)
     site.collector(paths=pattern)
+    site.assert_delivered()
+
+
+@pytest.mark.case(28)
+@pytest.mark.timeout(10)
+@pytest.mark.xfail(strict=True, reason="a file is not looked for under names that no pattern finds yet")
+def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.write(1000)
+    writer.rotate(site.logs / "a.log.1")
+    writer.write(100)
+    site.collector()
     site.assert_delivered()
 
 
