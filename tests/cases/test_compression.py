@@ -19,15 +19,7 @@ _SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
 """So little may be in flight that a destination that hangs leaves the files unread."""
 
 
-def _not_yet(test: Callable[..., None]) -> Callable[..., None]:
-    """It fails, and soon."""
-    reason = "archives are shipped as they are, not recognised and not decompressed yet"
-    marked: Callable[..., None] = pytest.mark.timeout(8)(pytest.mark.xfail(strict=True, reason=reason)(test))
-    return marked
-
-
 @pytest.mark.case(30)
-@_not_yet
 def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site, watch: str) -> None:
     """Its tail comes through the open descriptor; the archive is recognised."""
     aggregator = site.aggregator()
@@ -53,7 +45,6 @@ def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site, watch:
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_logrotate_compresses_one_rotation_later(site: Site, watch: str) -> None:
     site.aggregator()
     collector = _collector(site, watch=watch)
@@ -73,7 +64,6 @@ def test_logrotate_compresses_one_rotation_later(site: Site, watch: str) -> None
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("unread", [0, 1000])
-@_not_yet
 def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread: int) -> None:
     """What was not read is in the archive, behind what was."""
     site.aggregator()
@@ -97,7 +87,6 @@ def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread:
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("end", [Process.stop, Process.kill])
-@_not_yet
 def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
     site: Site, end: Callable[[Process], object]
 ) -> None:
@@ -119,7 +108,6 @@ def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_an_archive_that_was_never_seen_is_shipped_once_whatever_becomes_of_its_name(site: Site, watch: str) -> None:
     site.aggregator()
     archive = site.logs / "a.log.1.gz"
@@ -140,7 +128,6 @@ def test_an_archive_that_was_never_seen_is_shipped_once_whatever_becomes_of_its_
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("parts", [(3, 200), (200, -8), (-8, -4)])
-@_not_yet
 def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, parts: tuple[int, int]) -> None:
     """Its header, its data or its trailer is missing at first; and there is nothing in it before that."""
     archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
@@ -160,7 +147,6 @@ def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, pa
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_an_archive_that_stays_truncated_holds_up_nothing(site: Site) -> None:
     (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "a", 1000))[:-8])
     site.written.clear()
@@ -176,7 +162,6 @@ def test_an_archive_that_stays_truncated_holds_up_nothing(site: Site) -> None:
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_all_members_of_an_archive_are_read(site: Site) -> None:
     """As `cat a.gz b.gz` makes it, or a compressor that works in parallel; a member may be empty."""
     data = b"".join(gzip.compress(part) for part in (_lines(site, "old", 1000), b"", _lines(site, "older", 1000)))
@@ -187,7 +172,6 @@ def test_all_members_of_an_archive_are_read(site: Site) -> None:
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_what_was_shipped_is_recognised_in_an_archive_of_several_members(site: Site) -> None:
     """And a member may end within a line."""
     site.aggregator()
@@ -217,7 +201,6 @@ def test_a_file_that_is_only_named_like_an_archive_is_shipped_as_it_is(site: Sit
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("where", ["data", "checksum", "length"])
-@_not_yet
 def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, watch: str, where: str) -> None:
     data = bytearray(gzip.compress(_lines(site, "damaged", 1000)))
     data[{"data": len(data) // 2, "checksum": -8, "length": -4}[where]] ^= 0xFF
@@ -238,7 +221,6 @@ def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, watch: s
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_the_last_line_of_an_archive_may_lack_its_newline(site: Site) -> None:
     (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "old", 10).removesuffix(b"\n")))
     site.aggregator()
@@ -247,7 +229,6 @@ def test_the_last_line_of_an_archive_may_lack_its_newline(site: Site) -> None:
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_an_archive_is_read_piece_by_piece(site: Site) -> None:
     """A small one can hold a lot."""
     line = make_line("a", 0, 0, padding=1000)
@@ -263,7 +244,6 @@ def test_an_archive_is_read_piece_by_piece(site: Site) -> None:
 
 
 @pytest.mark.case(30)
-@_not_yet
 def test_a_tail_that_is_only_in_an_archive_that_no_pattern_finds_is_told_as_lost(site: Site) -> None:
     site.aggregator()
     collector = site.collector()

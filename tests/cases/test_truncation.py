@@ -214,7 +214,6 @@ def test_what_was_cut_away_unread_is_told(site: Site, watch: str) -> None:
 
 @pytest.mark.case(48)
 @pytest.mark.parametrize(("hole", "seen"), [(10_000, True), (10_000, False), (50_000_000, True)])
-@_not_yet("NULs at the head of a truncated file are not skipped yet")
 def test_a_writer_that_goes_on_at_its_old_offset_leaves_nuls_that_are_no_line(
     site: Site, hole: int, seen: bool
 ) -> None:
