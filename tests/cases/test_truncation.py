@@ -235,8 +235,9 @@ def test_a_writer_that_goes_on_at_its_old_offset_leaves_nuls_that_are_no_line(
 
 
 @pytest.mark.case(49)
-def test_truncated_while_the_destination_hangs(site: Site, watch: str) -> None:
-    """What was read before arrives, once; late acknowledgements for it move nothing of what came after."""
+@pytest.mark.parametrize("killed", [False, True])
+def test_truncated_while_the_destination_hangs(site: Site, watch: str, killed: bool) -> None:
+    """What was read before arrives, once, if need be from memory; late acknowledgements for it move nothing new."""
     aggregator = site.aggregator()
     collector = site.collector(watch=watch)
     writer = site.writer()
@@ -248,7 +249,11 @@ def test_truncated_while_the_destination_hangs(site: Site, watch: str) -> None:
     writer.truncate()
     collector.wait_for("source_truncated", at=site.bytes_written)
     writer.write(1)
-    aggregator.thaw()
+    if killed:
+        aggregator.kill()
+        site.aggregator()
+    else:
+        aggregator.thaw()
     site.assert_delivered()
     collector.kill()
     collector = site.collector(watch=watch)
