@@ -21,6 +21,7 @@ def test_files_that_are_there_and_files_that_appear_later(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(26)
 def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> None:
     site.aggregator()
     site.collector(paths=str(site.logs / "a.log*"))
@@ -32,6 +33,7 @@ def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> N
     site.assert_delivered()
 
 
+@pytest.mark.case(23)
 def test_renamed_out_of_the_pattern_with_a_tail_that_was_not_read(site: Site) -> None:
     aggregator, collector = site.both()
     writer = site.writer()
@@ -61,6 +63,7 @@ def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: 
     assert not collector.events("file_retired")
 
 
+@pytest.mark.case(27)
 def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
     aggregator, collector = site.both()
     writer = site.writer()
@@ -75,6 +78,7 @@ def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(24)
 def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(site: Site) -> None:
     site.aggregator()
     collector = site.collector(rotate_wait="2s")
@@ -88,6 +92,7 @@ def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(sit
     site.assert_delivered()
 
 
+@pytest.mark.case(28)
 def test_rotated_while_nobody_looked(site: Site) -> None:
     site.aggregator()
     collector = site.collector(paths=str(site.logs / "a.log*"))
@@ -102,6 +107,7 @@ def test_rotated_while_nobody_looked(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(45)
 def test_truncated_and_written_again(site: Site) -> None:
     site.both()
     writer = site.writer()
@@ -113,6 +119,7 @@ def test_truncated_and_written_again(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(44)
 def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site) -> None:
     _, collector = site.both()
     writer = site.writer()
@@ -129,6 +136,7 @@ def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site)
         writer.truncate()
 
 
+@pytest.mark.case(49)
 def test_truncated_while_what_was_read_of_it_is_not_acknowledged(site: Site) -> None:
     """What comes late for the old source moves nothing of the new one."""
     aggregator, collector = site.aggregator(minimum_publish_frequency="1h", max_batch_size="10"), site.collector()
@@ -147,6 +155,7 @@ def test_truncated_while_what_was_read_of_it_is_not_acknowledged(site: Site) -> 
     site.assert_delivered()
 
 
+@pytest.mark.case(48)
 def test_copied_and_truncated_between_bursts(site: Site) -> None:
     site.both()
     writer = site.writer()

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler, TimedRotatingFileHandler
 
+import pytest
+
 from harness.lines import make_line
 from harness.site import Site
 from harness.until import until
 
 
+@pytest.mark.case(32)
 def test_rotating_by_size(site: Site) -> None:
     """Faster than anyone looks: the names move, and the pattern takes them all in."""
     site.aggregator()
@@ -21,6 +24,7 @@ def test_rotating_by_size(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(27, 33)
 def test_rotating_by_size_and_removing_the_oldest_while_the_destination_hangs(site: Site) -> None:
     aggregator, collector = site.aggregator(), site.collector(paths=str(site.logs / "a.log*"))
     handler = RotatingFileHandler(site.logs / "a.log", maxBytes=20_000, backupCount=2)
@@ -37,6 +41,7 @@ def test_rotating_by_size_and_removing_the_oldest_while_the_destination_hangs(si
         site.assert_delivered()
 
 
+@pytest.mark.case(25)
 def test_rotating_by_time(site: Site) -> None:
     _, collector = site.both()
     handler = TimedRotatingFileHandler(site.logs / "a.log", when="S", backupCount=100, delay=True)

@@ -18,6 +18,7 @@ def server(site: Site) -> Iterator[WebServer]:
         yield server
 
 
+@pytest.mark.case(21)
 @pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
 def test_created_anew_under_load(site: Site, server: WebServer, pattern: str) -> None:
     site.aggregator()
@@ -34,6 +35,7 @@ def test_created_anew_under_load(site: Site, server: WebServer, pattern: str) ->
     _assert_delivered(site, files, requests)
 
 
+@pytest.mark.case(30)
 def test_compressed_under_load(site: Site, server: WebServer) -> None:
     """An archive may lack what was written while it was made: the collector does not."""
     _, collector = site.both()
@@ -52,6 +54,7 @@ def test_compressed_under_load(site: Site, server: WebServer) -> None:
     assert requests <= len(found) <= requests + CONNECTIONS
 
 
+@pytest.mark.case(48)
 def test_copied_and_truncated_between_loads(site: Site, server: WebServer) -> None:
     site.both()
     requests = 0

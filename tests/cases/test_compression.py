@@ -1,0 +1,318 @@
+"""Rotated files that are compressed where the patterns find them: each line once, and never the archive's own bytes."""
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cases.held import deleted
+from cases.logrotate import logrotate
+from harness.lines import make_line, sorted_out
+from harness.process import Process
+from harness.site import Site
+from harness.until import quiet, until
+from harness.writer import Writer
+
+_SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
+"""So little may be in flight that a destination that hangs leaves the files unread."""
+
+
+@pytest.mark.case(30)
+def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site, watch: str) -> None:
+    """Its tail comes through the open descriptor; the archive is recognised."""
+    aggregator = site.aggregator()
+    collector = _collector(site, watch=watch, **_SMALL)
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    aggregator.freeze()
+    writer.write(14_000, padding=200)
+    logrotate(site.directory, writer.path, "create", "compress")
+    assert sorted(path.name for path in site.logs.iterdir()) == ["a.log", "a.log.1.gz"]
+    writer.reopen()
+    writer.write(10)
+    until(lambda: collector.holds(writer.path), "a new file should be opened")
+    assert deleted(collector, site.logs) == 1
+    assert site.bytes_written - site.size() > 3_000_000
+    aggregator.thaw()
+    site.assert_delivered()
+    told = collector.wait_for("archive_recognised", path=str(site.logs / "a.log.1.gz"))
+    assert told["of"]
+    site.assert_delivered()
+    assert not deleted(collector, site.logs)
+
+
+@pytest.mark.case(30)
+def test_logrotate_compresses_one_rotation_later(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = _collector(site, watch=watch)
+    writer = site.writer()
+    for number in range(4):
+        writer.write(100)
+        until(lambda: collector.holds(writer.path), "a new file should be opened")
+        logrotate(site.directory, writer.path, "create", "compress", "delaycompress")
+        writer.write(10)  # to the file that is renamed and not compressed yet
+        writer.reopen()
+        assert len(list(site.logs.glob("*.gz"))) == number
+    writer.write(100)
+    site.assert_delivered()
+    collector.wait_for("archive_recognised", count=3)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+@pytest.mark.parametrize("unread", [0, 1000])
+def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread: int) -> None:
+    """What was not read is in the archive, behind what was."""
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.write(unread)
+    _compress(writer, site.logs / "a.log.1.gz")
+    writer.write(10)
+    collector = _collector(site)
+    site.assert_delivered()
+    if not unread:
+        collector.wait_for("archive_recognised", path=str(site.logs / "a.log.1.gz"))
+    assert collector.stop() == 0
+    collector = _collector(site)
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+@pytest.mark.parametrize(
+    "end",
+    [
+        Process.stop,
+        pytest.param(
+            Process.kill,
+            marks=pytest.mark.xfail(strict=True, reason="nobody asks the aggregator of an archive's original"),
+        ),
+    ],
+)
+def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
+    site: Site, end: Callable[[Process], object]
+) -> None:
+    """However stale its checkpoint is: the aggregator knows what it has."""
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    end(collector)
+    for number in range(3):
+        writer.write(500)
+        for older in range(number, 0, -1):
+            (site.logs / f"a.log.{older}.gz").rename(site.logs / f"a.log.{older + 1}.gz")
+        _compress(writer, site.logs / "a.log.1.gz")
+    writer.write(10)
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_was_never_seen_is_shipped_once_whatever_becomes_of_its_name(site: Site, watch: str) -> None:
+    site.aggregator()
+    archive = site.logs / "a.log.1.gz"
+    archive.write_bytes(gzip.compress(_lines(site, "old", 1000)))
+    collector = _collector(site, watch=watch)
+    site.assert_delivered()
+    for number in (1, 2):
+        (site.logs / f"a.log.{number}.gz").rename(site.logs / f"a.log.{number + 1}.gz")
+        quiet(site.size, "the destination")
+    assert collector.stop() == 0
+    (site.logs / "a.log.3.gz").rename(site.logs / "a.log.4.gz")
+    collector = _collector(site, watch=watch)
+    site.writer().write(10)
+    site.assert_delivered()
+    archive.write_bytes(gzip.compress(_lines(site, "another", 1000)))
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+@pytest.mark.parametrize("parts", [(3, 200), (200, -8), (-8, -4)])
+def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, parts: tuple[int, int]) -> None:
+    """Its header, its data or its trailer is missing at first; and there is nothing in it before that."""
+    archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
+    archive.touch()
+    site.aggregator()
+    collector = _collector(site)
+    with archive.open("ab", buffering=0) as file:
+        for end in parts:
+            file.write(data[:end][archive.stat().st_size :])
+            collector.wait_for("archive_waits", path=str(archive))
+            quiet(site.size, "the destination")
+            assert site.size() == 0
+        file.write(data[archive.stat().st_size :])
+    site.assert_delivered()
+    assert archive.read_bytes() == data
+
+
+@pytest.mark.case(30)
+@pytest.mark.timeout(10)
+@pytest.mark.xfail(strict=True, reason="it is told whenever the archive has grown")
+def test_that_an_archive_is_still_written_is_told_once(site: Site) -> None:
+    archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
+    archive.write_bytes(data[:3])
+    site.aggregator()
+    collector = _collector(site)
+    collector.wait_for("archive_waits")
+    for end in range(1000, len(data), len(data) // 5):
+        archive.write_bytes(data[:end])
+        quiet(site.size, "the destination")
+    archive.write_bytes(data)
+    site.assert_delivered()
+    assert len(collector.events("archive_waits")) == 1
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_stays_truncated_holds_up_nothing(site: Site) -> None:
+    (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "a", 1000))[:-8])
+    site.written.clear()
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    writer.write(10)
+    collector.wait_for("archive_waits")
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+    assert collector.stop() == 0
+
+
+@pytest.mark.case(30)
+def test_all_members_of_an_archive_are_read(site: Site) -> None:
+    """As `cat a.gz b.gz` makes it, or a compressor that works in parallel; a member may be empty."""
+    data = b"".join(gzip.compress(part) for part in (_lines(site, "old", 1000), b"", _lines(site, "older", 1000)))
+    (site.logs / "a.log.1.gz").write_bytes(data)
+    site.aggregator()
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_what_was_shipped_is_recognised_in_an_archive_of_several_members(site: Site) -> None:
+    """And a member may end within a line."""
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.write(500)
+    data = writer.path.read_bytes()
+    middle = len(data) // 2 + 1
+    writer.path.unlink()
+    writer.reopen()
+    (site.logs / "a.log.1.gz").write_bytes(gzip.compress(data[:middle]) + gzip.compress(data[middle:]))
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_a_file_that_is_only_named_like_an_archive_is_shipped_as_it_is(site: Site) -> None:
+    site.aggregator()
+    collector = _collector(site)
+    (site.logs / "a.log.gz").write_bytes(_lines(site, "plain", 100))
+    site.assert_delivered()
+    assert not [event for event in collector.events() if event["event"].startswith("archive")]
+
+
+@pytest.mark.case(30)
+@pytest.mark.parametrize("where", ["data", "checksum", "length"])
+def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, watch: str, where: str) -> None:
+    data = bytearray(gzip.compress(_lines(site, "damaged", 1000)))
+    data[{"data": len(data) // 2, "checksum": -8, "length": -4}[where]] ^= 0xFF
+    damaged = site.logs / "a.log.2.gz"
+    damaged.write_bytes(data)
+    unsure = site.written.pop(("damaged", 0))
+    site.aggregator()
+    collector = _collector(site, watch=watch)
+    told = collector.wait_for("archive_damaged", path=str(damaged))
+    assert told["level"] == "warning"
+    assert told["error"]
+    site.writer().write(10)
+    (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "sound", 1000)))
+    _assert_delivered_but_for(site, unsure)
+    damaged.rename(site.logs / "a.log.3.gz")
+    quiet(site.size, "the destination")
+    assert len(collector.events("archive_damaged")) == 1
+
+
+@pytest.mark.case(30)
+def test_the_last_line_of_an_archive_may_lack_its_newline(site: Site) -> None:
+    (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "old", 10).removesuffix(b"\n")))
+    site.aggregator()
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_an_archive_is_read_piece_by_piece(site: Site) -> None:
+    """A small one can hold a lot."""
+    line = make_line("a", 0, 0, padding=1000)
+    (site.logs / "a.log.1.gz").write_bytes(gzip.compress(line * 100_000, compresslevel=1))
+    assert (site.logs / "a.log.1.gz").stat().st_size < 2_000_000
+    site.aggregator()
+    collector = _collector(site)
+    size = len(line) * 100_000
+    site.wait_for_bytes(size)
+    quiet(site.size, "the destination")
+    assert site.output() == line * 100_000
+    assert collector.peak_memory() < 150_000_000
+
+
+@pytest.mark.case(30)
+def test_a_tail_that_is_only_in_an_archive_that_no_pattern_finds_is_told_as_lost(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    shipped = site.bytes_written
+    assert collector.stop() == 0
+    writer.write(100)
+    _compress(writer, site.logs / "a.log.1.gz")
+    del site.written["a", 0][100:]
+    writer.write(10)
+    collector = site.collector()
+    told = collector.wait_for("source_lost", path=str(writer.path))
+    assert (told["start"], told["end"]) == (shipped, None)
+    site.assert_delivered()
+
+
+def _collector(site: Site, **settings: str) -> Process:
+    return site.collector(paths=str(site.logs / "a.log*"), **settings)
+
+
+def _lines(site: Site, name: str, count: int) -> bytes:
+    """Lines that are to be delivered."""
+    lines = [make_line(name, 0, number) for number in range(count)]
+    site.written[name, 0] = lines
+    return b"".join(lines)
+
+
+def _compress(writer: Writer, archive: Path) -> None:
+    """As logrotate does it: there is a new file, then the archive, which has the old one's times, and that one goes."""
+    plain = archive.with_suffix("")
+    writer.rotate(plain)
+    facts = plain.stat()
+    archive.write_bytes(gzip.compress(plain.read_bytes()))
+    os.utime(archive, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    plain.unlink()
+
+
+def _assert_delivered_but_for(site: Site, unsure: list[bytes]) -> None:
+    """Everything arrived; and of some lines so many of the first as may be, but nothing that was not written."""
+    site.wait_for_bytes(site.bytes_written)
+    found = sorted_out(site.output()).get(("damaged", 0), [])
+    assert found == unsure[: len(found)]
+    if found:
+        site.written["damaged", 0] = found
+    site.assert_delivered()

@@ -1,0 +1,409 @@
+"""Rotation: whatever becomes of the names, every line of every file arrives once, in the order of its file."""
+
+import random
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cases.held import deleted, readers
+from cases.logrotate import logrotate
+from cases.rotating_log import RotatingLog
+from harness.lines import sorted_out
+from harness.process import Process
+from harness.site import Site
+from harness.until import quiet, until
+from harness.writer import Writer
+
+_SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
+"""So little may be in flight that a destination that hangs leaves the files unread."""
+
+
+@pytest.mark.case(21)
+def test_renamed_away_and_created_anew(site: Site, watch: str) -> None:
+    """Three files whose archives the patterns find, and three whose archives they do not."""
+    site.aggregator()
+    patterns = [str(site.logs / "inside?.log*"), str(site.logs / "outside?.log")]
+    collector = site.collector(paths="\n".join(patterns), watch=watch)
+    writers = [site.writer(f"{where}{each}.log") for where in ("inside", "outside") for each in range(3)]
+    for number in range(4):
+        for writer in writers:
+            writer.write(30)
+        for writer in writers:
+            # Unread or not: what counts is that it was seen.
+            until(partial(collector.holds, writer.path), "a new file should be opened")
+            if number < 3:
+                writer.rotate(writer.path.with_name(f"{writer.path.name}.{number}"))
+    site.assert_delivered()
+    assert site.lines_written == 6 * 4 * 30
+
+
+@pytest.mark.case(22)
+def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site, watch: str) -> None:
+    pattern = str(site.logs / "a.log*")
+    site.aggregator()
+    collector = site.collector(paths=pattern, poll_interval="20ms", watch=watch)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    for number in range(3):
+        (site.logs / ("a.log" if number == 0 else f"a.log.{number}")).rename(site.logs / f"a.log.{number + 1}")
+        quiet(site.size, "the destination")
+    assert collector.stop() == 0
+    (site.logs / "a.log.3").rename(site.logs / "a.log.4")
+    site.collector(paths=pattern, poll_interval="20ms", watch=watch).wait_for(
+        "file_followed", position=site.bytes_written
+    )
+    site.assert_delivered()
+
+
+@pytest.mark.case(23)
+def test_renamed_out_of_the_pattern_with_an_unread_tail_between_two_looks(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    writer.write(1)
+    site.assert_delivered()
+    collector.freeze()
+    writer.write(1)
+    writer.rotate(site.logs / "a.old")
+    writer.write(2)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(24)
+def test_two_writers_of_the_old_and_the_new_file_for_longer_than_rotate_wait(site: Site, watch: str) -> None:
+    """It is counted from the old file's last line, not from the rotation."""
+    site.aggregator()
+    site.collector(rotate_wait="1500ms", watch=watch)
+    late = site.writer()
+    late.write(10)
+    site.assert_delivered()
+    late.rotate(site.logs / "a.old", reopen=False)
+    prompt = _successor(site, late)
+    rotated = time.monotonic()
+    while time.monotonic() < rotated + 2:
+        late.write(1)
+        prompt.write(1)
+        site.wait_for_bytes(site.bytes_written)
+    site.assert_delivered()
+
+
+@pytest.mark.case(24)
+def test_nothing_is_too_late_for_a_file_that_the_pattern_still_finds(site: Site, watch: str) -> None:
+    site.aggregator()
+    site.collector(paths=str(site.logs / "a.log*"), close_inactive="100ms", watch=watch)
+    late = site.writer()
+    late.write(10)
+    late.rotate(site.logs / "a.log.1", reopen=False)
+    prompt = _successor(site, late)
+    prompt.write(10)
+    site.assert_delivered()
+    quiet(site.size, "the destination", seconds=0.5)
+    late.write(1)
+    prompt.write(1)
+    site.assert_delivered()
+
+
+@pytest.mark.case(24)
+def test_what_comes_after_a_file_without_a_name_was_let_go_is_left_and_its_end_was_told(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    late = site.writer()
+    late.write(10)
+    site.assert_delivered()
+    late.rotate(site.logs / "a.old", reopen=False)
+    prompt = _successor(site, late)
+    told = collector.wait_for("file_retired")
+    assert told["position"] == late.path.with_name("a.old").stat().st_size
+    late.write(1)
+    late.lines.pop()
+    prompt.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(25)
+def test_the_path_stays_missing_while_the_old_file_is_written_to(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = site.collector(rotate_wait="3s", watch=watch)
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    writer.rotate(site.logs / "a.old", reopen=False)
+    collector.wait_for("file_gone")
+    for _ in range(5):
+        writer.write(10)
+        site.assert_delivered()
+    assert not writer.path.exists()
+    assert not collector.events("file_retired")
+    writer.reopen()
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(25)
+def test_logrotate_makes_no_new_file(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector(rotate_wait="3s")
+    writer = site.writer()
+    for number in range(3):
+        collector.wait_for("file_followed", count=number + 1)
+        writer.write(100)
+        logrotate(site.directory, writer.path, "nocreate")
+        assert not writer.path.exists()
+        writer.write(100)
+        site.wait_for_bytes(site.bytes_written)
+        writer.reopen()
+    writer.write(100)
+    site.assert_delivered()
+
+
+@pytest.mark.case(26)
+@pytest.mark.parametrize("pattern", ["a.log*", "a.log"])
+def test_rotated_again_and_again_while_every_old_file_is_still_written_to(site: Site, watch: str, pattern: str) -> None:
+    """`.1` becomes `.2` becomes `.3`; each inode has one reader, whatever its name is at the time."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / pattern), rotate_wait="3s", watch=watch)
+    writers = [site.writer()]
+    for number in range(4):
+        writers[-1].write(20)
+        until(lambda: collector.holds(site.logs / "a.log"), "a new file should be opened")
+        _cascade(site.logs, keep=number + 1)
+        writers.append(_successor(site, writers[0], number + 1))
+        for writer in writers:
+            writer.write(5)
+    until(lambda: collector.holds(site.logs / "a.log"), "a new file should be opened")
+    for path in site.logs.iterdir():
+        assert readers(collector, path) == 1
+    for writer in writers:
+        writer.write(5)
+    site.assert_delivered()
+
+
+@pytest.mark.case(27)
+def test_logrotate_keeps_nothing_and_the_file_is_unlinked_unread(site: Site, watch: str) -> None:
+    aggregator = site.aggregator()
+    collector = site.collector(watch=watch, **_SMALL)
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    aggregator.freeze()
+    writer.write(20_000, padding=230)
+    logrotate(site.directory, writer.path, "create", "rotate 0")
+    assert [path.name for path in site.logs.iterdir()] == ["a.log"]
+    writer.reopen()
+    writer.write(10)
+    collector.wait_for("file_gone")
+    assert deleted(collector, site.logs) == 1
+    assert site.bytes_written - site.size() > 4_000_000
+    aggregator.thaw()
+    site.assert_delivered()
+    # And the disk has its space back.
+    collector.wait_for("file_retired")
+    until(lambda: not deleted(collector, site.logs), "a file that was unlinked and read to its end should be closed")
+
+
+@pytest.mark.case(27, 32, 33)
+@pytest.mark.timeout(10)
+@pytest.mark.xfail(strict=True, reason="a file that was empty when it was seen is let go of in silence")
+def test_a_file_that_is_deleted_before_it_could_be_opened_is_told_as_lost(site: Site) -> None:
+    """It was empty when it was seen last: how much was lost nobody knows."""
+    aggregator, collector = _crowded(site)
+    unseen = site.logs / "c.log"
+    unseen.touch()
+    collector.wait_for("too_many_open_files")
+    collector.freeze()
+    unseen.write_bytes(b"never read\n")
+    unseen.unlink()
+    collector.thaw()
+    aggregator.thaw()
+    told = collector.wait_for("source_lost", path=str(unseen))
+    assert (told["start"], told["end"]) == (0, None)
+    site.assert_delivered()
+
+
+@pytest.mark.case(28)
+@pytest.mark.parametrize("rotations", [1, 2])
+def test_rotated_while_the_collector_was_down(site: Site, rotations: int) -> None:
+    site.aggregator()
+    pattern = str(site.logs / "a.log*")
+    collector = site.collector(paths=pattern)
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.write(1000)
+    for number in range(rotations):
+        _cascade(site.logs, keep=number + 1)
+        writer.reopen()
+        writer.write(100)
+    site.collector(paths=pattern)
+    site.assert_delivered()
+
+
+@pytest.mark.case(28)
+def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site) -> None:
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.write(1000)
+    writer.rotate(site.logs / "a.log.1")
+    writer.write(100)
+    site.collector()
+    site.assert_delivered()
+
+
+@pytest.mark.case(29)
+def test_moved_away_truncated_and_moved_back(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = site.collector(rotate_wait="1s", watch=watch)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    writer.path.rename(site.logs / "elsewhere")
+    collector.wait_for("file_gone")
+    writer.truncate()
+    writer.write(5)
+    (site.logs / "elsewhere").rename(writer.path)
+    writer.write(5)
+    site.assert_delivered()
+
+
+@pytest.mark.case(29)
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_deleted_and_created_again(site: Site, watch: str, forgotten: bool) -> None:
+    """Before and after the old file was let go; ext4 gives the new one the old one's inode then."""
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    for number in range(3):
+        writer.write(50)
+        site.assert_delivered()
+        writer.path.unlink()
+        writer.close()
+        if forgotten:
+            collector.wait_for("file_retired", count=number + 1)
+        writer.reopen()
+    writer.write(50)
+    site.assert_delivered()
+
+
+@pytest.mark.case(31)
+@pytest.mark.parametrize("names", ["unique", "cascade"])
+def test_rotated_hundreds_of_times_a_second_while_the_collector_looks(site: Site, watch: str, names: str) -> None:
+    """And it is stopped for moments, so that names change between its listing of them and its opening."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), poll_interval="1ms", watch=watch)
+    writer = site.writer()
+    writer.write(1)
+    collector.wait_for("file_followed")
+    rotating = threading.Thread(target=_rotate_on_and_on, args=(site.logs, writer, names))
+    rotating.start()
+    moments = random.Random(31)  # the same in each run
+    while rotating.is_alive():
+        collector.freeze()
+        time.sleep(moments.uniform(0, 0.008))
+        collector.thaw()
+        time.sleep(moments.uniform(0, 0.004))
+    rotating.join()
+    assert len(site.written) == 301
+    site.assert_delivered()
+
+
+@pytest.mark.case(32)
+@pytest.mark.parametrize("backups", [100, 1])
+def test_rotated_thrice_between_two_looks(site: Site, backups: int) -> None:
+    """With enough backups all of it arrives; else what is left of it, and nothing twice."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), watch="poll")
+    with RotatingLog(site.logs / "a.log", site.written, lines=100, backups=backups) as log:
+        log.write(50)
+        site.assert_delivered()
+        collector.freeze()
+        log.write(300)
+        collector.thaw()
+    assert len(list(site.logs.iterdir())) == 1 + min(backups, 3)
+    if backups == 1:
+        # The first was open. The second came and went, and nobody has seen it.
+        assert len(site.written.pop(log.generation(1))) == 100
+    site.assert_delivered()
+
+
+@pytest.mark.case(33)
+@pytest.mark.parametrize("away", ["frozen", "killed"])
+def test_the_destination_is_away_for_longer_than_rotate_wait_while_files_rotate_out_of_existence(
+    site: Site, away: str
+) -> None:
+    """Of ten files three are left: the others are held, unread, and their bytes take no memory."""
+    aggregator = site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), **_SMALL)
+    with RotatingLog(site.logs / "a.log", site.written, lines=300, backups=2, padding=8000) as log:
+        log.write(1)
+        site.assert_delivered()
+        memory = collector.peak_memory()
+        if away == "frozen":
+            aggregator.freeze()
+        else:
+            aggregator.kill()
+        for number in range(1, 10):
+            log.write(300)
+            assert sorted_out((site.logs / "a.log").read_bytes()).keys() == {log.generation(number)}
+            until(lambda: collector.holds(site.logs / "a.log"), "a new file should be opened")
+        collector.wait_for("file_gone", count=7)
+        quiet(lambda: deleted(collector, site.logs), "the files that are held", seconds=0.6)  # thrice rotate_wait
+        assert deleted(collector, site.logs) == 7
+        assert site.bytes_written - site.size() > 20_000_000
+        assert collector.peak_memory() - memory < 10_000_000
+        if away == "frozen":
+            aggregator.thaw()
+        else:
+            site.aggregator()
+        site.assert_delivered()
+    until(lambda: not deleted(collector, site.logs), "files that were unlinked and read to their end should be closed")
+
+
+def _crowded(site: Site) -> tuple[Process, Process]:
+    """A destination that hangs, and a collector with two files, which needs both and may not open a third."""
+    aggregator = site.aggregator()
+    collector = site.collector(max_open_files="2", **_SMALL)
+    writers = [site.writer("a.log"), site.writer("b.log")]
+    collector.wait_for("file_followed", count=2)
+    aggregator.freeze()
+    for writer in writers:
+        writer.write(3000, padding=230)
+    return aggregator, collector
+
+
+def _successor(site: Site, writer: Writer, generation: int = 1) -> Writer:
+    """Another writer of the same path, whose lines say that they are of a later generation."""
+    later = site.writer(writer.path.name)
+    for _ in range(generation):
+        later.reopen()
+    return later
+
+
+def _cascade(directory: Path, *, keep: int) -> None:
+    """`a.log.1` becomes `a.log.2` and so on, and `a.log` becomes `a.log.1`."""
+    for number in range(keep, 1, -1):
+        (directory / f"a.log.{number - 1}").rename(directory / f"a.log.{number}")
+    (directory / "a.log").rename(directory / "a.log.1")
+
+
+def _rotate_on_and_on(directory: Path, writer: Writer, names: str) -> None:
+    for number in range(300):
+        writer.write(2)
+        if names == "unique":
+            writer.rotate(directory / f"a.log.{number}")
+        else:
+            if number >= 5:
+                (directory / "a.log.5").rename(directory / f"a.log.old{number}")
+            _cascade(directory, keep=min(number + 1, 5))
+            writer.reopen()
+        time.sleep(0.004)
+    writer.write(2)

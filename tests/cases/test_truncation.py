@@ -1,0 +1,276 @@
+"""Truncation: what comes after it is another source, from its first byte; what came before it is not sent again."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from cases.logrotate import logrotate
+from harness.lines import make_line
+from harness.process import Process
+from harness.site import Site
+from harness.until import quiet, until
+
+_SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
+"""So little may be in flight that a destination that hangs leaves the files unread."""
+
+
+def _not_yet(reason: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """It fails, and soon."""
+    return lambda test: pytest.mark.timeout(10)(pytest.mark.xfail(strict=True, reason=reason)(test))
+
+
+@pytest.mark.case(44)
+@pytest.mark.parametrize("lines", [100, 150])
+def test_truncated_and_refilled_to_the_old_position_or_beyond_between_two_looks(
+    site: Site, watch: str, lines: int
+) -> None:
+    """Its size never looks smaller."""
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    for _ in range(3):
+        writer.write(100)
+        site.assert_delivered()
+        before = writer.path.stat().st_size
+        collector.freeze()
+        writer.truncate()
+        writer.write(lines)
+        assert writer.path.stat().st_size == before or lines > 100
+        assert writer.path.stat().st_size >= before
+        collector.thaw()
+        site.assert_delivered()
+        writer.truncate()
+
+
+@pytest.mark.case(44)
+def test_refilled_after_it_was_closed_for_being_idle(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = site.collector(close_inactive="100ms", watch=watch)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+    collector.freeze()
+    writer.truncate()
+    writer.write(150)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(44)
+@pytest.mark.parametrize("ticks", [100, 150])
+@_not_yet("only the bytes before the position are compared, and not the head")
+def test_refilled_with_the_same_bytes_before_the_old_position(site: Site, watch: str, ticks: int) -> None:
+    """A log that says the same thing again and again differs in its first line only."""
+    old, new = b"started at 12:00\n" + b"alive\n" * 100, b"started at 13:00\n" + b"alive\n" * ticks
+    log = site.logs / "a.log"
+    log.write_bytes(old)
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    _assert_holds(site, old)
+    collector.freeze()
+    log.write_bytes(new)
+    collector.thaw()
+    _assert_holds(site, old + new)
+
+
+@pytest.mark.case(45)
+@pytest.mark.parametrize("close_inactive", ["1h", "100ms"])
+def test_truncated_and_written_less(site: Site, watch: str, close_inactive: str) -> None:
+    """Whether it was open at the time or closed for being idle."""
+    site.aggregator()
+    collector = site.collector(close_inactive=close_inactive, watch=watch)
+    writer = site.writer()
+    for lines in (100, 50, 1):
+        writer.write(lines)
+        site.assert_delivered()
+        if close_inactive == "100ms":
+            until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+        writer.truncate()
+    writer.write(20)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    collector = site.collector(watch=watch)
+    collector.wait_for("file_followed", position=writer.path.stat().st_size)
+    writer.write(1)
+    site.assert_delivered()
+
+
+@pytest.mark.case(45)
+def test_truncated_and_written_less_of_the_same_text(site: Site, watch: str) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(100))
+    less = text[: text.index(b"line 50")]
+    log = site.logs / "a.log"
+    log.write_bytes(text)
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    _assert_holds(site, text)
+    log.write_bytes(less)
+    _assert_holds(site, text + less)
+    assert collector.stop() == 0
+    site.collector(watch=watch).wait_for("file_followed", position=len(less))
+    _assert_holds(site, text + less)
+
+
+@pytest.mark.case(46)
+def test_cut_within_a_line_it_is_another_source_from_its_first_byte(site: Site, watch: str) -> None:
+    """What is left is sent again; the stump is glued to what follows it in the file, and the truncation is told."""
+    lines = [make_line("a", 0, number) for number in range(20)]
+    log = site.logs / "a.log"
+    log.write_bytes(b"".join(lines))
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    _assert_holds(site, b"".join(lines))
+    stump = lines[4][:20]
+    os.truncate(log, len(b"".join(lines[:4])) + len(stump))
+    collector.wait_for("source_truncated", at=len(b"".join(lines)))
+    with log.open("ab") as file:
+        file.write(b"after\n")
+    expected = b"".join([*lines, *lines[:4], stump, b"after\n"])
+    _assert_holds(site, expected)
+    with log.open("ab") as file:
+        file.write(b"and on\n")
+    _assert_holds(site, expected + b"and on\n")
+
+
+@pytest.mark.case(47)
+@pytest.mark.parametrize("lines", [50, 100, 150])
+def test_truncated_while_the_collector_was_down(site: Site, lines: int) -> None:
+    """And written less, as much, or more."""
+    site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    writer.truncate()
+    writer.write(lines)
+    collector = site.collector()
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+def test_logrotate_copies_and_truncates(site: Site, watch: str) -> None:
+    site.aggregator()
+    site.collector(watch=watch)
+    writer = site.writer()
+    for number in range(3):
+        writer.write(1000 >> number)
+        site.assert_delivered()
+        logrotate(site.directory, writer.path, "copytruncate")
+        assert writer.path.stat().st_size == 0
+        writer.truncate()  # which begins the next generation
+        writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+@pytest.mark.parametrize("lines", [0, 100, 300])
+def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(site: Site, lines: int) -> None:
+    """`lines` were not read when the copy was made."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"))
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    collector.freeze()
+    writer.write(lines)
+    writer.copy_and_truncate(site.logs / "a.log.1")
+    writer.write(50)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+@_not_yet("what was unread is reckoned when the new size is noted already: it is always said to be nothing")
+def test_what_was_cut_away_unread_is_told(site: Site, watch: str) -> None:
+    """The patterns do not find the copy."""
+    aggregator = site.aggregator()
+    collector = site.collector(watch=watch, **_SMALL)
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    aggregator.freeze()
+    writer.write(4000, padding=1000)
+    size = writer.path.stat().st_size
+    _wait_for_looks(site, collector)
+    writer.truncate()
+    told = collector.wait_for("source_truncated")
+    assert told["at"] + told["unread"] == size
+    assert told["unread"] > 3_000_000
+    aggregator.thaw()
+    kept = site.written["a", 0]
+    while sum(map(len, kept)) > told["at"]:
+        kept.pop()
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+@pytest.mark.parametrize(("hole", "seen"), [(10_000, True), (10_000, False), (50_000_000, True)])
+def test_a_writer_that_goes_on_at_its_old_offset_leaves_nuls_that_are_no_line(
+    site: Site, hole: int, seen: bool
+) -> None:
+    """It does not append (O_APPEND): after the truncation its file begins with a hole as long as it was."""
+    log, lines = site.logs / "a.log", b"".join(make_line("a", 1, number) for number in range(10))
+    log.write_bytes(b"begin\n")
+    site.aggregator()
+    collector = site.collector()
+    _assert_holds(site, b"begin\n")
+    if not seen:
+        collector.freeze()
+    os.truncate(log, 0)
+    if seen:
+        collector.wait_for("source_truncated")
+    with log.open("r+b") as file:
+        file.seek(hole)
+        file.write(lines)
+    collector.thaw()
+    _assert_holds(site, b"begin\n" + lines)
+    assert collector.peak_memory() < 150_000_000
+
+
+@pytest.mark.case(49)
+@pytest.mark.parametrize("killed", [False, True])
+def test_truncated_while_the_destination_hangs(site: Site, watch: str, killed: bool) -> None:
+    """What was read before arrives, once, if need be from memory; late acknowledgements for it move nothing new."""
+    aggregator = site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    writer.write(1)
+    site.assert_delivered()
+    aggregator.freeze()
+    writer.write(3)
+    _wait_for_looks(site, collector)
+    writer.truncate()
+    collector.wait_for("source_truncated", at=site.bytes_written)
+    writer.write(1)
+    if killed:
+        aggregator.kill()
+        site.aggregator()
+    else:
+        aggregator.thaw()
+    site.assert_delivered()
+    collector.kill()
+    collector = site.collector(watch=watch)
+    collector.wait_for("file_followed", path=str(writer.path), position=writer.path.stat().st_size)
+    writer.write(3)
+    site.assert_delivered()
+
+
+def _wait_for_looks(site: Site, collector: Process) -> None:
+    """Until it has seen what was written, and has read of it what it may."""
+    for name in ("later", "later still", "last"):
+        path = site.writer(f"{name}.log").path
+        until(partial(collector.holds, path), "a new file should be opened")
+
+
+def _assert_holds(site: Site, expected: bytes) -> None:
+    """Wait until the destination holds that, and nothing else, for good."""
+    site.wait_for_bytes(len(expected))
+    quiet(site.size, "the destination")
+    assert site.output() == expected
