@@ -20,5 +20,12 @@ def positions(state: Path) -> dict[str, int]:
     return {Path(entry.path.decode()).name: entry.position for entry in entries(state) if not _ended(entry)}
 
 
+def acknowledged(state: Path) -> int:
+    """How many bytes it says that are acknowledged, of all files together; it may be written meanwhile."""
+    found: dict[bytes, Entry] = {}
+    read(state / "checkpoint", found)
+    return sum(entry.position for entry in found.values())
+
+
 def _ended(entry: Entry) -> bool:
     return bool(getattr(entry, "ended", False))

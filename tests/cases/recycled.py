@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-_SPARE = 50
-"""Files that are made until one has the number: others may be free, too."""
+_SPARE = 10_000
+"""Files that are made until one has the number: others may be free, too, and the lowest is given first."""
 
 _PATIENCE = 10.0
 """Seconds: another program may have been given the number, and give it back."""
@@ -42,8 +42,9 @@ def _makes(path: Path, inode: int, data: bytes) -> bool:
     try:
         for number in range(_SPARE):
             attempt = path.with_name(f".{number}")  # a name that no pattern of the tests matches
-            attempt.write_bytes(data)
+            attempt.touch()
             if attempt.stat().st_ino == inode:
+                attempt.write_bytes(data)
                 attempt.rename(path)
                 return True
             spare.append(attempt)
