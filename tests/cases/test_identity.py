@@ -200,7 +200,6 @@ def test_a_number_that_was_given_again_is_another_file_to_a_ledger_that_knows_no
 
 
 @pytest.mark.case(35, 59)
-@pytest.mark.xfail(strict=True, reason="entries of files that vanished are kept, and nothing is told")
 def test_a_file_that_vanished_while_nobody_looked_is_told_once_and_forgotten(site: Site) -> None:
     site.aggregator()
     kept, gone = site.writer("kept.log"), site.writer("gone.log")
@@ -211,8 +210,7 @@ def test_a_file_that_vanished_while_nobody_looked_is_told_once_and_forgotten(sit
     assert collector.stop() == 0
     gone.path.unlink()
     collector = site.collector()
-    until(lambda: collector.events("source_lost"), "it was not told", timeout=3)
-    (said,) = collector.events("source_lost")
+    said = collector.wait_for("source_lost")
     assert said["path"] == str(gone.path)
     assert (said["start"], said["end"]) == (sum(map(len, gone.lines)), None)
     kept.write(10)

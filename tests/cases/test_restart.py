@@ -1,5 +1,6 @@
 """The collector ends, however it ends, and begins again: nothing is lost, and nothing comes twice."""
 
+import re
 import resource
 import shutil
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from urllib.request import urlopen
 
 import pytest
 
@@ -243,6 +245,49 @@ def test_a_damaged_checkpoint_loses_nothing_even_where_the_ledger_is_lost_too(
     site.assert_lossless()
     again = site.size() - site.bytes_written
     assert 0 <= again <= sum(map(len, writer.lines[100:200])), "what the one before knew is not sent again"
+
+
+@pytest.mark.case(55, 56)
+def test_a_damaged_checkpoint_is_shown_and_so_is_one_that_cannot_be_written(site: Site) -> None:
+    writer = site.writer()
+    writer.write(10)
+    _, collector = site.both()
+    site.assert_delivered()
+    stop(collector)
+    address = free_address()
+    for damaged in (0, 1):
+        if damaged:
+            path = state(site) / "checkpoint"
+            path.write_bytes(zero(path.read_bytes()))
+        collector = site.collector(metrics_address=address)
+        until(lambda: shown(address, "connected") == 1, "it should connect")
+        assert shown(address, "checkpoint_damaged") == damaged
+        stop(collector)
+    collector = site.collector(metrics_address=address)
+    site.assert_delivered()
+    until(lambda: shown(address, "checkpoint_failing") == 0, "it should answer")
+    shutil.rmtree(state(site))
+    state(site).write_bytes(b"mine")
+    writer.write(1)
+    until(lambda: shown(address, "checkpoint_failing") == 1, "it should be shown")
+    state(site).unlink()
+    until(lambda: shown(address, "checkpoint_failing") == 0, "it should recover")
+    site.assert_delivered()
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def shown(address: str, name: str) -> float | None:
+    """What a collector's metrics say of itself; None: it does not answer yet."""
+    try:
+        with urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            found = re.search(rf"^mega_collector_collector_{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+    except OSError:
+        return None
+    return float(found[1]) if found else None
 
 
 # A checkpoint that cannot be written
