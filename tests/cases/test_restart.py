@@ -225,7 +225,7 @@ def test_a_damaged_checkpoint_is_told_and_put_aside_and_everything_still_comes_o
 
 
 @pytest.mark.case(55)
-@pytest.mark.parametrize("damage", [cut(0), cut(-1), zero, flip], ids=["empty", "cut", "zeros", "flipped"])
+@pytest.mark.parametrize("damage", [cut(-1), zero], ids=["cut", "zeros"])
 def test_a_damaged_checkpoint_loses_nothing_even_where_the_ledger_is_lost_too(
     site: Site, damage: Callable[[bytes], bytes]
 ) -> None:
