@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +18,9 @@ import pytest
 
 from collector.entry import make_entry
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
+from mega_collector.collector.record import Edge, encode
 from mega_collector.errors import StartError
+from mega_collector.marker import Marker
 
 
 @pytest.fixture
@@ -73,6 +77,7 @@ def test_only_the_very_first_start_is_fresh(directory: Path) -> None:
     checkpoint.close()
 
 
+@pytest.mark.case(59)
 def test_a_flush_writes_what_changed_and_no_more(directory: Path) -> None:
     checkpoint = Checkpoint(directory)
     for number in range(1000):
@@ -89,6 +94,7 @@ def test_a_flush_writes_what_changed_and_no_more(directory: Path) -> None:
     checkpoint.close()
 
 
+@pytest.mark.case(59)
 def test_the_file_does_not_grow_without_end(directory: Path) -> None:
     checkpoint = Checkpoint(directory)
     largest = 0
@@ -102,6 +108,7 @@ def test_the_file_does_not_grow_without_end(directory: Path) -> None:
     assert reopened(directory) == as_entries(*(make_entry(number, 99) for number in range(100)))
 
 
+@pytest.mark.case(59)
 def test_twenty_thousand_sources_that_come_and_go_leave_little(directory: Path) -> None:
     checkpoint = Checkpoint(directory)
     for first in range(0, 20_000, 1000):
@@ -133,12 +140,14 @@ def test_a_large_checkpoint_is_gone_on_with_where_it_is(directory: Path) -> None
     assert entries[make_entry(7).source_id] == make_entry(7, 77)
 
 
+@pytest.mark.case(58)
 def test_the_modes_keep_others_out(directory: Path) -> None:
     write(directory, make_entry(1))
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
 
 
+@pytest.mark.case(58)
 def test_the_state_directory_is_made_with_its_parents(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b" / "c", make_entry(1))
     assert reopened(tmp_path / "a" / "b" / "c") == as_entries(make_entry(1))
@@ -189,29 +198,89 @@ def fast() -> Iterator[Path]:
         yield Path(directory) / "state"
 
 
+@pytest.mark.case(55)
 def test_a_checkpoint_cut_short_at_any_byte_is_noticed(fast: Path, small: bytes) -> None:
     for length in range(len(small)):
         judge(fast, small[:length])
 
 
+@pytest.mark.case(55)
 def test_a_checkpoint_with_any_byte_flipped_gives_no_wrong_position(fast: Path, small: bytes) -> None:
     for at in range(len(small)):
         judge(fast, small[:at] + bytes([small[at] ^ 1 << at % 8]) + small[at + 1 :])
 
 
+@pytest.mark.case(55)
 def test_a_checkpoint_of_zeros_or_garbage_is_put_aside(fast: Path, small: bytes) -> None:
     for data in (b"", bytes(len(small)), b"\n" * 100, b"\xff" * 200_000, b'{"version": 1}\n', small[::-1]):
         judge(fast, data)
 
 
+@pytest.mark.case(55)
 def test_zeros_from_any_byte_on_are_noticed(fast: Path, small: bytes) -> None:
     for length in range(0, len(small), 7):
         judge(fast, small[:length] + bytes(len(small) - length))
 
 
+@pytest.mark.case(55)
 def test_lines_with_a_good_checksum_that_say_something_else_are_damage(fast: Path, small: bytes) -> None:
     for body in (b"[]", b"7", b"{}", b'{"source": 3}', b'{"format": "of another program", "version": 1}'):
         judge(fast, small + b"%08x %b\n" % (zlib.crc32(body), body))
+
+
+OLD = [make_entry(1, 50), make_entry(2, 60), make_entry(3, 70)]
+"""What the previous file knows, where there is one."""
+
+
+def judge_with_previous(directory: Path, data: bytes, *, lost: Collection[int]) -> None:
+    """Start on these bytes, which have lost those lines of `SMALL`: every other line counts, and what was before."""
+    directory.mkdir()
+    previous = [encode(Edge("me", end=False)), *map(encode, OLD), encode(Edge("me", end=True))]
+    (directory / "checkpoint.previous").write_bytes(b"".join(previous))
+    (directory / "checkpoint").write_bytes(data)
+    checkpoint = Checkpoint(directory)
+    kept = [entry for number, entry in enumerate(SMALL) if number not in lost]
+    assert checkpoint.entries == (as_entries(*OLD, *kept) if checkpoint.damage else LAST)
+    assert checkpoint.damage or not lost
+    checkpoint.close()
+    shutil.rmtree(directory)
+
+
+def lines_of_small() -> list[bytes]:
+    """A whole checkpoint: the first line, those of `SMALL`, the last one."""
+    return [encode(Edge("me", end=False)), *map(encode, SMALL), encode(Edge("me", end=True))]
+
+
+@pytest.mark.case(55)
+def test_a_checkpoint_cut_short_at_any_byte_lacks_only_what_is_behind_and_falls_back_to_the_previous_one(
+    fast: Path,
+) -> None:
+    lines = lines_of_small()
+    data = b"".join(lines)
+    ends = list(accumulate(map(len, lines)))[1:-1]
+    for length in range(len(data)):
+        judge_with_previous(fast, data[:length], lost={number for number, end in enumerate(ends) if end > length})
+
+
+@pytest.mark.case(55)
+def test_a_checkpoint_with_any_byte_flipped_lacks_only_that_line_and_falls_back_to_the_previous_one(
+    fast: Path,
+) -> None:
+    lines = lines_of_small()
+    data = b"".join(lines)
+    starts = list(accumulate(map(len, lines), initial=0))
+    for at in range(len(data)):
+        flipped = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+        line = bisect_right(starts, at) - 1
+        # A newline that is none any more glues the next line to it.
+        lost = {line - 1, line} if data[at : at + 1] == b"\n" else {line - 1}
+        judge_with_previous(fast, flipped, lost=lost & set(range(len(SMALL))))
+
+
+@pytest.mark.case(55)
+def test_a_checkpoint_of_zeros_falls_back_to_the_previous_one(fast: Path) -> None:
+    data = b"".join(lines_of_small())
+    judge_with_previous(fast, bytes(len(data)), lost=range(len(SMALL)))
 
 
 def test_what_a_damaged_file_lacks_comes_from_the_previous_one(directory: Path) -> None:
@@ -242,6 +311,7 @@ def test_what_a_damaged_file_has_is_newer_than_the_previous_one(directory: Path)
     checkpoint.close()
 
 
+@pytest.mark.case(55)
 def test_a_missing_file_is_replaced_by_the_previous_one_and_told(directory: Path) -> None:
     write(directory, make_entry(1, 100))
     write(directory)
@@ -254,6 +324,7 @@ def test_a_missing_file_is_replaced_by_the_previous_one_and_told(directory: Path
     checkpoint.close()
 
 
+@pytest.mark.case(55)
 @pytest.mark.parametrize("left_over", [b"", b"torn", None])
 def test_a_file_that_was_left_unfinished_is_not_used(directory: Path, left_over: bytes | None) -> None:
     write(directory, make_entry(1, 100))
@@ -276,6 +347,43 @@ def line(**fields: object) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
 
+FIRST_VERSION = (
+    b'32ca4a90 {"format":"mega-collector checkpoint","version":1,"collector":"me","end":false}\n'
+    b'765ec6e1 {"source":"000102030405060708090a0b0c0d0e0f","path":"/var/log/a \xc3\xbf.log","device":2049,"inode":131,'
+    b'"head":[4,"88f5f6e9bd7dd246ff36dbff901a15d2"],"position":4096,"before":[6,"81b85ee02ce4015b475c0d917655e68d"]}\n'
+    b'853d779e {"forgotten":"00000000000000000000000000000000"}\n'
+    b'59c38a9a {"format":"mega-collector checkpoint","version":1,"collector":"me","end":true}\n'
+)
+"""As it was written by the first release: whatever becomes of the format, this is read."""
+
+
+@pytest.mark.case(57)
+def test_a_checkpoint_of_the_first_version_is_gone_on_with(directory: Path) -> None:
+    directory.mkdir()
+    (directory / "checkpoint").write_bytes(FIRST_VERSION)
+    checkpoint = Checkpoint(directory)
+    head, before = Marker.of(b"head"), Marker.of(b"before")
+    entry = Entry(bytes(range(16)), b"/var/log/a \xff.log", 2049, 131, head, 4096, before)
+    assert checkpoint.entries == {entry.source_id: entry}
+    assert checkpoint.collector_id == "me"
+    assert checkpoint.damage is None
+    checkpoint.close()
+
+
+@pytest.mark.case(57)
+def test_what_a_line_says_besides_what_is_known_is_passed_over(directory: Path) -> None:
+    directory.mkdir()
+    first, entry, _, last = FIRST_VERSION.splitlines()
+    fields = {**json.loads(entry[9:]), "later": ["something", 7]}
+    body = b"\n".join([first, line(**fields).rstrip(b"\n"), last, b""])
+    (directory / "checkpoint").write_bytes(body)
+    checkpoint = Checkpoint(directory)
+    assert [each.position for each in checkpoint.entries.values()] == [4096]
+    assert checkpoint.damage is None
+    checkpoint.close()
+
+
+@pytest.mark.case(57)
 def test_a_newer_version_is_left_alone(directory: Path) -> None:
     directory.mkdir()
     data = line(format="mega-collector checkpoint", version=999) + line(new="things") + b"and others"
@@ -286,6 +394,7 @@ def test_a_newer_version_is_left_alone(directory: Path) -> None:
     assert snapshot(directory) == {"checkpoint": data, "lock": b""}
 
 
+@pytest.mark.case(58)
 def test_a_second_process_is_refused_and_a_killed_one_is_not_in_the_way(directory: Path) -> None:
     program = "import sys; from pathlib import Path; from mega_collector.collector.checkpoint import Checkpoint;"
     program += "c = Checkpoint(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
@@ -300,6 +409,7 @@ def test_a_second_process_is_refused_and_a_killed_one_is_not_in_the_way(director
     assert reopened(directory) == {}
 
 
+@pytest.mark.case(58)
 def test_a_directory_in_the_place_of_the_checkpoint_forbids_the_start(directory: Path) -> None:
     (directory / "checkpoint").mkdir(parents=True)
     with pytest.raises(StartError, match="checkpoint is no regular file"):
@@ -313,6 +423,7 @@ def test_a_fifo_in_the_place_of_the_checkpoint_forbids_the_start(directory: Path
         Checkpoint(directory)
 
 
+@pytest.mark.case(58)
 def test_a_link_in_the_place_of_the_checkpoint_forbids_the_start(directory: Path, tmp_path: Path) -> None:
     write(directory, make_entry(1))
     (directory / "checkpoint").rename(tmp_path / "elsewhere")
@@ -321,6 +432,7 @@ def test_a_link_in_the_place_of_the_checkpoint_forbids_the_start(directory: Path
         Checkpoint(directory)
 
 
+@pytest.mark.case(58)
 def test_a_file_in_the_place_of_the_directory_forbids_the_start(directory: Path) -> None:
     directory.write_bytes(b"mine")
     with pytest.raises(StartError, match="state"):
@@ -339,6 +451,7 @@ def test_a_refused_start_leaves_the_directory_free(directory: Path) -> None:
 # Trouble at run time
 
 
+@pytest.mark.case(56)
 def test_a_removed_directory_is_made_again(directory: Path) -> None:
     checkpoint = Checkpoint(directory)
     checkpoint.put(make_entry(1, 100))
@@ -432,6 +545,7 @@ def can(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.case(56)
 def test_a_file_size_limit_fails_the_flush_and_spoils_nothing(directory: Path) -> None:
     assert run(sys.executable, TESTS / "collector" / "trouble.py", "limit", directory) == "File too large"
 
@@ -439,6 +553,7 @@ def test_a_file_size_limit_fails_the_flush_and_spoils_nothing(directory: Path) -
 NAMESPACE = ["unshare", "-Urm", "--"]
 
 
+@pytest.mark.case(56)
 @pytest.mark.skipif(
     not can(*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"), reason="no filesystem can be mounted in a namespace"
 )
@@ -450,6 +565,7 @@ def test_a_full_disk_fails_the_flush_and_spoils_nothing(directory: Path) -> None
 NOBODY = ["setpriv", "--reuid=65534", "--clear-groups", "--"] if os.geteuid() == 0 else []
 
 
+@pytest.mark.case(56)
 @pytest.mark.skipif(bool(NOBODY) and not can(*NOBODY, sys.executable, "-c", "0"), reason="nobody else can run Python")
 def test_a_read_only_directory_fails_the_flush_and_spoils_nothing(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
@@ -491,6 +607,7 @@ for position in count(first + 1):
 """
 
 
+@pytest.mark.case(50)
 def test_a_kill_at_any_instant_loses_nothing_that_was_flushed(directory: Path) -> None:
     flushed = 0
     for kill_after in (1, 3, 8, 15, 16, 17):

@@ -124,6 +124,7 @@ def test_a_decision_that_is_postponed_is_asked_for_again() -> None:
 # Acknowledgements
 
 
+@pytest.mark.case(53)
 def test_an_acknowledgement_frees_what_it_covers_and_nothing_more() -> None:
     window = _open(_window())
     _sent(window, 100, 100, 100)
@@ -144,6 +145,7 @@ def test_a_late_acknowledgement_moves_nothing(position: int) -> None:
     assert window.in_flight == 100
 
 
+@pytest.mark.case(53)
 def test_an_acknowledgement_beyond_all_that_was_sent_moves_nothing() -> None:
     window = _open(_window())
     _sent(window, 100)

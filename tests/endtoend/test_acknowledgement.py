@@ -2,11 +2,14 @@
 
 import shutil
 
+import pytest
+
 from harness.pipe import Pipe
 from harness.site import Site
 from harness.until import quiet, until
 
 
+@pytest.mark.case(52)
 def test_what_is_not_acknowledged_is_shipped_again_after_a_restart_of_both(site: Site) -> None:
     writer = site.writer()
     writer.write(20_000)

@@ -167,7 +167,7 @@ def test_copied_and_truncated_between_bursts(site: Site) -> None:
     site.assert_delivered()
 
 
-@pytest.mark.case(10, 11)
+@pytest.mark.case(10, 11, 54)
 def test_a_line_in_pieces_is_one_line(site: Site) -> None:
     _, collector = site.both()
     writer = site.writer()

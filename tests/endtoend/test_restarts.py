@@ -55,6 +55,7 @@ def test_the_aggregator_is_killed_in_the_middle(site: Site, shipment: list[int])
     assert collector.running
 
 
+@pytest.mark.case(50)
 def test_the_collector_is_killed_in_the_middle(site: Site, shipment: list[int]) -> None:
     site.aggregator()
     for size in shipment:

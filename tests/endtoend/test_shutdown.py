@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.health import NOT_SERVING, SERVING, health
 from harness.pipe import Pipe
 from harness.process import Process
@@ -15,6 +17,7 @@ from harness.until import quiet, until
 PENDING = 100_000
 
 
+@pytest.mark.case(51)
 def test_the_collector_ends_with_a_hundred_thousand_lines_pending_and_goes_on_exactly(site: Site) -> None:
     site.writer().write(PENDING)
     site.aggregator()

@@ -76,6 +76,7 @@ def test_a_ca_file_that_is_empty(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_TLS_CA_CERTIFICATE", "empty", **tls(GOOD, tls_ca_certificate=str(tmp_path / "ca.pem")))
 
 
+@pytest.mark.case(56)
 def test_a_state_directory_that_may_not_be_made(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(0o555)
@@ -93,11 +94,13 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         refused(tmp_path, "COLLECTOR_METRICS_ADDRESS", "in use", metrics_address=f"127.0.0.1:{port}")
 
 
+@pytest.mark.case(57)
 def test_a_checkpoint_of_a_newer_version(tmp_path: Path) -> None:
     make_newer(tmp_path / "state")
     refused(tmp_path, "COLLECTOR_STATE_DIRECTORY", "is of version 99", "knows 1")
 
 
+@pytest.mark.case(58)
 def test_a_second_one_on_the_same_state(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         site.aggregator()

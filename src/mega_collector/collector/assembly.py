@@ -162,7 +162,12 @@ class Collector:
         return not (self._failed or self._tailer.failed)
 
     def statistics(self) -> CollectorStatistics:
-        return CollectorStatistics(self._tailer.statistics(), self._shipper.statistics(), self._publisher.statistics())
+        return CollectorStatistics(
+            self._tailer.statistics(),
+            self._shipper.statistics(),
+            self._publisher.statistics(),
+            checkpoint_damaged=self._checkpoint.damage is not None,
+        )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
         if self._checkpoint.damage is not None:

@@ -17,6 +17,8 @@ class CollectorStatistics:
     tailer: TailerStatistics
     shipper: ShipperStatistics
     publisher: PublisherStatistics
+    checkpoint_damaged: bool = False
+    """Whether the checkpoint that was found at the start was."""
 
     @property
     def lag(self) -> int:
@@ -62,6 +64,7 @@ class CollectorStatistics:
             ("in_flight_bytes", "Bytes sent and not acknowledged", self.shipper.bytes_in_flight),
             ("window_bytes", "Bytes that may be in flight", self.shipper.window),
             ("stopped_sources", "Sources that the aggregator refuses for good", self.shipper.sources_stopped),
+            ("checkpoint_damaged", "Whether the checkpoint was found damaged at the start", self.checkpoint_damaged),
             ("checkpoint_failing", "Whether the checkpoint cannot be written", self.shipper.checkpoint_failing),
             ("connected", "Whether a stream stands", self.publisher.connected),
         ):
