@@ -1,0 +1,337 @@
+"""Limits and broken filesystems: failing reads, nothing to write to, no descriptors left, a destination that moves."""
+
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from cases.namespace import read_only
+from harness.process import Process
+from harness.site import Site, environ
+from harness.until import quiet, until
+from starting.attempt import assert_refused
+
+MANY, FEW = 200, 100
+"""Files, and descriptors that the whole process may have."""
+SOON = 8.0
+"""Seconds: well before a scan comes unasked, where inotify works."""
+
+
+# 91: reads that fail
+
+
+@pytest.mark.case(91)
+@pytest.mark.parametrize("error", ["EIO", "ESTALE"])
+def test_a_file_whose_reads_fail_waits_while_the_others_flow(site: Site, error: str) -> None:
+    sick, sound = site.writer("sick.log"), site.writer("sound.log")
+    failing = site.directory / "failing"
+    site.aggregator()
+    collector = site.collector(wrapper=_reads_fail(site.directory, error=error, of=sick.path, while_there=failing))
+    for writer in (sick, sound):
+        writer.write(10)
+    site.assert_delivered()
+    failing.touch()
+    held_back = site.bytes_written
+    for _ in range(3):
+        sick.write(10)
+        sound.write(10)
+        held_back += len(b"".join(sound.lines[-10:]))
+        site.wait_for_bytes(held_back)
+    quiet(site.size, "a file that cannot be read")
+    (told,) = collector.events("cannot_read")
+    assert (told["path"], told["level"]) == (str(sick.path), "warning")
+    failing.unlink()
+    site.assert_delivered()
+    assert collector.stop() == 0
+    site.collector()
+    site.assert_delivered()
+
+
+@pytest.mark.case(91)
+def test_a_file_that_cannot_be_read_from_the_first_look_on_is_told_once_and_tried_again(site: Site) -> None:
+    path = site.logs / "sick.log"
+    # A regular file by its mode, of which every read at 0 fails: nothing is mapped there.
+    path.symlink_to(f"/proc/{os.getpid()}/mem")
+    with path.open("rb", buffering=0) as file, pytest.raises(OSError, match="Input/output error"):
+        file.read(1)
+    sound = site.writer("sound.log")
+    sound.write(10)
+    _, collector = site.both()
+    site.assert_delivered()
+    collector.wait_for("cannot_read", path=str(path))
+    for _ in range(3):
+        sound.write(10)
+        site.writer(f"new{len(sound.lines)}.log").write(1)  # a new name asks for a scan, which tries again
+        site.assert_delivered()
+    assert len(collector.events("cannot_read")) == 1
+    path.unlink()
+    site.writer("sick.log").write(10)
+    site.assert_delivered()
+
+
+_FAILING_READS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t offset) {
+  static ssize_t (*real)(int, void *, size_t, off64_t);
+  struct stat facts, flag;
+  if (fstat(descriptor, &facts) == 0 && facts.st_ino == INODE && stat(FLAG, &flag) == 0) {
+    errno = ERROR;
+    return -1;
+  }
+  if (!real) real = dlsym(RTLD_NEXT, "pread64");
+  return real(descriptor, buffer, size, offset);
+}
+"""
+
+
+def _reads_fail(directory: Path, *, error: str, of: Path, while_there: Path) -> Sequence[str]:
+    """A wrapper under which reads of that file fail as long as another file is there."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no compiler to make the library with that makes reads fail")
+    library = directory / "failing_reads.so"
+    defines = [f"-DERROR={error}", f"-DINODE={of.stat().st_ino}", f'-DFLAG="{while_there}"']
+    command = [compiler, "-shared", "-fPIC", *defines, "-o", str(library), "-x", "c", "-", "-ldl"]
+    subprocess.run(command, input=_FAILING_READS.encode(), check=True)
+    return ["env", f"LD_PRELOAD={library}"]
+
+
+# 92: nothing to write to
+
+
+@pytest.mark.case(92)
+def test_on_a_read_only_root_state_and_destination_are_all_that_must_be_writable(site: Site) -> None:
+    states = [site.directory / name for name in ("aggregator", "collector")]
+    for state in states:
+        state.mkdir()
+    wrapper = read_only(*states, site.out.parent)
+    address = f"unix:{states[0] / 'socket'}"
+    site.writer().write(10)
+    processes = [
+        site.aggregator(wrapper=wrapper, listen_address=address),
+        site.collector(wrapper=wrapper, remote_address=address),
+    ]
+    site.assert_delivered()
+    assert [process.stop() for process in reversed(processes)] == [0, 0]
+
+
+@pytest.mark.case(92)
+@pytest.mark.parametrize("half", ["aggregator", "collector"])
+def test_with_nothing_writable_it_says_so_and_does_not_start(site: Site, half: str) -> None:
+    elsewhere = site.directory / "writable"
+    elsewhere.mkdir()
+    state = site.directory / "state"
+    settings = {
+        "aggregator": environ("AGGREGATOR", {"blackhole_configuration": "1", "listen_address": "127.0.0.1:0"}, {}),
+        "collector": environ("COLLECTOR", {"paths": str(site.logs / "*.log")}, {}),
+    }[half]
+    variable = f"{half.upper()}_STATE_DIRECTORY"
+    assert_refused(
+        half,
+        cwd=site.logs,
+        environ={**settings, variable: str(state)},
+        says=[variable, str(state), "Read-only file system"],
+        wrapper=read_only(elsewhere),
+    )
+    assert not state.exists()
+
+
+# 93: a directory that goes and comes back
+
+
+@pytest.mark.case(93)
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_directory_removed_with_unread_files_and_made_again_loses_nothing(site: Site, watch: str, when: str) -> None:
+    directory = site.logs / "sub"
+    directory.mkdir()
+    writers = [site.writer(f"sub/{name}.log") for name in "ab"]
+    site.aggregator()
+    collector = site.collector(paths=str(directory / "*.log"), watch=watch)
+    for round_number in range(1, 3):
+        for writer in writers:
+            writer.write(10)
+        site.assert_delivered()
+        collector.freeze()
+        for writer in writers:
+            writer.write(1000)
+        shutil.rmtree(directory)
+        if when == "later":
+            collector.thaw()
+            collector.wait_for("file_retired", count=2 * round_number)
+        directory.mkdir()
+        for writer in writers:
+            writer.reopen()
+            writer.write(10)
+        collector.thaw()
+        site.assert_delivered()
+    collector.wait_for("file_retired", count=4)
+    assert not collector.events("source_lost")
+
+
+# 94: no descriptors left
+
+
+@pytest.mark.case(94)
+def test_far_more_files_than_descriptors_are_all_shipped_once_in_every_round(site: Site, watch: str) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(MANY)]
+    site.aggregator()
+    collector = site.collector(wrapper=_few_descriptors(), close_inactive="1s", watch=watch)
+    for _ in range(3):
+        for writer in writers:
+            writer.write(1)
+        site.assert_delivered()
+    _assert_few_descriptors(collector)
+    assert not collector.events("file_gone")
+    assert collector.stop() == 0
+    assert collector.events("stopped", acknowledged=site.bytes_written, unread=0)
+
+
+@pytest.mark.case(94)
+def test_with_few_descriptors_the_connection_is_made_again(site: Site) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(MANY)]
+    aggregator = site.aggregator()
+    site.collector(wrapper=_few_descriptors(), close_inactive="1s")
+    for _ in range(2):
+        for writer in writers:
+            writer.write(1)
+        site.assert_delivered()
+        aggregator.kill()
+        for writer in writers:
+            writer.write(1)
+        aggregator = site.aggregator()
+        site.assert_delivered()
+
+
+@pytest.mark.case(94)
+def test_with_few_descriptors_the_checkpoint_is_kept(site: Site) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(MANY)]
+    for _ in range(2):
+        for writer in writers:
+            writer.write(1)
+        aggregator = site.aggregator()
+        collector = site.collector(wrapper=_few_descriptors(), close_inactive="1s")
+        site.assert_delivered()
+        assert collector.stop() == 0
+        assert aggregator.stop() == 0
+        # Only the collector's own checkpoint can tell what was shipped.
+        shutil.rmtree(site.directory / "aggregator")
+
+
+@pytest.mark.case(94)
+@pytest.mark.parametrize(
+    "watch",
+    [
+        pytest.param("auto", marks=pytest.mark.xfail(strict=True, reason="what cannot be listed is unwatched")),
+        "poll",
+    ],
+)
+def test_when_the_system_gives_no_descriptors_nothing_looks_deleted_and_all_arrives_later(
+    site: Site, watch: str
+) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(20)]
+    for writer in writers:
+        writer.write(1)
+    site.aggregator()
+    collector = site.collector(close_inactive="50ms", watch=watch)
+    site.assert_delivered()
+    until(lambda: not any(collector.holds(writer.path) for writer in writers), "idle files should be closed")
+    soft, hard = resource.prlimit(collector.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(collector.pid, resource.RLIMIT_NOFILE, (3, hard))  # those of the standard streams
+    for writer in writers:
+        writer.write(1)
+    late = [site.writer(f"late{number}.log") for number in range(20)]
+    for writer in late:
+        writer.write(1)
+    collector.wait_for("cannot_look", path=str(site.logs), error="Too many open files")
+    quiet(lambda: (site.size(), len(collector.events("cannot_look"))), "a collector without descriptors")
+    resource.prlimit(collector.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    site.writer("last.log").write(1)
+    until(lambda: site.size() >= site.bytes_written, "all should arrive without waiting for the next full scan", SOON)
+    site.assert_delivered()
+    assert not collector.events("file_gone")
+    assert len(collector.events("file_followed")) == site.lines_written - len(writers)
+
+
+@pytest.mark.case(94)
+def test_where_every_open_file_is_needed_the_limit_is_named_once_and_all_arrives_later(site: Site) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(MANY)]
+    for writer in writers:
+        writer.write(1)
+    # Nothing is acknowledged before it is published: no file can be closed for another.
+    aggregator = site.aggregator(minimum_publish_frequency="1h")
+    collector = site.collector(wrapper=_few_descriptors(), close_inactive="1s")
+    told = collector.wait_for("too_many_open_files")
+    assert told["level"] == "warning"
+    assert "COLLECTOR_MAX_OPEN_FILES" in told["error"]
+    quiet(site.size, "a batch that nobody publishes", seconds=0.5)
+    assert len(collector.events("too_many_open_files")) == 1
+    assert len(collector.events(level="warning")) == 1, collector.said()
+    aggregator.stop()
+    site.aggregator()
+    site.assert_delivered()
+
+
+def _few_descriptors() -> Sequence[str]:
+    return ["prlimit", f"--nofile={FEW}:{FEW}"]
+
+
+def _assert_few_descriptors(process: Process) -> None:
+    limit = Path(f"/proc/{process.pid}/limits").read_text()
+    assert f"Max open files            {FEW} " in limit
+    assert len(list(Path(f"/proc/{process.pid}/fd").iterdir())) < FEW < MANY
+
+
+# 95: a destination that takes nothing
+
+
+@pytest.mark.case(95)
+def test_a_destination_that_is_full_from_the_start_is_acknowledged_nothing(site: Site) -> None:
+    writer = site.writer()
+    writer.write(1000)
+    aggregator = site.aggregator(file_configuration="/dev/full", shutdown_timeout="300ms")
+    collector = site.collector()
+    told = aggregator.wait_for("emit_failed")
+    assert "No space left on device" in str(told)
+    assert aggregator.stop() == 0
+    assert aggregator.events("stopped", complete=False)
+    writer.write(10)
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.stop() == 0
+
+
+# 96: a destination that others move
+
+
+@pytest.mark.case(96)
+def test_a_destination_that_others_rename_remove_and_cut_is_made_anew_and_appended_to(site: Site) -> None:
+    site.both()
+    writer = site.writer()
+    kept = b""
+    for way in ("rename", "remove", "copytruncate", "rename"):
+        writer.write(100)
+        _wait_for_all(site, kept)
+        kept += site.output()
+        if way == "rename":
+            site.out.rename(site.out.with_suffix(f".{len(kept)}"))
+        elif way == "remove":
+            site.out.unlink()
+        else:
+            os.truncate(site.out, 0)
+    writer.write(100)
+    _wait_for_all(site, kept)
+    quiet(site.size, "the destination")
+    assert kept + site.output() == b"".join(writer.lines)
+
+
+def _wait_for_all(site: Site, kept: bytes) -> None:
+    until(lambda: len(kept) + site.size() >= site.bytes_written, lambda: f"{len(kept)} + {site.size()} bytes arrived")
