@@ -64,15 +64,16 @@ def clock(tmp_path: Path) -> WallClock:
 def test_a_step_of_the_clock_holds_nothing_up_and_ends_nothing_early(site: Site, clock: WallClock, step: int) -> None:
     aggregator = site.aggregator(wrapper=clock.wrapper)
     collector = site.collector(wrapper=clock.wrapper, rotate_wait="2s")
-    writer = site.writer()
+    writer, other = site.writer(), site.writer("other.log")
     writer.write(10)
     site.assert_delivered()
     writer.rotate(site.logs / "a.old", reopen=False)
     collector.wait_for("file_gone")
     clock.step(step)
-    # Its writer goes on: a wait by that clock would be over, or last an hour.
-    writer.write(10)
-    site.assert_delivered()
+    # By that clock the wait for its writer, who goes on, would be over, or last an hour.
+    for each in (other, writer):
+        each.write(10)
+        site.assert_delivered()
     assert not collector.events("file_retired")
     writer.reopen()
     writer.write(10)

@@ -55,7 +55,7 @@ def test_a_file_whose_reads_fail_waits_while_the_others_flow(site: Site, error: 
 def test_a_file_that_cannot_be_read_from_the_first_look_on_is_told_once_and_tried_again(site: Site) -> None:
     path = site.logs / "sick.log"
     # A regular file by its mode, of which every read at 0 fails: nothing is mapped there.
-    path.symlink_to(f"/proc/{os.getpid()}/mem")
+    path.symlink_to("/proc/self/mem")
     with path.open("rb", buffering=0) as file, pytest.raises(OSError, match="Input/output error"):
         file.read(1)
     sound = site.writer("sound.log")
