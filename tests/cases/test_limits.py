@@ -224,6 +224,7 @@ def test_far_more_files_than_descriptors_are_all_shipped_once_in_every_round(sit
         site.assert_delivered()
     _assert_few_descriptors(collector)
     assert not collector.events("file_gone")
+    assert not collector.events("source_lost")
     assert collector.stop() == 0
     assert collector.events("stopped", acknowledged=site.bytes_written, unread=0)
 
@@ -233,18 +234,32 @@ def test_with_few_descriptors_the_connection_is_made_again(site: Site) -> None:
     writers = [site.writer(f"{number}.log") for number in range(MANY)]
     aggregator = site.aggregator()
     site.collector(wrapper=_few_descriptors(), close_inactive="1s")
-    for _ in range(2):
-        for writer in writers:
-            writer.write(1)
-        site.assert_delivered()
-        aggregator.kill()
-        for writer in writers:
-            writer.write(1)
-        aggregator = site.aggregator()
-        site.assert_delivered()
+    for writer in writers:
+        writer.write(1)
+    site.assert_delivered()
+    aggregator.kill()
+    for writer in writers:
+        writer.write(1)
+    site.aggregator()
+    site.assert_delivered()
 
 
 @pytest.mark.case(94)
+@pytest.mark.xfail(strict=True, reason="a remembered file that cannot be opened yet is taken for deleted")
+def test_with_few_descriptors_a_restart_takes_no_file_for_deleted(site: Site) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(MANY)]
+    site.aggregator()
+    for _ in range(2):
+        collector = site.collector(wrapper=_few_descriptors(), close_inactive="1s")
+        for writer in writers:
+            writer.write(1)
+        site.assert_delivered()
+        assert not collector.events("source_lost")
+        assert collector.stop() == 0
+
+
+@pytest.mark.case(94)
+@pytest.mark.xfail(strict=True, reason="a remembered file that cannot be opened yet is taken for deleted")
 def test_with_few_descriptors_the_checkpoint_is_kept(site: Site) -> None:
     writers = [site.writer(f"{number}.log") for number in range(MANY)]
     for _ in range(2):
@@ -291,6 +306,7 @@ def test_when_the_system_gives_no_descriptors_nothing_looks_deleted_and_all_arri
     until(lambda: site.size() >= site.bytes_written, "all should arrive without waiting for the next full scan", SOON)
     site.assert_delivered()
     assert not collector.events("file_gone")
+    assert not collector.events("source_lost")
     assert len(collector.events("file_followed")) == site.lines_written - len(writers)
 
 
