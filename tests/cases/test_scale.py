@@ -194,10 +194,14 @@ def test_records_far_apart_without_newline_hold_nobody_up(site: Site) -> None:
     _, collector = site.both()
     for _ in range(3):
         until(lambda: other.lines[-1] in site.output(), "the other file should flow")
-        quiet(site.size, "a file of which little is there")
         other.write(10)
     until(lambda: other.lines[-1] in site.output(), "the other file should flow")
+    lastlog.unlink()
+    # Read to its end, records and all.
+    collector.wait_for("file_retired", path=str(lastlog))
+    quiet(site.size, "a file of which little was there")
     foreign = [line for line in site.output().splitlines(keepends=True) if not line.startswith(b"other:")]
+    assert b"".join(foreign).count(b"pts/0") == 4
     assert sum(map(len, foreign)) <= allocated + len(foreign)
     lines = [line for line in site.output().splitlines(keepends=True) if line.startswith(b"other:")]
     assert_exactly(b"".join(lines), site.written)
