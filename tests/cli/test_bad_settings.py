@@ -9,6 +9,7 @@ from cli.command import mega_collector
 KEY = "0123456789abcdef0123456789ABCDEF"
 
 
+@pytest.mark.case(99)
 @pytest.mark.parametrize(
     ("arguments", "environ", "line"),
     [

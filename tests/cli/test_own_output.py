@@ -7,6 +7,7 @@ import pytest
 from cli.command import mega_collector
 
 
+@pytest.mark.case(100)
 @pytest.mark.parametrize("name", ["out[1].log", "link"])
 def test_an_output_that_the_pattern_matches_is_not_shipped_into_itself(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.log").write_bytes(b"one\ntwo\n")

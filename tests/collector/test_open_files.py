@@ -60,6 +60,7 @@ def test_an_open_file_is_read_through_its_descriptor_whatever_becomes_of_its_nam
         assert file.read(100, 0) == b"this is a\n"
 
 
+@pytest.mark.case(87)
 def test_there_are_never_more_open_than_the_limit(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         for number in range(10):
@@ -76,6 +77,7 @@ def test_the_one_that_was_used_the_longest_ago_makes_room(tmp_path: Path) -> Non
         assert files.open_files.get(second) is None
 
 
+@pytest.mark.case(94)
 def test_one_that_is_needed_is_never_closed_for_another(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         first, second, third = (files.open(name) for name in "abc")
@@ -94,6 +96,7 @@ def test_one_that_has_grown_or_lost_its_name_since_it_was_seen_is_not_closed(tmp
         assert [files.is_open(each) for each in (grown, unlinked, third)] == [True, True, False]
 
 
+@pytest.mark.case(94)
 def test_where_all_are_needed_no_other_is_opened_and_the_setting_is_named(tmp_path: Path) -> None:
     with _files(tmp_path) as files:
         files.needed = {files.open(name) for name in "abc"}

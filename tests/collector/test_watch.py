@@ -164,6 +164,7 @@ def test_what_is_no_longer_wanted_tells_nothing(watch: Watch, tmp_path: Path) ->
     assert drain(watch).named == {bytes(tmp_path / "two" / "a.log")}
 
 
+@pytest.mark.case(93)
 def test_a_directory_that_is_deleted_and_made_again_is_watched_again(watch: Watch, tmp_path: Path) -> None:
     directory = tmp_path / "logs"
     directory.mkdir()
@@ -179,6 +180,7 @@ def test_a_directory_that_is_deleted_and_made_again_is_watched_again(watch: Watc
         assert drain(watch).named == {bytes(directory / "a.log")}
 
 
+@pytest.mark.case(93)
 def test_a_directory_that_is_deleted_makes_no_busy_loop(watch: Watch, tmp_path: Path) -> None:
     directory = tmp_path / "logs"
     directory.mkdir()
@@ -250,6 +252,7 @@ def test_one_directory_by_two_names_is_told_by_both_until_both_are_gone(watch: W
     assert drain(watch) == Events()
 
 
+@pytest.mark.case(89)
 def test_events_that_were_lost_ask_for_a_scan_and_the_watch_goes_on(watch: Watch, tmp_path: Path) -> None:
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     if most > 1 << 17:
@@ -300,6 +303,7 @@ def child(program: str, *arguments: str | Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.case(87)
 def test_without_descriptors_there_is_no_watch_and_it_says_why() -> None:
     program = """
 import os, resource
@@ -317,6 +321,7 @@ print(watch.failure)
     assert child(program).startswith("inotify: Too many open files")
 
 
+@pytest.mark.case(87)
 def test_exhausted_watches_are_told_and_found_again_when_there_are_more(tmp_path: Path) -> None:
     program = f"""
 import os

@@ -190,6 +190,7 @@ def test_a_file_renamed_while_nobody_wrote_is_found_and_cut_under_its_new_name(l
 # The path, while it runs
 
 
+@pytest.mark.case(96)
 def test_a_renamed_file_is_left_and_a_new_one_gets_the_bytes(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))
@@ -202,6 +203,7 @@ def test_a_renamed_file_is_left_and_a_new_one_gets_the_bytes(ledger: Ledger) -> 
     emitter.close()
 
 
+@pytest.mark.case(96)
 def test_a_removed_file_is_made_anew(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))
@@ -211,6 +213,7 @@ def test_a_removed_file_is_made_anew(ledger: Ledger) -> None:
     emitter.close()
 
 
+@pytest.mark.case(96)
 def test_a_file_renamed_during_the_append_gets_no_trace_of_it(ledger: Ledger) -> None:
     ledger.path.write_bytes(b"before\n")
     emitter = ledger.start()
@@ -231,6 +234,7 @@ def test_the_first_append_to_a_new_file_in_the_place_is_cut_after_a_kill(ledger:
     assert ledger.path.read_bytes() == b""
 
 
+@pytest.mark.case(96)
 def test_a_truncated_file_goes_on_without_a_hole(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))
@@ -287,6 +291,7 @@ def test_a_path_that_cannot_be_looked_at_is_not_taken_for_a_removed_file(ledger:
     emitter.close()
 
 
+@pytest.mark.case(96)
 def test_a_link_is_followed_to_its_new_target(ledger: Ledger, tmp_path: Path) -> None:
     ledger.path.symlink_to(tmp_path / "first")
     emitter = ledger.start()

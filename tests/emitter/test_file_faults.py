@@ -26,12 +26,14 @@ def can(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.case(95)
 def test_a_file_size_limit_leaves_whole_batches_and_no_trace_of_others(tmp_path: Path) -> None:
     done = run(sys.executable, TESTS / "emitter" / "disk_full.py", "limit", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("out.log: File too large")
 
 
+@pytest.mark.case(95)
 @pytest.mark.skipif(
     not can(*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"), reason="no filesystem can be mounted in a namespace"
 )
@@ -68,6 +70,7 @@ emitter.close()
 needs_strace = pytest.mark.skipif(not can("strace", "-o", "/dev/null", "true"), reason="system calls cannot be traced")
 
 
+@pytest.mark.case(95)
 @needs_strace
 def test_a_failed_sync_is_cut_and_written_again_before_the_next_sync(tmp_path: Path) -> None:
     trace = tmp_path / "trace"

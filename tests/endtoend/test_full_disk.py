@@ -62,6 +62,7 @@ def disk(site: Site) -> Disk:
     return Disk(site)
 
 
+@pytest.mark.case(95)
 def test_waiting_holds_up_the_collectors_until_there_is_room_again(site: Site, pagerduty: PagerDutyServer) -> None:
     writer = site.writer()
     writer.write(10_000, padding=PADDING)
@@ -86,6 +87,7 @@ def test_waiting_holds_up_the_collectors_until_there_is_room_again(site: Site, p
     assert collector.events("stopped", acknowledged=site.bytes_written)
 
 
+@pytest.mark.case(95)
 def test_discarding_lays_dead_letters_and_acknowledges(site: Site, disk: Disk, pagerduty: PagerDutyServer) -> None:
     site.writer().write(LINES, padding=PADDING)
     aggregator = site.aggregator(wrapper=disk.wrapper, **_alerting(pagerduty, after_retries="discard"))
@@ -115,6 +117,7 @@ def test_discarding_lays_dead_letters_and_acknowledges(site: Site, disk: Disk, p
     quiet(site.size, "the destination")
 
 
+@pytest.mark.case(95)
 def test_short_writes_leave_no_torn_line(site: Site) -> None:
     site.writer().write(10_000, padding=PADDING)
     aggregator = site.aggregator(wrapper=LIMITED, max_batch_size="700")
@@ -125,6 +128,7 @@ def test_short_writes_leave_no_torn_line(site: Site) -> None:
     site.assert_delivered()
 
 
+@pytest.mark.case(95)
 def test_the_end_comes_while_the_disk_is_full_and_the_rest_later(site: Site) -> None:
     site.writer().write(10_000, padding=PADDING)
     collector = site.collector()

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.process import Process
@@ -100,6 +102,7 @@ def test_a_reader_that_has_enough_ends_it_with_an_error(site: Site) -> None:
         assert process.wait() == 1
 
 
+@pytest.mark.case(100)
 def test_the_output_may_lie_among_the_logs(site: Site) -> None:
     site.writer().write(100)
     site.out = site.logs / "out.log"

@@ -43,6 +43,7 @@ def test_a_good_value_is_taken(half: Any, setting: Setting, text: str, value: ob
     assert getattr(by_variable, setting.name) == getattr(by_flag, setting.name)
 
 
+@pytest.mark.case(99)
 @pytest.mark.parametrize(("half", "setting", "text"), [*_bad()])
 def test_a_bad_value_is_one_line_that_names_the_variable_and_what_is_allowed(
     half: Any, setting: Setting, text: str

@@ -56,6 +56,7 @@ def test_a_half_does_not_look_at_the_other_halfs_variables() -> None:
     assert load(CollectorSettings, environ, {}).settings.max_line_size == 8
 
 
+@pytest.mark.case(99)
 @pytest.mark.parametrize(
     ("variable", "advice"),
     [
@@ -133,6 +134,7 @@ def test_a_collector_without_paths_is_refused() -> None:
             load(CollectorSettings, environ, {})
 
 
+@pytest.mark.case(99)
 def test_a_line_must_fit_the_window() -> None:
     assert load(CollectorSettings, PATHS, {"max_line_size": "1KiB", "window_size": "1KiB"}).settings.window_size == 1024
     with pytest.raises(SettingError, match=r"^COLLECTOR_MAX_LINE_SIZE: .* COLLECTOR_WINDOW_SIZE"):

@@ -44,14 +44,17 @@ def refused_to_nobody(directory: Path, *says: str, **changed: str | None) -> Non
     assert_refused("aggregator", cwd=directory, environ=environ, says=says, wrapper=unprivileged())
 
 
+@pytest.mark.case(99)
 def test_a_bad_value(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_MAX_BATCH_SIZE", "'many'", "allowed", max_batch_size="many")
 
 
+@pytest.mark.case(99)
 def test_an_unknown_variable(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_MAX_BATCHSIZE", "did you mean AGGREGATOR_MAX_BATCH_SIZE", max_batchsize="1")
 
 
+@pytest.mark.case(99)
 def test_json_that_is_none(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "JSON", file_configuration='{"path": ')
 
@@ -65,14 +68,17 @@ def test_an_encrypted_key(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_TLS_KEY", "is encrypted", **tls(GOOD, tls_key=encrypted(GOOD.key)))
 
 
+@pytest.mark.case(99)
 def test_no_destination(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_TEXT_CONFIGURATION", "AGGREGATOR_FILE_CONFIGURATION", file_configuration=None)
 
 
+@pytest.mark.case(99)
 def test_two_destinations(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_TEXT_CONFIGURATION", "AGGREGATOR_FILE_CONFIGURATION", text_configuration="1")
 
 
+@pytest.mark.case(99)
 def test_an_output_whose_directory_is_missing(tmp_path: Path) -> None:
     refused(
         tmp_path,
@@ -87,11 +93,13 @@ def test_an_output_that_is_a_directory(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "out.log")
 
 
+@pytest.mark.case(99)
 def test_an_output_that_may_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "out.log").touch(0o444)
     refused_to_nobody(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "ermission denied")
 
 
+@pytest.mark.case(99)
 def test_a_state_directory_that_may_not_be_made(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(0o555)
@@ -108,6 +116,7 @@ def test_a_state_directory_under_a_file(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", state_directory=str(tmp_path / "file" / "state"))
 
 
+@pytest.mark.case(99)
 @pytest.mark.parametrize("which", ["listen_address", "metrics_address"])
 def test_a_port_in_use(tmp_path: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -154,6 +163,7 @@ def test_a_ledger_that_is_none(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", "ledger.sqlite3")
 
 
+@pytest.mark.case(99)
 def test_a_dead_letter_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused(
@@ -164,6 +174,7 @@ def test_a_dead_letter_directory_that_cannot_be_made(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.case(99)
 def test_what_a_running_aggregator_holds_is_refused_to_a_second(site: Site) -> None:
     running = site.aggregator(listen_address="127.0.0.1:0")
     address = running.wait_for("listening")["address"]

@@ -34,18 +34,22 @@ def refused_to_nobody(directory: Path, *says: str, **changed: str | None) -> Non
     assert_refused("collector", cwd=directory, environ=environ, says=says, wrapper=unprivileged())
 
 
+@pytest.mark.case(99)
 def test_a_bad_value(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_START_AT", "'middle'", "allowed: beginning or end", start_at="middle")
 
 
+@pytest.mark.case(99)
 def test_an_unknown_variable(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_EXCLUDES", "did you mean COLLECTOR_EXCLUDE", excludes="1")
 
 
+@pytest.mark.case(99)
 def test_json_that_is_none(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_PATHS", "JSON", paths='["a", ')
 
 
+@pytest.mark.case(99)
 def test_no_paths(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_PATHS", "names no files", paths=None)
 
@@ -76,7 +80,7 @@ def test_a_ca_file_that_is_empty(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_TLS_CA_CERTIFICATE", "empty", **tls(GOOD, tls_ca_certificate=str(tmp_path / "ca.pem")))
 
 
-@pytest.mark.case(56)
+@pytest.mark.case(56, 99)
 def test_a_state_directory_that_may_not_be_made(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(0o555)
@@ -88,6 +92,7 @@ def test_a_state_directory_that_may_not_be_made(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.case(99)
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -100,7 +105,7 @@ def test_a_checkpoint_of_a_newer_version(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_STATE_DIRECTORY", "is of version 99", "knows 1")
 
 
-@pytest.mark.case(58)
+@pytest.mark.case(58, 99)
 def test_a_second_one_on_the_same_state(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         site.aggregator()

@@ -1,0 +1,35 @@
+"""Wrappers that give a process a kernel with less to give: limits and mounts in namespaces of its own."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+
+def without_inotify(limit: str) -> Sequence[str]:
+    """The process gets none of what `limit` counts: `max_inotify_instances` or `max_inotify_watches`."""
+    setting = f"/proc/sys/user/{limit}"
+    if not Path(setting).exists():
+        pytest.skip(f"this kernel has no {setting}")
+    return _wrapped(["--user", "--map-root-user"], f"echo 0 > {setting}")
+
+
+def read_only(*writable: Path) -> Sequence[str]:
+    """The root filesystem, and that of what is `writable`, can be read only, but for these directories."""
+    mounts = [f"mount --bind {each} {each}" for each in writable]
+    below = {_mount_of(each) for each in writable} | {Path("/")}
+    mounts += [f"mount -o remount,bind,ro {each}" for each in sorted(below)]
+    return _wrapped(["--user", "--map-root-user", "--mount"], " && ".join(mounts))
+
+
+def _wrapped(namespaces: Sequence[str], prepare: str) -> Sequence[str]:
+    wrapper = ["unshare", *namespaces, "sh", "-c", f'{prepare} && exec "$@"', "sh"]
+    tried = subprocess.run([*wrapper, "true"], check=False, capture_output=True, text=True)
+    if tried.returncode != 0:
+        pytest.skip(f"this machine allows no such namespace: {tried.stderr.strip()}")
+    return wrapper
+
+
+def _mount_of(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.is_mount())
