@@ -287,7 +287,7 @@ class Logs:
         assert os.write(descriptor, data) == len(data)
         self.bytes_written += len(data)
         self.lines_written += data.count(b"\n")
-        self.model.wrote(body, data)
+        self.model.wrote(body, data, held=body.lost_at is not None and body.identity in self.held())
 
     def _may_be_cut(self, path: Path) -> bool:
         body = self._names.get(path)
@@ -302,7 +302,6 @@ class Logs:
         """A file that is new."""
         facts = path.stat()
         self._names[path] = self.model.appear((facts.st_dev, facts.st_ino), path.read_bytes())
-        self._names[path].lost_at = 0.0  # until `_naming` finds that the pattern matches it
 
     def _rename(self, path: Path, to: Path) -> None:
         if path in self._names:

@@ -41,10 +41,12 @@ class Body:
     generations: list[Generation] = field(default_factory=lambda: [Generation()])
     rest: bytes = b""
     """What completes the fragment, as its writer has it."""
-    lost_at: float | None = None
+    lost_at: float | None = 0.0
     """When it lost its last name in the pattern, on the monotonic clock; None while it has one."""
     held: bool = False
     """Whether a collector that runs has it open, though it has no name."""
+    known: bool = False
+    """Whether it ever had a name in the pattern."""
     sealed: bool = False
     """Whether its unterminated end was shipped, or may have been: nothing is written behind that."""
 
@@ -80,11 +82,13 @@ class Model:
         self.bodies.append(body)
         return body
 
-    def wrote(self, body: Body, data: bytes) -> None:
-        """Just now."""
+    def wrote(self, body: Body, data: bytes, *, held: bool) -> None:
+        """Just now; the collector has it open still, or has not."""
         assert not body.sealed
         generation = body.now
-        in_time = body.lost_at is None or (body.held and time.monotonic() - body.lost_at < 0.8 * self._rotate_wait)
+        in_time = body.lost_at is None or (
+            body.held and held and time.monotonic() - body.lost_at < 0.8 * self._rotate_wait
+        )
         for line in (generation.fragment + data).splitlines(keepends=True):
             generation.fragment = b"" if line.endswith(b"\n") else line
             if not generation.fragment:
@@ -102,7 +106,7 @@ class Model:
 
     def regained(self, body: Body) -> None:
         """It has a name again: all that it holds is there to be read."""
-        body.lost_at, body.held = None, False
+        body.known, body.lost_at, body.held = True, None, False
         for entry in body.now.entries:
             entry.must = not entry.unclear
         if body.sealed:
@@ -177,7 +181,8 @@ class Model:
         return must, sum(1 for _ in self._entries()) - must
 
     def _entries(self) -> Iterable[Entry]:
-        return (entry for body in self.bodies for generation in body.generations for entry in generation.entries)
+        known = (body for body in self.bodies if body.known)
+        return (entry for body in known for generation in body.generations for entry in generation.entries)
 
     def _standing(self, generation: Generation, committed: Counter[bytes]) -> set[Entry]:
         """Of its entries, those that are committed for certain: every copy of the line is."""

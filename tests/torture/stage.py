@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -74,6 +75,9 @@ class Stage:
 
     def perform(self, operation: Operation) -> None:
         name, *values = operation
+        with (self._site.directory / "performed").open("a") as record:
+            at = datetime.now(UTC).strftime("%H:%M:%S.%f")
+            record.write(f"{at} {' '.join(map(str, operation))}\n")
         call: Callable[..., object] = getattr(self.logs if name in FILE_OPERATIONS else self, str(name))
         call(*values)
 
