@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,20 +73,21 @@ class Relay:
                 continue
             with self._lock:
                 self._open |= {near, far}
-            ends = threading.Barrier(2, lambda pair=(near, far): self._close(*pair))
+            ends = threading.Barrier(2, partial(self._close, near, far))
             self._threads += [
-                threading.Thread(target=self._pass_on, args=(near, far, ends, lambda: None)),
-                threading.Thread(target=self._pass_on, args=(far, near, ends, self._answers.wait)),
+                threading.Thread(target=self._pass_on, args=(near, far, ends, None)),
+                threading.Thread(target=self._pass_on, args=(far, near, ends, self._answers)),
             ]
             for thread in self._threads[-2:]:
                 thread.start()
 
     def _pass_on(
-        self, one: socket.socket, other: socket.socket, ends: threading.Barrier, may_go: Callable[[], object]
+        self, one: socket.socket, other: socket.socket, ends: threading.Barrier, gate: threading.Event | None
     ) -> None:
         try:
             while data := one.recv(_SIZE):
-                may_go()
+                if gate is not None:
+                    gate.wait()
                 other.sendall(data)
         except OSError:
             pass  # one of the two is gone, and so is the connection

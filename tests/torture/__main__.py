@@ -88,9 +88,12 @@ def play(history: History, totals: Totals) -> bool:
 
 
 def _tell(history: History, directory: Path) -> None:
-    print(f"\nseed {history.seed} FAILED; collector {history.collector}, aggregator {history.aggregator}")
-    print("\n".join(f"  {' '.join(map(str, operation))}" for operation in history.operations))
-    print(f"{traceback.format_exc(limit=-3)}\nEverything is in {directory}. Again: scripts/torture --seed {history.seed}")
+    operations = "\n".join(f"  {' '.join(map(str, operation))}" for operation in history.operations)
+    sys.stdout.write(
+        f"\nseed {history.seed} FAILED; collector {history.collector}, aggregator {history.aggregator}\n{operations}\n"
+        f"{traceback.format_exc(limit=-3)}\n"
+        f"Everything is in {directory}. Again: scripts/torture --seed {history.seed}\n"
+    )
     sys.stdout.flush()
 
 
@@ -102,9 +105,10 @@ def _read(path: Path) -> History:
 def _say(text: str, *, last: bool) -> None:
     """A line of its own; on a terminal, where it is not the last, the next one takes its place."""
     if sys.stdout.isatty():
-        print(f"\r\033[K{text}", end="\n" if last else "", flush=True)
+        sys.stdout.write(f"\r\033[K{text}" + "\n" * last)
     elif last:
-        print(text, flush=True)
+        sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Logs:
         self.unlink(name)
         self.write(name, count, 40)
 
-    def link(self, name: str, inside: bool) -> None:  # noqa: FBT001 - a plain value of a history
+    def link(self, name: str, inside: bool) -> None:
         """A second name."""
         path, other = self._path(name), self._free(name) if inside else self._outside(name)
         if path in self._names and other:
@@ -142,7 +142,7 @@ class Logs:
             with self._naming():
                 self._rename(beside, path)
 
-    def swap(self, back: bool) -> None:  # noqa: FBT001 - a plain value of a history
+    def swap(self, back: bool) -> None:
         """The symlink is pointed at a new file, or at the one before."""
         now = self._path(LINKED)
         others = [path for path in self._names if path.parent == now.parent and path != now]
@@ -157,7 +157,7 @@ class Logs:
 
     # Cutting
 
-    def copy_and_truncate(self, name: str, inside: bool) -> None:  # noqa: FBT001 - a plain value of a history
+    def copy_and_truncate(self, name: str, inside: bool) -> None:
         """As logrotate's copytruncate; the copy is a file of its own where the pattern finds it."""
         path, to = self._path(name), self._free(name) if inside else self._outside(name)
         if to and self._may_be_cut(path):

@@ -1,15 +1,16 @@
 """What must be delivered, what may be, and the judgement of what was.
 
-A **body** is one inode, a **generation** what it holds between two truncations: the source, in this product's words. An
-**entry** of a generation is a line (or the unterminated end of a finished file, which gets a newline), and *must* arrive
-once, unless its bytes were destroyed before they were known to be committed: then it *may*. The same line may be an
-entry of several generations (of a copy, or of what a partial truncation left), and arrives once for each.
+A **body** is one inode, a **generation** what it holds between two truncations: the source, in this product's words.
+An **entry** of a generation is a line (or the unterminated end of a finished file, which gets a newline), and *must*
+arrive once, unless its bytes were destroyed before they were known to be committed: then it *may*. The same line may be
+an entry of several generations (of a copy, or of what a partial truncation left), and arrives once for each.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 Identity = tuple[int, int]
 
@@ -169,7 +170,7 @@ class Model:
         for body in self.bodies:
             for number, generation in enumerate(body.generations):
                 there = [e.data for e in generation.entries if most[e.data] == 1 and e.data in at]
-                for before, after in zip(there, there[1:], strict=False):
+                for before, after in pairwise(there):
                     if at[before] > at[after]:
                         wrong.append(f"order, inode {body.identity[1]} generation {number}: {_short(after)} too early")
                         break

@@ -1,4 +1,4 @@
-"""Plays one history: real files, a real collector, a real aggregator with a file as its destination, a relay between."""
+"""Plays one history: real files, a real collector, a real aggregator that writes to a file, a relay between them."""
 
 import contextlib
 import sqlite3
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from harness.process import Process
 from harness.relay import Relay
@@ -120,9 +120,8 @@ class Stage:
 
     def start_aggregator(self) -> None:
         if self._aggregator is None:
-            self._aggregator = self._site.aggregator(
-                wait=False, shutdown_timeout="1s", **self._history.aggregator
-            )
+            settings: dict[str, Any] = {"shutdown_timeout": "1s", **self._history.aggregator}
+            self._aggregator = self._site.aggregator(wait=False, **settings)
 
     def kill_collector(self) -> None:
         self._end_collector(Process.kill)
@@ -212,5 +211,3 @@ def _stop(process: Process) -> None:
     code = process.stop()
     # Asked before it could hear of it, it is ended by the signal.
     assert code in {0, -15}, f"{process} ended with {code}: {process.said()}"
-
-
