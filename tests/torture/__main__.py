@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torture.history import History, random_history
@@ -41,12 +41,18 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0, help="go on with the next seeds for so long")
     parser.add_argument("--times", type=int, default=1, help="play each history so often")
     parser.add_argument("--keep-going", action="store_true", help="go on after a failure")
+    parser.add_argument(
+        "--collector", action="append", default=[], metavar="NAME=VALUE", help="one of its settings for all histories"
+    )
     parser.add_argument("--replay", type=Path, help="a history.json, whole or with operations left out")
     arguments = parser.parse_args()
     seed = int(time.time()) if arguments.seed is None else arguments.seed
     end, totals, failures = time.monotonic() + arguments.minutes * 60, Totals(), 0
     for number in itertools.count(seed):
         history = random_history(number) if arguments.replay is None else _read(arguments.replay)
+        history = replace(
+            history, collector=history.collector | dict(each.split("=", 1) for each in arguments.collector)
+        )
         for _ in range(arguments.times):
             _say(f"seed {history.seed}: {len(history.operations)} operations", last=False)
             failures += not play(history, totals)
