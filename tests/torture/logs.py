@@ -319,11 +319,12 @@ class Logs:
         held, committed = self.held(), self.committed()
         yield
         named = self._named()
+        for body in named:
+            if body.lost_at is not None:
+                self.model.regained(body)
         for body in self.model.bodies:
             if body.lost_at is None and body not in named:
                 self.model.lost(body, committed, held=body.identity in held)
-            elif body.lost_at is not None and body in named:
-                self.model.regained(body)
 
     def _named(self) -> set[Body]:
         logs = self.directory / "logs"

@@ -64,22 +64,17 @@ class Model:
         self.bodies: list[Body] = []
 
     def appear(self, identity: Identity, copied: bytes = b"") -> Body:
-        """A file is made under a name in the pattern or outside; `copied` is what it begins with."""
+        """A file is made under a name in the pattern or outside; `copied` is what it begins with.
+
+        A new inode is a new source, and what it begins with comes again; but a copy may also be recognised as what a
+        rotation or an inode that is given again left. So it need not come, as long as it came of the original.
+        """
         body = Body(identity)
-        generation = body.now
-        lines = copied.splitlines(keepends=True)
-        # An inode that is given again, with the same begin: nobody can tell it from the one before.
-        same = any(
-            other.identity == identity and generation.entries and generation.entries[0].data == lines[0]
-            for other in self.bodies
-            for generation in other.generations
-            if lines
-        )
-        for line in lines:
+        for line in copied.splitlines(keepends=True):
             if line.endswith(b"\n"):
-                generation.entries.append(Entry(line, must=not same, unclear=same))
+                body.now.entries.append(Entry(line, must=False, unclear=True))
             else:
-                generation.fragment = line
+                body.now.fragment = line
         self.bodies.append(body)
         return body
 
@@ -118,7 +113,7 @@ class Model:
         """It was cut to so many bytes."""
         old = body.now
         left = old.content[:size]
-        stands = self._standing(old, committed)
+        stands = self._standing(old, committed, Counter(entry.data for entry in self._entries()))
         position = 0
         for entry in old.entries:
             if entry not in stands:
@@ -185,15 +180,29 @@ class Model:
         known = (body for body in self.bodies if body.known)
         return (entry for body in known for generation in body.generations for entry in generation.entries)
 
-    def _standing(self, generation: Generation, committed: Counter[bytes]) -> set[Entry]:
-        """Of its entries, those that are committed for certain: every copy of the line is."""
-        wanted = Counter(entry.data for entry in self._entries())
+    def _standing(self, generation: Generation, committed: Counter[bytes], wanted: Counter[bytes]) -> set[Entry]:
+        """Of its entries, those that are committed for certain: as often as the line is wanted."""
         return {entry for entry in generation.entries if committed[entry.data] >= wanted[entry.data]}
 
     def _doom(self, generation: Generation, committed: Counter[bytes]) -> None:
-        stands = self._standing(generation, committed)
-        for entry in generation.entries:
-            entry.must &= entry in stands
+        """Its bytes are gone. Of what is not committed, that must come still of which there is a copy."""
+        wanted = Counter(entry.data for entry in self._entries() if entry.must)
+        lost = set(generation.entries) - self._standing(generation, committed, wanted)
+        living = {
+            entry.data
+            for body in self.bodies
+            if body.lost_at is None and body.now is not generation
+            for entry in body.now.entries
+        }
+        gone = {entry.data for entry in lost} - living
+        left = Counter({data: committed[data] for data in gone})
+        for entry in sorted(self._entries(), key=lambda entry: entry in lost):
+            if entry.data in gone and entry.must:
+                left[entry.data] -= 1
+                entry.must = left[entry.data] >= 0
+        for entry in lost:
+            # What is wanted once may come of the copy; what is wanted more often is wanted of another one too.
+            entry.must &= wanted[entry.data] == 1
 
     def _seal(self, body: Body, *, must: bool) -> None:
         body.sealed = True

@@ -21,7 +21,7 @@ from torture.model import Identity, Model
 ROTATE_WAIT = 0.4
 """Seconds. Long enough for what is written late to be written within it."""
 
-_DEADLINE = 25.0
+_PATIENCE = 25.0
 """Seconds until what must come has come: only a defect gets there."""
 
 
@@ -32,7 +32,8 @@ class Unfaithful(AssertionError):
 class Stage:
     """A context manager, at whose end no process is left."""
 
-    def __init__(self, directory: Path, history: History) -> None:
+    def __init__(self, directory: Path, history: History, *, patience: float = _PATIENCE) -> None:
+        self._patience = patience
         self._history = history
         self._site = Site(directory)
         (directory / "targets").mkdir()
@@ -93,7 +94,7 @@ class Stage:
             until(
                 lambda: not self.model.missing(self._committed()),
                 "what must be delivered",
-                _DEADLINE,
+                self._patience,
             )
         except AssertionError as error:
             raise Unfaithful("\n".join([str(error), *self.model.judge(self._site.output())])) from error

@@ -110,20 +110,28 @@ def test_what_a_partial_truncation_leaves_comes_again(model: Model) -> None:
     assert model.judge(b"one\ntwo\ntwthree\n") != []
 
 
-def test_a_copy_in_the_pattern_comes_too(model: Model) -> None:
+def test_what_a_copy_begins_with_may_come_again(model: Model) -> None:
+    a_file(model, b"one\n")
+    model.regained(model.appear((0, 2), b"one\n"))
+    assert model.judge(b"one\n") == model.judge(b"one\none\n") == []
+    assert model.judge(b"") != []
+    assert model.judge(b"one\none\none\n") != []
+
+
+def test_what_was_cut_must_come_where_there_is_a_copy_as_long_as_there_is(model: Model) -> None:
+    body = a_file(model, b"one\n")
+    copy = model.appear((0, 2), b"one\n")
+    model.regained(copy)
+    model.truncated(body, 0, NOTHING)
+    assert model.judge(b"") != []
+    model.lost(copy, NOTHING, held=False)
+    assert model.judge(b"") == []
+
+
+def test_what_is_behind_a_copy_must_come(model: Model) -> None:
     a_file(model, b"one\n")
     copy = model.appear((0, 2), b"one\n")
-    assert model.judge(b"one\n") == []
-    model.regained(copy)
-    assert model.judge(b"one\n") != []
-    assert model.judge(b"one\none\n") == []
-
-
-def test_a_copy_in_an_inode_that_had_the_same_begin_may_pass_for_it(model: Model) -> None:
-    body = a_file(model, b"one\n")
-    model.lost(body, Counter([b"one\n"]), held=False)
-    copy = model.appear((0, 1), b"one\n")
     model.regained(copy)
     write(model, copy, b"two\n")
-    assert model.judge(b"one\ntwo\n") == model.judge(b"one\none\ntwo\n") == []
-    assert model.judge(b"one\none\n") != []
+    assert model.judge(b"one\n") != []
+    assert model.judge(b"one\ntwo\n") == []
