@@ -13,7 +13,7 @@ from typing import Any, Self
 from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
-from harness.until import quiet, until
+from harness.until import until
 from torture.history import FILE_OPERATIONS, History, Operation
 from torture.logs import Logs
 from torture.model import Identity, Model
@@ -71,8 +71,10 @@ class Stage:
         self.logs.complete()
         self.settle()
         self.logs.check_model()
-        quiet(self._site.size, "the destination")
-        self._judge()
+        self._come_to_rest()
+        wrong = self.model.judge(self._site.output())
+        if wrong:
+            raise Unfaithful("\n".join(wrong))
 
     def perform(self, operation: Operation) -> None:
         name, *values = operation
@@ -201,10 +203,13 @@ class Stage:
                     self._last_committed = Counter(lines)
         return self._last_committed
 
-    def _judge(self) -> None:
-        wrong = self.model.judge(self._site.output())
-        if wrong:
-            raise Unfaithful("\n".join(wrong))
+    def _come_to_rest(self) -> None:
+        """Wait until nothing comes any more: what only may come, does so when a file has been quiet for long enough."""
+        seen, end = (-1, 0.0), time.monotonic() + self._patience
+        while time.monotonic() < end and time.monotonic() - seen[1] < ROTATE_WAIT + 0.3:
+            time.sleep(0.02)
+            if self._site.size() != seen[0]:
+                seen = self._site.size(), time.monotonic()
 
 
 def _stop(process: Process) -> None:

@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from blocks import SOURCE
+from harness.site import Site
+from mega_collector.collector.file import PlainFile
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.reader import Reading, read
 from torture.history import History, Operation
 from torture.stage import Stage
 
@@ -28,3 +33,37 @@ def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operati
         close_inactive="1500ms",
         watch="poll",
     )
+
+
+@pytest.mark.xfail(strict=True, reason="what is remembered of an empty file agrees with every file that gets its inode")
+def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        _, collector = site.both()
+        writer, empty, other = site.writer(), site.logs / "b.log", site.logs / "notes.txt"
+        empty.touch()
+        writer.write(5)
+        collector.wait_for("file_followed", path=str(empty))
+        site.assert_delivered()
+        collector.stop()
+        inode = empty.stat().st_ino
+        empty.unlink()
+        other.write_bytes(b"nobody asked for this\n" * 5)
+        if other.stat().st_ino != inode:
+            pytest.skip("this filesystem gives an inode that is free to another file later")
+        again = site.collector()
+        writer.write(5)
+        again.wait_for("file_followed", path=str(writer.path))
+        site.assert_delivered()
+
+
+@pytest.mark.xfail(strict=True, reason="what such a read gives is shipped, and again when the size is seen")
+def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -> None:
+    # Looked at, truncated and refilled, and only then read: as one source it would begin, and as another once more.
+    path = tmp_path / "a.log"
+    path.write_bytes(b"a new line\n")
+    follower = Follower(SOURCE, path=SOURCE.path, size=1000, mtime_ns=0, now=0, rotate_wait=5)
+    follower.settle(SOURCE, 0, b"")
+    with path.open("rb") as file:
+        assert (
+            read(PlainFile(file.fileno()), follower, size=1 << 20, max_line=1 << 10, final=False) is Reading.REWRITTEN
+        )
