@@ -23,7 +23,7 @@ FILE_OPERATIONS = {
     "copy_and_truncate": 5,
     "truncate": 4,
     "refill": 6,
-    "compress": 2,
+    "compress": 4,
 }
 """With how often each happens."""
 
@@ -144,7 +144,7 @@ class _Author:
                 return (name, log, some(1, 999))
             case "late" | "recreate" | "replace":
                 return (name, log, some(1, 20))
-            case "link" | "copy_and_truncate":
+            case "link" | "copy_and_truncate" | "compress":
                 return (name, log, self._random.random() < 0.5)
             case "swap":
                 return (name, self._random.random() < 0.3)

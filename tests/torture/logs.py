@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -44,7 +45,11 @@ class Logs:
 
     @property
     def patterns(self) -> list[str]:
-        return [f"{self.directory}/logs/*.log", f"{self.directory}/logs/*.log.[0-9]"]
+        return [
+            f"{self.directory}/logs/*.log",
+            f"{self.directory}/logs/*.log.[0-9]",
+            f"{self.directory}/logs/*.log.[0-9].gz",
+        ]
 
     # Writing
 
@@ -191,13 +196,16 @@ class Logs:
         self._append(self._names[path], descriptor, data + last)
         os.close(descriptor)
 
-    def compress(self, name: str) -> None:
-        """The one that was rotated last is compressed, out of the pattern, and removed."""
+    def compress(self, name: str, inside: bool) -> None:
+        """The one that was rotated last is compressed, in the pattern or out of it, and removed."""
         path = self._beside(self._path(name), 1)
-        if path in self._names:
+        to = path.with_name(f"{path.name}.gz") if inside else self.directory / "logs" / f"{name}.{self._next()}.gz"
+        if path in self._names and to not in self._names:
             with self._naming():
-                to = self.directory / "logs" / f"{name}.{self._next()}.gz"
-                to.write_bytes(gzip.compress(path.read_bytes()))
+                content = path.read_bytes()
+                to.write_bytes(gzip.compress(content))
+                facts = to.stat()
+                self._names[to] = self.model.archive((facts.st_dev, facts.st_ino), content)
                 self._unlink(path)
 
     # The end
@@ -335,4 +343,4 @@ class Logs:
 
 
 def _matches(name: str) -> bool:
-    return not name.startswith(".") and (name.endswith(".log") or (name[:-2].endswith(".log") and name[-1].isdigit()))
+    return re.fullmatch(r"[^.].*\.log(\.[0-9](\.gz)?)?", name) is not None

@@ -21,6 +21,8 @@ class Entry:
     must: bool = True
     unclear: bool = False
     """Whether it may be, or may not be, taken for what was delivered of an earlier file or generation."""
+    archived: bool = False
+    """Whether it is compressed: then it comes instead of the original's, never beside it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -78,6 +80,14 @@ class Model:
         self.bodies.append(body)
         return body
 
+    def archive(self, identity: Identity, content: bytes) -> Body:
+        """A file is made that is an archive of that content."""
+        body = Body(identity, sealed=True)
+        for line in content.splitlines(keepends=True):
+            body.now.entries.append(Entry(line.rstrip(b"\n") + b"\n", must=False, unclear=True, archived=True))
+        self.bodies.append(body)
+        return body
+
     def wrote(self, body: Body, data: bytes, *, held: bool) -> None:
         """Just now; the collector has it open still, or has not."""
         assert not body.sealed
@@ -105,7 +115,7 @@ class Model:
         body.known, body.lost_at, body.held = True, None, False
         for entry in body.now.entries:
             entry.must = not entry.unclear
-        if body.sealed:
+        if body.sealed and body.now.entries:
             # Whether its end was shipped before it came back, only the collector knows.
             body.now.entries[-1].must = False
 
@@ -154,7 +164,7 @@ class Model:
         """What is wrong with the destination: nothing, if each sentence of the promise holds."""
         lines = output.splitlines(keepends=True)
         found, wrong = Counter(lines), []
-        most = Counter(entry.data for entry in self._entries())
+        most = Counter(entry.data for entry in self._entries() if not entry.archived)
         wrong += [f"missing: {self._whose(entry.data)}" for entry in self.missing(found)]
         for data, count in found.items():
             if not most[data]:

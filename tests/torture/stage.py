@@ -93,11 +93,7 @@ class Stage:
         """Everything runs, and what must be delivered is."""
         self.up_again()
         try:
-            until(
-                lambda: not self.model.missing(self._committed()),
-                "what must be delivered",
-                self._patience,
-            )
+            until(self._delivered, "what must be delivered", self._patience)
         except AssertionError as error:
             raise Unfaithful("\n".join([str(error), *self.model.judge(self._site.output())])) from error
 
@@ -105,10 +101,8 @@ class Stage:
         """Everything that is down is started, what is frozen runs, what is kept back goes on."""
         self.start_aggregator()
         self.start_collector()
-        for process in (self._aggregator, self._collector):
-            assert process is not None
-            assert process.running, f"{process} ended by itself: {process.said()}"
-            process.thaw()
+        self.thaw_aggregator()
+        self.thaw_collector()
         self._relay.release()
 
     def start_collector(self) -> None:
@@ -164,6 +158,11 @@ class Stage:
         self._relay.release()
 
     # Below
+
+    def _delivered(self) -> bool:
+        for process in (self._aggregator, self._collector):
+            assert process is None or process.running, f"{process} ended by itself: {process.said()}"
+        return not self.model.missing(self._committed())
 
     def _end_collector(self, end: Callable[[Process], object]) -> None:
         if self._collector is not None:
