@@ -9,6 +9,9 @@ from harness.site import Site
 from mega_collector.collector.file import PlainFile
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.reader import Reading, read
+from mega_collector.collector.resumption import resumption
+from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.protocol import Known, Resume
 from torture.history import History, Operation
 from torture.stage import Stage
 
@@ -67,3 +70,22 @@ def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -
         assert (
             read(PlainFile(file.fileno()), follower, size=1 << 20, max_line=1 << 10, final=False) is Reading.REWRITTEN
         )
+
+
+@pytest.mark.xfail(strict=True, reason="what the aggregator has of the same id counts first, be it nothing")
+def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_agrees_with(tmp_path: Path) -> None:
+    # An empty file was followed as one source, and the same file, grown, as another, that has ended.
+    path, lines = tmp_path / "a.log", b"a line\n" * 100
+    path.write_bytes(lines)
+    shipped = Known(b"grown", 350, Marker.of(lines[350 - TAIL_SIZE : 350]), Marker.of(lines[:350]))
+    empty = Known(SOURCE.id, 0, Marker(), Marker())
+    with path.open("rb") as file:
+        goes_on = resumption(
+            SOURCE,
+            Resume(SOURCE.id, (empty, shipped)),
+            PlainFile(file.fileno()),
+            entry=None,
+            truncated=False,
+            taken=(),
+        )
+    assert (goes_on.source.id, goes_on.position) == (b"grown", 350)
