@@ -38,6 +38,26 @@ def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operati
     )
 
 
+@pytest.mark.xfail(strict=True, reason="empty markers of head and tail agree with every file that is long enough")
+def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Path) -> None:
+    # The first source began as an empty file, and ended with the begin of a line that was never read.
+    play(
+        tmp_path,
+        ("reopen", "b"),
+        ("write", "a", 1, 40),
+        ("settle",),
+        ("pause", 300),
+        ("write", "b", 10, 40),
+        ("part", "b", 500),
+        ("settle",),
+        ("pause", 300),
+        ("truncate", "b", 0),
+        ("pause", 300),
+        ("stop_collector",),
+        ("write", "b", 50, 40),
+    )
+
+
 @pytest.mark.xfail(strict=True, reason="what is remembered of an empty file agrees with every file that gets its inode")
 def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
