@@ -58,6 +58,21 @@ def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Pa
     )
 
 
+@pytest.mark.xfail(strict=True, reason="the head stays that of the bytes that were there before the first read")
+def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_restart(tmp_path: Path) -> None:
+    play(
+        tmp_path,
+        ("write", "a", 1, 40),
+        ("settle",),
+        ("part", "b", 900),
+        ("pause", 300),
+        ("refill", "b", 500),
+        ("settle",),
+        ("kill_collector",),
+        ("settle",),
+    )
+
+
 @pytest.mark.xfail(strict=True, reason="what is remembered of an empty file agrees with every file that gets its inode")
 def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
     with Site(tmp_path) as site:

@@ -11,7 +11,7 @@ _MENDED: list[int] = []
 """Seeds whose histories once failed."""
 
 
-@pytest.mark.parametrize("seed", [2, 26, *_MENDED])
+@pytest.mark.parametrize("seed", [123, 5, *_MENDED])
 def test_what_must_be_delivered_is_and_nothing_else(seed: int, tmp_path: Path) -> None:
     with Stage(tmp_path, random_history(seed)) as stage:
         stage.play()
