@@ -66,10 +66,16 @@ def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_resta
         ("settle",),
         ("part", "b", 900),
         ("pause", 300),
+        ("freeze_collector",),
         ("refill", "b", 500),
+        ("thaw_collector",),
         ("settle",),
         ("kill_collector",),
+        ("rotate", "b"),
+        ("reopen", "b"),
+        ("write", "b", 1, 40),
         ("settle",),
+        watch="poll",
     )
 
 
