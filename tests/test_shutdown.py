@@ -1,5 +1,6 @@
 """How a process ends: asked once it drains, asked twice it is forced."""
 
+import faulthandler
 import signal
 import subprocess
 import sys
@@ -159,3 +160,21 @@ def test_a_signal_at_any_instant_of_a_wait_ends_it() -> None:
     with _process(_STORM) as process:
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the main thread sleeps on: only a handler that runs there writes to what it waits for"
+)
+def test_a_signal_that_another_thread_takes_wakes_the_one_that_waits(aside: Aside) -> None:
+    # The kernel gives it to another thread where the first has just been thawed: SIGCONT, and SIGTERM at once.
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    shutdown = Shutdown(10)
+    try:
+        shutdown.on_signals()
+        waiting = threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
+        waiting.start()
+        assert shutdown.wait(2)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(number, handler)

@@ -5,6 +5,7 @@ import math
 import os
 import select
 import signal
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -39,6 +40,8 @@ class Shutdown:
         weakref.finalize(self, os.close, self._asked)
         self._deadline: float | None = None
         self._hung_after: float | None = None
+        self._woken: int | None = None
+        """Readable when a signal has come."""
 
     def ask(self) -> None:
         """Begin to end; asking again changes nothing."""
@@ -72,7 +75,16 @@ class Shutdown:
         """Wait until the end is asked for, at most so long; whether it is."""
         poll = select.poll()
         poll.register(self._asked, select.POLLIN)
-        return bool(poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
+        if self._woken is not None and threading.current_thread() is threading.main_thread():
+            poll.register(self._woken, select.POLLIN)
+        end = None if seconds is None else self._clock() + seconds
+        while True:
+            left = None if end is None else max(end - self._clock(), 0)
+            ready = {descriptor for descriptor, _ in poll.poll(None if left is None else math.ceil(left * 1000))}
+            if self._asked in ready or not ready:
+                return self._asked in ready
+            # A signal has come: its handler runs here, between two calls.
+            os.read(self._woken or 0, 1 << 10)
 
     def pause(self, seconds: float) -> bool:
         """Wait before another try; False if there is no time for it. The end's beginning cuts the wait short."""
@@ -88,6 +100,11 @@ class Shutdown:
         `most` is how many seconds draining may take in all, where it is more than the timeout.
         """
         self._hung_after = (most or self._timeout) + _CLOSING
+        # The kernel may give a signal to any thread, and Python runs its handler in this one, once it wakes.
+        self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        weakref.finalize(self, os.close, self._woken)
+        weakref.finalize(self, os.close, wake)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
 

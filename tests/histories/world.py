@@ -283,9 +283,13 @@ class World:
         if self.collector is None:
             found = inode.names > 0 and self._is_remembered(inode.generation)
         else:
-            found = inode.open > 0 or (inode.names > 0 and self.collector.follower(inode.number) is not None)
+            found = inode.open > 0 or (inode.names > 0 and self._is_followed(inode))
         if not found:
             self._excuse(inode.generation)
+
+    def _is_followed(self, inode: Inode) -> bool:
+        follower = self.collector.follower(inode.number) if self.collector is not None else None
+        return follower is not None and self._followed_generation(follower) is inode.generation
 
     def _is_remembered(self, generation: Generation) -> bool:
         return any(

@@ -295,4 +295,7 @@ class Newcomers:
 
 
 def _is(entry: Entry, file: File, facts: FileFacts) -> bool:
-    return facts.inode == entry.inode and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+    # A file that was empty when it was seen last cannot be told from any other.
+    known = entry.head.length > 0 or entry.before.length > 0
+    same = known and facts.inode == entry.inode
+    return same and agrees(file, position=entry.position, head=entry.head, tail=entry.before)

@@ -41,12 +41,14 @@ class Remembered:
         Raises:
             OSError: the file cannot be read.
         """
-        for entry in self._by_inode.get(inode, {}).values():
-            if entry.source_id in taken or entry.trailer.length:
-                continue
-            if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
-                return entry
-        return None
+        agreeing = [
+            entry
+            for entry in self._by_inode.get(inode, {}).values()
+            if entry.source_id not in taken
+            and not entry.trailer.length
+            and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+        ]
+        return max(agreeing, key=lambda entry: entry.position, default=None)
 
     def of(self, path: bytes, inode: int) -> Entry | None:
         """What is remembered of a source that had this name and inode and did not end."""

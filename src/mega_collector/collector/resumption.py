@@ -39,13 +39,17 @@ def resumption(
     Raises:
         OSError: the file cannot be read.
     """
+    agreeing = []
     for known in resume.known:
         own = known.source_id == described.id
         # Without a marker of the bytes before it (they were passed over), nothing tells that it is this file.
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         if usable and _agrees(file, known):
-            return Resumption(replace(described, id=known.source_id), known.position, known=True)
+            agreeing.append(known)
+    if agreeing:
+        known = max(agreeing, key=lambda each: each.position)
+        return Resumption(replace(described, id=known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes: this is another source.
         return Resumption(replace(described, id=new_id()), 0, known=False)

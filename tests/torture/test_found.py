@@ -1,0 +1,136 @@
+"""Short histories that random ones were boiled down to when they had found something."""
+
+from pathlib import Path
+
+import pytest
+
+from blocks import SOURCE
+from harness.site import Site
+from mega_collector.collector.file import PlainFile
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.reader import Reading, read
+from mega_collector.collector.resumption import resumption
+from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.protocol import Known, Resume
+from torture.history import History, Operation
+from torture.stage import Stage
+
+
+def _write(path: Path) -> int:
+    path.write_bytes(b"nobody asked for this\n" * 5)
+    return path.stat().st_ino
+
+
+def play(directory: Path, *operations: Operation, **collector: str) -> None:
+    begin: tuple[Operation, ...] = (("start_aggregator",), ("start_collector",))
+    with Stage(directory, History(0, begin + operations, collector), patience=10) as stage:
+        stage.play()
+
+
+@pytest.mark.xfail(strict=True, reason="an idle file is closed without another look at it, through the descriptor")
+@pytest.mark.parametrize("moved", [("rotate", "s"), ("swap", False)], ids=["renamed", "link swapped"])
+def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operation, tmp_path: Path) -> None:
+    play(
+        tmp_path,
+        ("write", "s", 5, 40),
+        ("settle",),
+        ("freeze_collector",),
+        moved,
+        ("write", "s", 5, 40),
+        ("pause", 2000),
+        close_inactive="1500ms",
+        watch="poll",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="empty markers of head and tail agree with every file that is long enough")
+def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Path) -> None:
+    # The first source began as an empty file, and ended with the begin of a line that was never read.
+    play(
+        tmp_path,
+        ("reopen", "b"),
+        ("write", "a", 1, 40),
+        ("settle",),
+        ("pause", 300),
+        ("write", "b", 10, 40),
+        ("part", "b", 500),
+        ("settle",),
+        ("pause", 300),
+        ("truncate", "b", 0),
+        ("pause", 300),
+        ("stop_collector",),
+        ("write", "b", 50, 40),
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="the head stays that of the bytes that were there before the first read")
+def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_restart(tmp_path: Path) -> None:
+    play(
+        tmp_path,
+        ("write", "a", 1, 40),
+        ("settle",),
+        ("part", "b", 900),
+        ("pause", 300),
+        ("freeze_collector",),
+        ("refill", "b", 500),
+        ("thaw_collector",),
+        ("settle",),
+        ("kill_collector",),
+        ("rotate", "b"),
+        ("reopen", "b"),
+        ("write", "b", 1, 40),
+        ("settle",),
+        watch="poll",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="what is remembered of an empty file agrees with every file that gets its inode")
+def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        _, collector = site.both()
+        writer, empty = site.writer(), site.logs / "b.log"
+        empty.touch()
+        writer.write(5)
+        collector.wait_for("file_followed", path=str(empty))
+        site.assert_delivered()
+        collector.stop()
+        inode = empty.stat().st_ino
+        empty.unlink()
+        if not any(_write(site.logs / f"{number}.txt") == inode for number in range(1000)):
+            pytest.skip("this filesystem gives an inode that is free to no other file soon")
+        again = site.collector()
+        writer.write(5)
+        again.wait_for("file_followed", path=str(writer.path))
+        site.assert_delivered()
+
+
+@pytest.mark.xfail(strict=True, reason="what such a read gives is shipped, and again when the size is seen")
+def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -> None:
+    # Looked at, truncated and refilled, and only then read: as one source it would begin, and as another once more.
+    path = tmp_path / "a.log"
+    path.write_bytes(b"a new line\n")
+    follower = Follower(SOURCE, path=SOURCE.path, size=1000, mtime_ns=0, now=0, rotate_wait=5)
+    follower.settle(SOURCE, 0, b"")
+    with path.open("rb") as file:
+        assert (
+            read(PlainFile(file.fileno()), follower, size=1 << 20, max_line=1 << 10, final=False) is Reading.REWRITTEN
+        )
+
+
+@pytest.mark.xfail(strict=True, reason="what the aggregator has of the same id counts first, be it nothing")
+def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_agrees_with(tmp_path: Path) -> None:
+    # An empty file was followed as one source, and the same file, grown, as another, that has ended.
+    path, lines = tmp_path / "a.log", b"a line\n" * 100
+    path.write_bytes(lines)
+    shipped = Known(b"grown", 350, Marker.of(lines[350 - TAIL_SIZE : 350]), Marker.of(lines[:350]))
+    empty = Known(SOURCE.id, 0, Marker(), Marker())
+    with path.open("rb") as file:
+        goes_on = resumption(
+            SOURCE,
+            Resume(SOURCE.id, (empty, shipped)),
+            PlainFile(file.fileno()),
+            entry=None,
+            truncated=False,
+            taken=(),
+        )
+    assert (goes_on.source.id, goes_on.position) == (b"grown", 350)
