@@ -114,7 +114,8 @@ class Stream:
     def _listen(self) -> None:
         try:
             for answer in self.call:
-                self._heard.put(answer)
+                for each in answer.group.messages if answer.HasField("group") else [answer]:
+                    self._heard.put(each)
         except grpc.RpcError as error:
             self._heard.put(error)
         else:

@@ -149,14 +149,15 @@ NONSENSE: dict[str, tuple[list[dict[str, Any]], str]] = {
     "two hellos": ([HELLO, HELLO], "a second hello"),
     "an empty message": ([HELLO, {}], "does not know"),
     "hello without id": ([{"hello": pb.Hello(host="h")}], "no id"),
-    "hello with an id of a megabyte": ([{"hello": pb.Hello(collector="x" * (1 << 20))}], "longer than 255"),
-    "hello with a host of a megabyte": ([{"hello": pb.Hello(collector="x", host="x" * (1 << 20))}], "longer than 255"),
+    "hello with a long id": ([{"hello": pb.Hello(collector="x" * 256)}], "longer than 255"),
+    "hello with a long host": ([{"hello": pb.Hello(collector="x", host="x" * (100 << 10))}], "longer than 255"),
+    "hello with an id of a megabyte": ([{"hello": pb.Hello(collector="x" * (1 << 20))}], "only a block may have more"),
     "hello with too many tags": (
         [{"hello": pb.Hello(collector="x", tags={str(n): "" for n in range(65)})}],
         "more than 64 tags",
     ),
-    "hello with a tag of a megabyte": (
-        [{"hello": pb.Hello(collector="x", tags={"a": "b" * (1 << 20)})}],
+    "hello with a long tag": (
+        [{"hello": pb.Hello(collector="x", tags={"a": "b" * 256})}],
         "longer than",
     ),
     "a source without id": ([HELLO, {"open": pb.Open(source=describe(b""))}], "1 to 64 bytes"),

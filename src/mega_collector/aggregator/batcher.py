@@ -39,6 +39,13 @@ class Batcher:
 
     def add(self, block: Block, now: float) -> list[Batch]:
         """Take a block whose data is `bytes`, and return the batches that it sealed."""
+        if block.entries < self._max_entries - self._entries and len(block.data) < self._max_bytes - self._size:
+            # Most blocks are small where many files grow: it fits, and nothing needs to be cut.
+            self._append(block, now)
+            return []
+        return self._cut(block, now)
+
+    def _cut(self, block: Block, now: float) -> list[Batch]:
         data = bytes(block.data)
         view = memoryview(data)
         sealed: list[Batch] = []
