@@ -25,8 +25,10 @@ class Outbox:
     def __init__(self, *, pace: float = _PACE, clock: Callable[[], float] = time.monotonic) -> None:
         self._pace = pace
         self._clock = clock
-        self._unsaid: deque[FromCollector] = deque()
+        self._unsaid: list[FromCollector] = []
         self._weight = 0
+        self._gathered: deque[FromCollector] = deque()
+        """What was taken out, of the emptying thread alone: whoever says something never waits long for the lock."""
         self._not_before = 0.0
         self._closed = False
         self._lock = threading.Lock()
@@ -46,12 +48,15 @@ class Outbox:
 
     def take(self) -> list[FromCollector]:
         """What is to be said next, at once, in order; waits for it. Nothing: the outbox is closed."""
-        with self._lock:
-            while not self._closed and (pause := self._pause()):
-                self._changed.wait(None if pause < 0 else pause)
-            messages = self._gather()
+        if not self._gathered:
+            with self._lock:
+                while not self._closed and (pause := self._pause()):
+                    self._changed.wait(None if pause < 0 else pause)
+                self._gathered.extend(self._unsaid)
+                self._unsaid.clear()
+                self._weight = 0
         self._not_before = self._clock() + self._pace
-        return messages
+        return [] if self._closed else self._next()
 
     def close(self) -> None:
         """What is not said is forgotten, and nothing more is said."""
@@ -66,14 +71,13 @@ class Outbox:
             return -1.0
         return 0.0 if self._weight >= _ENOUGH else max(self._not_before - self._clock(), 0.0)
 
-    def _gather(self) -> list[FromCollector]:
-        """As many as go together, from the front: always one, if there is one."""
-        messages: list[FromCollector] = []
-        total = 0
-        while self._unsaid and len(messages) < wire.MAX_GROUP:
-            total += (weight := wire.weight(self._unsaid[0]))
-            if messages and total > _ENOUGH:
+    def _next(self) -> list[FromCollector]:
+        """As many as go together, from the front: always one."""
+        messages = [self._gathered.popleft()]
+        total = wire.weight(messages[0])
+        while self._gathered and len(messages) < wire.MAX_GROUP:
+            total += wire.weight(self._gathered[0])
+            if total > _ENOUGH:
                 break
-            messages.append(self._unsaid.popleft())
-            self._weight -= weight
+            messages.append(self._gathered.popleft())
         return messages
