@@ -32,7 +32,7 @@ class Call:
         """The next message of the collector, by itself or in a group."""
         if not self._grouped:
             heard = wire.parse(next(self._requests))
-            group = heard.message.group.messages if heard.message.HasField("group") else ()
+            group = wire.heard_in(heard.message.group) if heard.kind == "group" else ()
             self._grouped = [wire.Heard(each, each.block.payload) for each in group] or [heard]
         self.heard.append(self._grouped.pop(0))
         return self.heard[-1]

@@ -26,7 +26,7 @@ def said(*messages: FromCollector, pace: float = 0.0) -> Outbox:
 
 
 def test_what_is_small_goes_out_together_in_order() -> None:
-    messages = [Describe(SOURCE), Open(SOURCE, 0), small(0), small(2), Flush()]
+    messages: list[FromCollector] = [Describe(SOURCE), Open(SOURCE, 0), small(0), small(2), Flush()]
     assert said(*messages).take() == messages
 
 

@@ -68,6 +68,12 @@ class Stream:
                 return getattr(answer, kind)
             assert found == "grant", f"{kind} should have come, not {answer}"
 
+    def hear_any(self) -> pb.AggregatorMessage:
+        """The next answer."""
+        answer = self._next()
+        assert isinstance(answer, pb.AggregatorMessage), f"the stream ended: {answer!r}"
+        return answer
+
     def hear_all(self, *kinds: str) -> dict[str, Any]:
         """The next answers, which must be of these kinds, in any order."""
         heard: dict[str, Any] = {}
