@@ -184,6 +184,17 @@ def test_what_could_not_be_written_is_written_later(rig: Rig) -> None:
     assert rig.kept() == {A.id: (7, Marker.of(LINE))}
 
 
+def test_what_is_noted_of_a_source_is_its_last_acknowledgement_before_that_is_written(rig: Rig) -> None:
+    rig.follow(A)
+    rig.shipper.save(now=True)
+    rig.ship(A)
+    entry = rig.shipper.noted(A)
+    assert entry is not None
+    assert (entry.position, entry.before) == (7, Marker.of(LINE))
+    rig.shipper.save(now=True)
+    assert rig.kept() == {A.id: (7, Marker.of(LINE))}
+
+
 def test_bytes_are_counted_when_they_are_acknowledged(rig: Rig) -> None:
     rig.follow(A)
     rig.ship(A)

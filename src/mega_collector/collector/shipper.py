@@ -122,7 +122,9 @@ class Shipper:
         return self._window.acknowledged(source)
 
     def noted(self, source: Source) -> Entry | None:
-        """What the checkpoint holds of the source."""
+        """What the checkpoint holds of the source, or is about to."""
+        if (acknowledged := self._notes.pop(source.id, None)) is not None:
+            self._put(source, acknowledged.position, Marker.of(acknowledged.tail))
         return self._checkpoint.entries.get(source.id)
 
     def statistics(self) -> ShipperStatistics:
