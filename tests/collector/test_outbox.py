@@ -25,6 +25,14 @@ def said(*messages: FromCollector, pace: float = 0.0) -> Outbox:
     return outbox
 
 
+def all_of(outbox: Outbox, count: int) -> list[list[FromCollector]]:
+    """So many messages, as they go out together."""
+    taken: list[list[FromCollector]] = []
+    while sum(map(len, taken)) < count:
+        taken.append(outbox.take())
+    return taken
+
+
 def test_what_is_small_goes_out_together_in_order() -> None:
     messages: list[FromCollector] = [Describe(SOURCE), Open(SOURCE, 0), small(0), small(2), Flush()]
     assert said(*messages).take() == messages
@@ -32,7 +40,7 @@ def test_what_is_small_goes_out_together_in_order() -> None:
 
 def test_what_is_large_goes_alone_and_in_its_turn() -> None:
     outbox = said(small(0), LARGE, small(2), small(4))
-    assert [outbox.take() for _ in range(3)] == [[small(0)], [LARGE], [small(2), small(4)]]
+    assert all_of(outbox, 4) == [[small(0)], [LARGE], [small(2), small(4)]]
 
 
 @pytest.mark.parametrize(
@@ -41,10 +49,7 @@ def test_what_is_large_goes_alone_and_in_its_turn() -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_what_goes_together_is_bounded(message: FromCollector) -> None:
-    outbox = said(*[message] * 3000)
-    taken = [outbox.take()]
-    while sum(map(len, taken)) < 3000:
-        taken.append(outbox.take())
+    taken = all_of(said(*[message] * 3000), 3000)
     assert max(map(len, taken)) <= wire.MAX_GROUP
     assert max(len(wire.serialize_all(each)) for each in taken) <= 64 << 10 < wire.MAX_GROUP_SIZE
     assert len(taken) < 3000
