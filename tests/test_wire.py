@@ -123,6 +123,113 @@ def test_an_end_and_a_flush_arrive(position: int) -> None:
     assert _over_the_wire(Flush()).WhichOneof("kind") == "flush"
 
 
+SAID = st.lists(
+    st.one_of(
+        DATA.map(lambda data: _block(data, 7)),
+        st.builds(Skip, st.just(SOURCE), st.integers(0, 9), st.integers(10, 99), st.sampled_from(SkipReason)),
+        st.just(Describe(SOURCE)),
+        st.builds(Open, st.just(SOURCE), NUMBERS),
+        st.builds(Finish, st.just(SOURCE), NUMBERS),
+        st.just(Flush()),
+    ),
+    min_size=2,
+    max_size=20,
+)
+
+
+@given(SAID, st.booleans())
+def test_what_is_said_together_is_heard_as_if_it_came_one_by_one(said: list[FromCollector], compress: bool) -> None:
+    heard = wire.parse(wire.serialize_all(said, compress=compress, read_at=5))
+    assert heard.kind == "group"
+    alone = [pb.CollectorMessage.FromString(wire.serialize(message, read_at=5)) for message in said]
+    assert list(wire.heard_in(heard.message.group)) == alone
+
+
+def test_what_is_said_together_is_compressed_together() -> None:
+    said = [_block(b"a line that other files have too\n") for _ in range(100)]
+    assert len(wire.serialize_all(said, compress=True)) < 500
+
+
+def test_one_message_alone_is_no_group() -> None:
+    assert wire.serialize_all([_block(b"x\n")], read_at=5) == wire.serialize(_block(b"x\n"), read_at=5)
+
+
+@given(
+    st.one_of(
+        DATA.map(lambda data: _block(data, wire.MAX_POSITION - 300)),
+        st.builds(Source, IDS, st.binary(max_size=4096), NUMBERS, NUMBERS, MARKERS).map(Describe),
+        st.builds(Open, st.builds(Source, IDS, st.binary(max_size=4096), NUMBERS, NUMBERS, MARKERS), NUMBERS),
+        st.builds(Finish, st.just(SOURCE), NUMBERS),
+    )
+)
+def test_no_message_is_heavier_in_a_group_than_its_weight(message: FromCollector) -> None:
+    two = len(wire.serialize_all([message, message], read_at=(1 << 64) - 1))
+    assert two <= 2 * wire.weight(message) + 8
+
+
+def _group(**fields: Any) -> pb.CollectorGroup:
+    return pb.CollectorGroup(**fields)
+
+
+def _packed(group: pb.CollectorGroup) -> bytes:
+    return zstandard.ZstdCompressor().compress(group.SerializeToString())
+
+
+FLUSH = pb.CollectorMessage(flush=pb.Flush())
+
+
+@pytest.mark.parametrize(
+    ("group", "complaint"),
+    [
+        (_group(messages=[FLUSH] * 1025), "at most 1024 messages, not 1025"),
+        (_group(packed=_packed(_group(messages=[FLUSH] * 1025))), "at most 1024 messages"),
+        (_group(packed=b"no frame"), "cannot be unpacked"),
+        (_group(packed=_packed(_group(messages=[FLUSH]))[:-1]), "cannot be unpacked"),
+        (_group(packed=zstandard.ZstdCompressor().compress(b"\xff" * 9)), "cannot be unpacked"),
+        (_group(packed=zstandard.ZstdCompressor().compress(bytes(wire.MAX_GROUP_SIZE + 1))), "more than 262144"),
+        (
+            _group(packed=zstandard.ZstdCompressor(write_content_size=False).compress(b"x")),
+            "does not say its size",
+        ),
+        (_group(messages=[FLUSH], packed=_packed(_group(messages=[FLUSH]))), "packed once, or not at all"),
+        (_group(packed=_packed(_group(packed=_packed(_group(messages=[FLUSH]))))), "packed once, or not at all"),
+    ],
+)
+def test_a_group_that_cannot_be_is_not_heard(group: pb.CollectorGroup, complaint: str) -> None:
+    with pytest.raises(WireError, match=complaint):
+        wire.heard_in(group)
+
+
+def test_only_a_block_may_be_large() -> None:
+    large = bytes(wire.MAX_GROUP_SIZE)
+    assert (
+        wire.parse(pb.CollectorMessage(block=pb.Block(payload=large, source=b"x")).SerializeToString()).kind == "block"
+    )
+    unknown = b"\x9a\x06" + b"\x80\x80\x10" + large
+    for data in (
+        pb.CollectorMessage(hello=pb.Hello(collector="x" * len(large))).SerializeToString(),
+        pb.CollectorMessage(group=_group(messages=[FLUSH] * (len(large) // 4))).SerializeToString(),
+        FLUSH.SerializeToString() * (len(large) // 2 + 1),
+        unknown + pb.CollectorMessage(block=pb.Block(source=b"x")).SerializeToString(),
+    ):
+        assert pb.CollectorMessage.FromString(data)
+        with pytest.raises(WireError, match="only a block may have more than 262144 bytes"):
+            assert wire.parse(data).kind
+
+
+@given(st.lists(ANSWERS, min_size=1, max_size=20))
+def test_what_is_answered_together_arrives_in_order(answers: list[FromAggregator]) -> None:
+    data = wire.encode_answers(answers).SerializeToString()
+    assert list(wire.decode_answers(pb.AggregatorMessage.FromString(data))) == answers
+
+
+def test_an_answer_of_a_later_version_is_passed_over_among_others() -> None:
+    answers = [pb.AggregatorMessage(grant=pb.Grant(window=1)), pb.AggregatorMessage()]
+    together = pb.AggregatorMessage(group=pb.AggregatorGroup(messages=answers))
+    assert list(wire.decode_answers(together)) == [Grant(1)]
+    assert list(wire.decode_answers(pb.AggregatorMessage())) == []
+
+
 @given(ANSWERS)
 def test_an_answer_arrives_as_it_was(answer: FromAggregator) -> None:
     data = wire.encode_answer(answer).SerializeToString()

@@ -4,6 +4,7 @@ What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """
 
 import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,13 @@ _BESIDE_DATA: Final = 64 << 10
 MAX_BLOCK_SIZE: Final = MAX_MESSAGE_SIZE - _BESIDE_DATA
 """Bytes of plain data in the largest block."""
 
+MAX_GROUP: Final = 1024
+"""Messages in a group."""
+
+MAX_GROUP_SIZE: Final = 256 << 10
+"""Bytes of a group, and of everything else that is not a block: of what has many fields protobuf makes many times the
+memory that it has on the wire."""
+
 MAX_SOURCE_ID: Final = 64
 MAX_PATH: Final = 4096
 MAX_NAME: Final = 255
@@ -67,6 +75,12 @@ _SKIP_REASON_OF: Final = {code: reason for reason, code in _SKIP_REASONS.items()
 _REFUSAL_REASON_OF: Final = {code: reason for reason, code in _REFUSAL_REASONS.items()}
 
 
+_BESIDE_SMALL_DATA: Final = 128
+"""Bytes that a message in a group may take beside its data, or in all if it has neither data nor a path."""
+
+_BESIDE_PATH: Final = 256
+"""Likewise, beside a path."""
+
 _BLOCK_TAG: Final = b"\x22"
 """Field 4 of `CollectorMessage`, with its length before it: https://protobuf.dev/programming-guides/encoding/."""
 
@@ -80,6 +94,50 @@ def largest_block(max_message_size: int) -> int:
 
 
 # What the collector says
+
+
+def weight(message: FromCollector) -> int:
+    """Bytes that a message takes in a group, or a little less than that."""
+    match message:
+        case Block():
+            return len(message.data) + _BESIDE_SMALL_DATA
+        case Describe() | Open():
+            return len(message.source.path) + _BESIDE_PATH
+        case _:
+            return _BESIDE_SMALL_DATA
+
+
+def serialize_all(messages: Sequence[FromCollector], *, compress: bool = False, read_at: int = 0) -> bytes:
+    """What is said at once, as it goes out: one message, or at most `MAX_GROUP` that weigh well below `MAX_GROUP_SIZE`.
+
+    `compress` is for the data of blocks, and for groups as a whole: what many files say at once is much alike.
+    """
+    if len(messages) == 1:
+        return serialize(messages[0], compress=compress, read_at=read_at)
+    answer = pb.CollectorMessage()
+    _fill(answer.group, messages, read_at)
+    if compress:
+        packed = _zstd.compressor.compress(answer.group.SerializeToString())
+        answer = pb.CollectorMessage(group=pb.CollectorGroup(packed=packed))
+    return answer.SerializeToString()
+
+
+def _fill(group: pb.CollectorGroup, messages: Iterable[FromCollector], read_at: int) -> None:
+    add, append = group.messages.add, group.messages.append
+    for message in messages:
+        if not isinstance(message, Block):
+            append(encode(message))
+            continue
+        # One by one: naming them all in a constructor takes four times as long, which counts for small blocks.
+        block = add().block
+        block.source = message.source.id
+        block.start = message.start
+        block.size = len(message.data)
+        block.entries = message.entries
+        block.unterminated = message.unterminated
+        block.crc32 = crc32(message.data)
+        block.payload = bytes(message.data)
+        block.read_at = read_at
 
 
 def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 0) -> bytes:
@@ -156,11 +214,29 @@ def _encode_header(block: Block, *, compress: bool, read_at: int) -> pb.Block:
 class Heard:
     """A message of a collector's: what protobuf has parsed of it, and apart from that, if it is a block, its payload.
 
-    The payload in `message` may be missing: only `payload` counts.
+    The payload in `message` may be missing: only `payload` counts. With a `problem`, nothing was made of it at all.
     """
 
     message: pb.CollectorMessage
     payload: bytes = b""
+    problem: str = ""
+
+    @property
+    def kind(self) -> str | None:
+        """The name of its field; None for what a later version may say that this one does not know.
+
+        Raises:
+            WireError: it has a problem.
+        """
+        if self.problem:
+            raise WireError(self.problem)
+        return kind_of(self.message)
+
+
+def kind_of(message: pb.CollectorMessage) -> str | None:
+    """The name of a message's field; None for what a later version may say that this one does not know."""
+    kind: str | None = message.WhichOneof("kind")
+    return kind
 
 
 def parse(data: bytes) -> Heard:
@@ -190,8 +266,45 @@ def _parse_block(data: bytes) -> Heard | None:
 
 
 def _parse_any(data: bytes) -> Heard:
+    # Looked at before protobuf makes anything of it.
+    if len(data) > MAX_GROUP_SIZE and not _is_one_block(data):
+        return Heard(pb.CollectorMessage(), problem=f"only a block may have more than {MAX_GROUP_SIZE} bytes")
     message = pb.CollectorMessage.FromString(data)
     return Heard(message, message.block.payload)
+
+
+def _is_one_block(data: bytes) -> bool:
+    try:
+        size, begin = _length_behind(_BLOCK_TAG, data, 0)
+    except ValueError:
+        return False
+    return begin + size == len(data)
+
+
+def heard_in(group: pb.CollectorGroup) -> Sequence[pb.CollectorMessage]:
+    """The messages of a group, in order.
+
+    Raises:
+        WireError: they are too many, or packed in a way that does not unpack.
+    """
+    if group.packed:
+        unpacked = _unpack(group.packed)
+        if group.messages or unpacked.packed:
+            raise WireError("a group is packed once, or not at all")
+        group = unpacked
+    if len(group.messages) > MAX_GROUP:
+        raise WireError(f"a group has at most {MAX_GROUP} messages, not {len(group.messages)}")
+    return group.messages
+
+
+def _unpack(packed: bytes) -> pb.CollectorGroup:
+    try:
+        # Asked first, as for a block. What has no size says -1.
+        if not 0 <= zstandard.frame_content_size(packed) <= MAX_GROUP_SIZE:
+            raise WireError(f"a packed group does not say its size, or has more than {MAX_GROUP_SIZE} bytes")
+        return pb.CollectorGroup.FromString(_zstd.decompressor.decompress(packed, allow_extra_data=False))
+    except (zstandard.ZstdError, DecodeError) as error:
+        raise WireError("a packed group cannot be unpacked") from error
 
 
 def decode_hello(hello: pb.Hello) -> Hello:
@@ -284,6 +397,23 @@ def _plain(message: pb.Block, payload: bytes) -> bytes:
 
 
 # What the aggregator says
+
+
+def encode_answers(messages: Sequence[FromAggregator]) -> pb.AggregatorMessage:
+    """What is said at once."""
+    if len(messages) == 1:
+        return encode_answer(messages[0])
+    return pb.AggregatorMessage(group=pb.AggregatorGroup(messages=map(encode_answer, messages)))
+
+
+def decode_answers(message: pb.AggregatorMessage) -> Iterable[FromAggregator]:
+    """What the aggregator says at once, but for what a later version may say that this one does not know.
+
+    Raises:
+        WireError: a message that contradicts itself.
+    """
+    messages = message.group.messages if message.HasField("group") else (message,)
+    return [answer for answer in map(decode_answer, messages) if answer is not None]
 
 
 def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:

@@ -155,3 +155,9 @@ def test_what_is_pending_can_be_seen() -> None:
     batcher.add(make_block(b"1\n22\n"), 0)
     statistics = batcher.statistics()
     assert (statistics.entries_pending, statistics.bytes_pending) == (2, 5)
+
+
+def test_a_batch_of_very_many_small_blocks_is_sealed_whatever_its_limits() -> None:
+    batcher = _batcher(max_entries=10**9, max_bytes=10**9)
+    sealed = [batch for number in range(20_000) for batch in batcher.add(make_block(b"\n", number), 0)]
+    assert [len(batch.blocks) for batch in [*sealed, *batcher.flush()]] == [16_384, 20_000 - 16_384]

@@ -16,6 +16,7 @@ from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer, 
 from mega_collector.aggregator.ledger import Advance, Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
+from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.errors import WireError
 from mega_collector.marker import Marker
@@ -71,6 +72,9 @@ class Stream:
     def say(self, *messages: FromCollector) -> None:
         for message in messages:
             self.conversation.hear(wire.parse(wire.serialize(message)))
+
+    def say_together(self, *messages: FromCollector) -> None:
+        self.conversation.hear(wire.parse(wire.serialize_all(messages)))
 
     def answers(self) -> list[FromAggregator]:
         """All that was answered; the stream is over then."""
@@ -283,3 +287,102 @@ def test_what_makes_no_sense_ends_the_conversation(
 def test_a_message_of_an_unknown_kind_ends_the_conversation(aggregator: Aggregator) -> None:
     with pytest.raises(WireError, match="is the collector newer"):
         Stream(aggregator).conversation.hear(wire.parse(b"\x9a\x06\x00"))
+
+
+# What is said together
+
+
+OTHER = make_source("b", collector="me")
+SOUND = make_block(LINE, 0, SOURCE)
+TOGETHER: dict[str, list[FromCollector]] = {
+    "a whole source": [
+        Describe(SOURCE),
+        Open(SOURCE, 0),
+        SOUND,
+        Skip(SOURCE, 7, 9, SkipReason.HOLE),
+        Finish(SOURCE, 9),
+    ],
+    "one that lies": [
+        Open(SOURCE, 0),
+        SOUND,
+        replace(make_block(LINE, 7, SOURCE), entries=2),
+        make_block(LINE, 7, SOURCE),
+    ],
+    "one that was never opened": [Open(SOURCE, 0), SOUND, make_block(LINE, 0, OTHER), make_block(LINE, 7, SOURCE)],
+    "one that leaves a gap, and what is behind it": [
+        Open(SOURCE, 0),
+        make_block(LINE, 7, SOURCE),
+        make_block(LINE, 14, SOURCE),
+        SOUND,
+    ],
+    "one twice": [Open(SOURCE, 0), SOUND, SOUND, make_block(LINE + LINE, 0, SOURCE)],
+    "blocks before and behind the end": [Open(SOURCE, 0), SOUND, Finish(SOURCE, 7), make_block(LINE, 7, SOURCE)],
+    "blocks before and behind the beginning": [SOUND, Open(SOURCE, 0), SOUND],
+    "two sources in turns": [
+        Open(SOURCE, 0),
+        Open(OTHER, 0),
+        *[make_block(LINE, start, source) for start in (0, 7, 14) for source in (SOURCE, OTHER)],
+        Flush(),
+    ],
+    "skips and blocks in turns": [
+        Open(SOURCE, 0),
+        Skip(SOURCE, 0, 7, SkipReason.HOLE),
+        make_block(LINE, 7, SOURCE),
+        Skip(SOURCE, 14, 14, SkipReason.HOLE),
+        Skip(SOURCE, 14, 21, SkipReason.HOLE),
+        make_block(LINE, 21, SOURCE),
+    ],
+}
+
+
+@pytest.mark.parametrize("messages", TOGETHER.values(), ids=TOGETHER.keys())
+def test_what_is_said_together_is_taken_and_answered_as_if_it_came_one_by_one(
+    tmp_path: Path, messages: list[FromCollector]
+) -> None:
+    outcomes = []
+    for together in (False, True):
+        with _aggregator(tmp_path / str(together)) as aggregator:
+            stream = Stream(aggregator)
+            if together:
+                stream.say_together(*messages)
+            else:
+                stream.say(*messages)
+            items = [
+                (type(item), *((item.source.id, item.end) if isinstance(item, Block | Skip) else ()))
+                for item in aggregator.buffer.take(0)
+            ]
+            outcomes.append((items, stream.answers(), aggregator.refused))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0]
+
+
+def test_what_comes_before_nonsense_is_taken_all_the_same(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    with pytest.raises(WireError, match="source id"):
+        stream.say_together(Open(SOURCE, 0), SOUND, Describe(replace(SOURCE, id=b"")), make_block(LINE, 7, SOURCE))
+    assert stream.taken() == [(0, LINE)]
+
+
+def test_a_group_in_a_group_ends_the_conversation(aggregator: Aggregator) -> None:
+    inner = pb.CollectorMessage(group=pb.CollectorGroup(messages=[pb.CollectorMessage(flush=pb.Flush())]))
+    outer = pb.CollectorMessage(group=pb.CollectorGroup(messages=[inner]))
+    with pytest.raises(WireError, match="a group in a group"):
+        Stream(aggregator).conversation.hear(wire.parse(outer.SerializeToString()))
+
+
+def test_an_empty_group_says_nothing(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.conversation.hear(wire.parse(pb.CollectorMessage(group=pb.CollectorGroup()).SerializeToString()))
+    assert stream.answers() == []
+
+
+def test_what_comes_together_waits_for_room_in_its_midst(tmp_path: Path, aside: Aside) -> None:
+    with _aggregator(tmp_path, buffer_size=10) as aggregator:
+        stream = Stream(aggregator)
+        waiting = aside(lambda: stream.say_together(Open(SOURCE, 0), SOUND, make_block(LINE, 7, SOURCE)))
+        until(lambda: aggregator.buffer.full, "the buffer to be full")
+        quiet(waiting.done, "the stream", 0.05)
+        assert stream.taken() == [(0, LINE)]
+        aggregator.buffer.release(7)
+        waiting.result(10)
+        assert stream.taken() == [(7, LINE)]

@@ -14,7 +14,7 @@ import pytest
 
 from blocks import make_source
 from mega_collector.aggregator import ledger as ledger_module
-from mega_collector.aggregator.ledger import VERSION, Advance, Ledger, LedgerError, Range
+from mega_collector.aggregator.ledger import VERSION, Advance, Committed, Ledger, LedgerError, Range
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
@@ -101,9 +101,9 @@ def test_numbers_of_64_bits_without_a_sign_are_kept(tmp_path: Path) -> None:
 
 def test_a_source_has_the_owner_that_committed_it_first(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
-        assert ledger.owner(SOURCE.id) is None
+        assert ledger.committed(SOURCE.id) is None
         ledger.commit([_advance(10)])
-        assert ledger.owner(SOURCE.id) == "me"
+        assert ledger.committed(SOURCE.id) == Committed("me", 10)
 
 
 def test_an_output_is_known_as_the_last_commit_left_it(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.aggregator.ledger import Advance, Committed, Ledger
 from mega_collector.block import Source
 from mega_collector.marker import Marker
 
@@ -230,7 +230,7 @@ def test_a_ledger_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
-    for ask in (lambda: _known(ledger), lambda: ledger.owner(b"1"), lambda: ledger.output("/out")):
+    for ask in (lambda: _known(ledger), lambda: ledger.committed(b"1"), lambda: ledger.output("/out")):
         with pytest.raises(LedgerError, match="cannot be read"):
             ask()
     ledger.close(clean=True)

@@ -24,12 +24,17 @@ class Call:
         self.context = context
         self.heard: list[wire.Heard] = []
         self.is_over = Event()
+        self._grouped: list[wire.Heard] = []
         self._requests = requests
         context.add_callback(self.is_over.set)
 
     def hear(self) -> wire.Heard:
-        """The next message of the collector."""
-        self.heard.append(wire.parse(next(self._requests)))
+        """The next message of the collector, by itself or in a group."""
+        if not self._grouped:
+            heard = wire.parse(next(self._requests))
+            group = wire.heard_in(heard.message.group) if heard.kind == "group" else ()
+            self._grouped = [wire.Heard(each, each.block.payload) for each in group] or [heard]
+        self.heard.append(self._grouped.pop(0))
         return self.heard[-1]
 
     def abort(self, code: grpc.StatusCode, details: str = "as the test wants it") -> Iterable[bytes]:

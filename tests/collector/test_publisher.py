@@ -116,6 +116,25 @@ def test_what_is_answered_is_delivered_in_order_with_its_session() -> None:
         assert rig.events == [Connected(1, WELCOME), *(Answered(1, answer) for answer in answers)]
 
 
+def test_what_is_answered_together_is_delivered_one_by_one() -> None:
+    answers: list[FromAggregator] = [Ack({b"a": 1}), Grant(5), Ack({b"a": 2})]
+    together = wire.encode_answers(answers).SerializeToString()
+    with scripted(_welcome_then(together)) as aggregator, _publishing(aggregator.target) as rig:
+        until(lambda: len(rig.events) == 4, "all answers")
+        assert rig.events == [Connected(1, WELCOME), *(Answered(1, answer) for answer in answers)]
+
+
+def test_what_is_said_while_the_aggregator_does_not_listen_arrives_in_order() -> None:
+    with scripted() as aggregator, _publishing(aggregator.target, compress=True) as rig:
+        session = rig.connected()
+        starts = [number * 2 for number in range(5000)]
+        for start in starts:
+            rig.publisher.send(session, make_block(b"x\n", start))
+        (call,) = aggregator.calls
+        until(lambda: len(call.heard) == 5001, "all blocks")
+        assert [heard.message.block.start for heard in call.heard[1:]] == starts
+
+
 def test_blocks_are_compressed_where_that_is_wanted() -> None:
     block = make_block(b"a line that comes again and again\n" * 100)
     with scripted() as aggregator, _publishing(aggregator.target, compress=True) as rig:

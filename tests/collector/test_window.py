@@ -11,6 +11,7 @@ from mega_collector.collector.window import Acknowledged, Decide, Stopped, Windo
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Describe, Finish, Known, Open, Refusal, RefusalReason, Resume
 
+MOST = 16_384
 NOTHING_KNOWN = Resume(SOURCE.id, ())
 
 
@@ -407,3 +408,13 @@ def test_a_source_that_ended_and_turns_out_to_be_committed_is_forgotten() -> Non
 
 def test_ending_what_never_began_is_nothing() -> None:
     assert _window().end(SOURCE) == []
+
+
+def test_small_blocks_are_bounded_in_number_because_they_take_more_memory_than_their_bytes() -> None:
+    window = _open(_window(limit=1 << 30))
+    blocks = _sent(window, *[2] * (MOST - 1))
+    assert window.room
+    window.send(make_block(b"x\n", blocks[-1].end))
+    assert not window.room
+    window.ack(SOURCE.id, 2)
+    assert window.room

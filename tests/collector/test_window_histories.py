@@ -2,7 +2,8 @@
 
 The collector's side is the real window with files of which it knows positions, the aggregator's the real conversation,
 admission, ingest buffer and ledger. Any message may be the last of its connection, and what a lost connection still
-holds may arrive beside the next one. However it went, every byte stands at the destination once, in order.
+holds may arrive beside the next one. What is said together goes in one message or in several. However it went, every
+byte stands at the destination once, in order.
 """
 
 from collections import deque
@@ -22,7 +23,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, Grant, Hello, Refusal, Resume
+from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, FromCollector, Grant, Hello, Refusal, Resume
 
 LIMIT = 64
 SELDOM = st.integers(0, 3).map(lambda number: number == 3)
@@ -55,7 +56,7 @@ class Connection:
 
     def __init__(self, aggregator: "Aggregator") -> None:
         self.aggregator = aggregator
-        self.sent: deque[bytes] = deque()
+        self.sent: deque[FromCollector] = deque()
         self.outbox = Heard()
         self.conversation = Conversation(
             Hello("me", "here"),
@@ -66,9 +67,10 @@ class Connection:
             refused=Refused(),
         )
 
-    def deliver(self) -> None:
-        """The next message reaches the aggregator."""
-        self.conversation.hear(wire.parse(self.sent.popleft()))
+    def deliver(self, most: int = 1) -> None:
+        """The next message reaches the aggregator: all that was said next, up to so much."""
+        said = [self.sent.popleft() for _ in range(min(most, len(self.sent)))]
+        self.conversation.hear(wire.parse(wire.serialize_all(said, compress=len(said) % 2 == 0)))
 
 
 class Aggregator:
@@ -213,6 +215,11 @@ class Histories(RuleBasedStateMachine):
             count -= 1
             self.connection.deliver()
 
+    @rule(most=st.integers(2, 8))
+    def messages_reach_the_aggregator_together(self, most: int) -> None:
+        if self.connection is not None and self.connection.sent:
+            self.connection.deliver(most)
+
     @rule(count=st.integers(1, 8))
     def answers_reach_the_collector(self, count: int) -> None:
         while count and self.connection is not None and self.connection.outbox.answers:
@@ -226,13 +233,13 @@ class Histories(RuleBasedStateMachine):
             self.lost.append(self.connection)
             self.connection = None
 
-    @rule(count=st.integers(1, 8), data=st.data())
-    def what_a_lost_connection_held_arrives_late(self, count: int, data: st.DataObject) -> None:
+    @rule(count=st.integers(1, 8), most=st.integers(1, 3), data=st.data())
+    def what_a_lost_connection_held_arrives_late(self, count: int, most: int, data: st.DataObject) -> None:
         if self.lost:
             connection = data.draw(st.sampled_from(self.lost))
             while count and connection.sent:
                 count -= 1
-                connection.deliver()
+                connection.deliver(most)
 
     @rule()
     def a_lost_connection_is_given_up(self) -> None:
@@ -285,7 +292,9 @@ class Histories(RuleBasedStateMachine):
     def the_window_is_kept(self) -> None:
         # One block more may be in flight: it is let out while there is room for a block of the usual size.
         assert 0 <= self.window.in_flight <= LIMIT + 32
-        assert self.window.idle or any(not self.window.acknowledged(file.source) for file in self.files)
+        waiting = [file for file in self.files if not self.window.acknowledged(file.source)]
+        assert self.window.idle == (not waiting)
+        assert self.window.all_sent == all(self.window.ready(file.source) for file in waiting)
 
     def teardown(self) -> None:
         try:
@@ -366,7 +375,7 @@ class Histories(RuleBasedStateMachine):
                     raise AssertionError(outcome.message)
                 case _:
                     assert self.connection is not None
-                    self.connection.sent.append(wire.serialize(outcome))
+                    self.connection.sent.append(outcome)
 
     def _decide(self, decide: Decide) -> None:
         assert self.window.acknowledged(decide.source)

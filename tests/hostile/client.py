@@ -68,6 +68,12 @@ class Stream:
                 return getattr(answer, kind)
             assert found == "grant", f"{kind} should have come, not {answer}"
 
+    def hear_any(self) -> pb.AggregatorMessage:
+        """The next answer."""
+        answer = self._next()
+        assert isinstance(answer, pb.AggregatorMessage), f"the stream ended: {answer!r}"
+        return answer
+
     def hear_all(self, *kinds: str) -> dict[str, Any]:
         """The next answers, which must be of these kinds, in any order."""
         heard: dict[str, Any] = {}
@@ -114,7 +120,8 @@ class Stream:
     def _listen(self) -> None:
         try:
             for answer in self.call:
-                self._heard.put(answer)
+                for each in answer.group.messages if answer.HasField("group") else [answer]:
+                    self._heard.put(each)
         except grpc.RpcError as error:
             self._heard.put(error)
         else:

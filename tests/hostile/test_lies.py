@@ -8,7 +8,7 @@ import grpc
 import pytest
 import zstandard
 
-from harness.until import DEADLINE, until
+from harness.until import DEADLINE, quiet, until
 from hostile.client import Stream, block, connect, describe
 from hostile.served import Bystander, Served, bystander
 from mega_collector import wire
@@ -140,6 +140,9 @@ def test_a_block_of_a_source_that_is_not_open_is_refused_and_may_come_again(lied
 
 
 HELLO = {"hello": pb.Hello(collector="scripted")}
+GREETING = pb.CollectorMessage(hello=HELLO["hello"])
+
+FLUSH = pb.CollectorMessage(flush=pb.Flush())
 
 NONSENSE: dict[str, tuple[list[dict[str, Any]], str]] = {
     "nothing at all": ([], "begins with hello"),
@@ -149,16 +152,34 @@ NONSENSE: dict[str, tuple[list[dict[str, Any]], str]] = {
     "two hellos": ([HELLO, HELLO], "a second hello"),
     "an empty message": ([HELLO, {}], "does not know"),
     "hello without id": ([{"hello": pb.Hello(host="h")}], "no id"),
-    "hello with an id of a megabyte": ([{"hello": pb.Hello(collector="x" * (1 << 20))}], "longer than 255"),
-    "hello with a host of a megabyte": ([{"hello": pb.Hello(collector="x", host="x" * (1 << 20))}], "longer than 255"),
+    "hello with a long id": ([{"hello": pb.Hello(collector="x" * 256)}], "longer than 255"),
+    "hello with a long host": ([{"hello": pb.Hello(collector="x", host="x" * (100 << 10))}], "longer than 255"),
+    "hello with an id of a megabyte": ([{"hello": pb.Hello(collector="x" * (1 << 20))}], "only a block may have more"),
     "hello with too many tags": (
         [{"hello": pb.Hello(collector="x", tags={str(n): "" for n in range(65)})}],
         "more than 64 tags",
     ),
-    "hello with a tag of a megabyte": (
-        [{"hello": pb.Hello(collector="x", tags={"a": "b" * (1 << 20)})}],
+    "hello with a long tag": (
+        [{"hello": pb.Hello(collector="x", tags={"a": "b" * 256})}],
         "longer than",
     ),
+    "a hello in a group": (
+        [HELLO, {"group": pb.CollectorGroup(messages=[GREETING])}],
+        "second hello",
+    ),
+    "a group first": ([{"group": pb.CollectorGroup(messages=[GREETING])}], "begins with hello"),
+    "a group of too many": ([HELLO, {"group": pb.CollectorGroup(messages=[FLUSH] * 1025)}], "at most 1024 messages"),
+    "a group of a megabyte": ([HELLO, {"group": pb.CollectorGroup(messages=[FLUSH] * 250_000)}], "only a block may"),
+    "a group in a group": (
+        [HELLO, {"group": pb.CollectorGroup(messages=[pb.CollectorMessage(group=pb.CollectorGroup())])}],
+        "a group in a group",
+    ),
+    "a packed group that is a bomb": ([HELLO, {"group": pb.CollectorGroup(packed=bomb(64 << 30))}], "more than 262144"),
+    "a packed group that is a modest bomb": (
+        [HELLO, {"group": pb.CollectorGroup(packed=bomb(256 << 10))}],
+        "cannot be unpacked",
+    ),
+    "a packed group of noise": ([HELLO, {"group": pb.CollectorGroup(packed=b"noise")}], "cannot be unpacked"),
     "a source without id": ([HELLO, {"open": pb.Open(source=describe(b""))}], "1 to 64 bytes"),
     "a source with a long id": ([HELLO, {"describe": pb.Describe(source=describe(b"x" * 65))}], "1 to 64 bytes"),
     "a source with a long path": ([HELLO, {"open": pb.Open(source=describe(A, path=b"x" * 4097))}], "at most 4096"),
@@ -228,3 +249,33 @@ def test_the_source_of_another_collector_is_not_opened(served: Served, beside: B
         stream.say(block=block(source, position, b"forged\n"))
         assert stream.hear("refusal").reason == pb.REFUSAL_REASON_NOT_OPEN
         stream.say(finish=pb.Finish(source=source, position=position))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["as it is", "packed"])
+def test_every_lie_in_one_group_is_refused_by_itself_and_what_is_sound_is_taken(served: Served, packed: bool) -> None:
+    sources = {name: b"source of %d" % number for number, name in enumerate(LIES)}
+    messages = [pb.CollectorMessage(open=pb.Open(source=describe(source))) for source in sources.values()]
+    messages.append(pb.CollectorMessage(open=pb.Open(source=describe(A))))
+    for number, (name, lie) in enumerate(LIES.items()):
+        told = pb.Block()
+        told.CopyFrom(lie)
+        told.source = sources[name]
+        told.start %= 1 << 62
+        messages += [
+            pb.CollectorMessage(block=told),
+            pb.CollectorMessage(block=block(A, number * 5, b"%04d\n" % number)),
+        ]
+    group = pb.CollectorGroup(messages=messages)
+    with connect(served.target) as channel, Stream(channel) as stream:
+        stream.greet()
+        stream.say(group=pb.CollectorGroup(packed=zstd(group.SerializeToString())) if packed else group)
+        refused, committed = list[bytes](), 0
+        while len(refused) < len(LIES) or committed < len(LIES) * 5:
+            answer = stream.hear_any()
+            if answer.HasField("refusal"):
+                refused.append(answer.refusal.source)
+            elif answer.HasField("ack"):
+                committed = max(each.position for each in answer.ack.positions if each.source == A)
+    assert refused == list(sources.values())
+    quiet(served.output, "the destination", 0.1)
+    assert served.output() == b"".join(b"%04d\n" % number for number in range(len(LIES)))

@@ -27,7 +27,6 @@ def play(directory: Path, *operations: Operation, **collector: str) -> None:
         stage.play()
 
 
-@pytest.mark.xfail(strict=True, reason="an idle file is closed without another look at it, through the descriptor")
 @pytest.mark.parametrize("moved", [("rotate", "s"), ("swap", False)], ids=["renamed", "link swapped"])
 def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operation, tmp_path: Path) -> None:
     play(
@@ -43,7 +42,6 @@ def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operati
     )
 
 
-@pytest.mark.xfail(strict=True, reason="empty markers of head and tail agree with every file that is long enough")
 def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Path) -> None:
     # The first source began as an empty file, and ended with the begin of a line that was never read.
     play(
@@ -63,7 +61,6 @@ def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Pa
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the head stays that of the bytes that were there before the first read")
 def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_restart(tmp_path: Path) -> None:
     play(
         tmp_path,
@@ -84,7 +81,6 @@ def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_resta
     )
 
 
-@pytest.mark.xfail(strict=True, reason="what is remembered of an empty file agrees with every file that gets its inode")
 def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         _, collector = site.both()
@@ -104,7 +100,6 @@ def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_
         site.assert_delivered()
 
 
-@pytest.mark.xfail(strict=True, reason="what such a read gives is shipped, and again when the size is seen")
 def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -> None:
     # Looked at, truncated and refilled, and only then read: as one source it would begin, and as another once more.
     path = tmp_path / "a.log"
@@ -117,7 +112,6 @@ def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -
         )
 
 
-@pytest.mark.xfail(strict=True, reason="what the aggregator has of the same id counts first, be it nothing")
 def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_agrees_with(tmp_path: Path) -> None:
     # An empty file was followed as one source, and the same file, grown, as another, that has ended.
     path, lines = tmp_path / "a.log", b"a line\n" * 100

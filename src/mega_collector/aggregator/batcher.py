@@ -7,6 +7,9 @@ from mega_collector.batch import Batch
 from mega_collector.block import Block
 from mega_collector.entries import end_of_entries, end_within, newlines
 
+_MOST_BLOCKS = 16_384
+"""Blocks in a batch, whatever its limits: small ones take more memory than their bytes. As many as wait to be taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatcherStatistics:
@@ -19,7 +22,8 @@ class Batcher:
     """Groups entries into batches, in the order in which they come.
 
     A batch is sealed when it has `max_entries`, when another entry would take it beyond `max_bytes`, when `max_age`
-    seconds have passed since its first entry, or on `flush`. A single entry larger than `max_bytes` is a batch alone.
+    seconds have passed since its first entry, or on `flush`; and when it has very many blocks. A single entry larger
+    than `max_bytes` is a batch alone.
     """
 
     def __init__(self, *, max_entries: int, max_bytes: int, max_age: float) -> None:
@@ -39,6 +43,15 @@ class Batcher:
 
     def add(self, block: Block, now: float) -> list[Batch]:
         """Take a block whose data is `bytes`, and return the batches that it sealed."""
+        if len(self._blocks) >= _MOST_BLOCKS:
+            return [*self.flush(), *self.add(block, now)]
+        if block.entries < self._max_entries - self._entries and len(block.data) < self._max_bytes - self._size:
+            # Most blocks are small where many files grow: it fits, and nothing needs to be cut.
+            self._append(block, now)
+            return []
+        return self._cut(block, now)
+
+    def _cut(self, block: Block, now: float) -> list[Batch]:
         data = bytes(block.data)
         view = memoryview(data)
         sealed: list[Batch] = []

@@ -1,13 +1,15 @@
 """What one collector says on one call, and what becomes of it."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 import structlog
 
 from mega_collector import wire
 from mega_collector.aggregator.admission import Duplicate
-from mega_collector.aggregator.ingest_buffer import IngestBuffer
+from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
 from mega_collector.aggregator.ledger import Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
@@ -19,6 +21,8 @@ from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
+
+_NO_HANDSHAKE = "no handshake on this stream"
 
 _INTERVAL = 60.0
 """Seconds between two tellings of one reason for refusals on one stream."""
@@ -63,23 +67,37 @@ class Conversation:
         self._peers.release(self._hello.collector)
 
     def hear(self, heard: wire.Heard) -> None:
-        message = heard.message
-        match message.WhichOneof("kind"):
+        kind = heard.kind
+        if kind == "block":
+            self.blocks([(heard.message.block, heard.payload)])
+        elif kind == "group":
+            for each, messages in groupby(wire.heard_in(heard.message.group), wire.kind_of):
+                self._hear(each, messages)
+        else:
+            self._hear(kind, [heard.message])
+
+    def _hear(self, kind: str | None, messages: Iterable[pb.CollectorMessage]) -> None:
+        """Messages of one kind, in order."""
+        match kind:
             case "block":
-                self.block(message.block, heard.payload)
+                self.blocks([(each.block, each.block.payload) for each in messages])
             case "describe":
-                self._describe(wire.decode_source(message.describe.source, self._hello))
+                for each in messages:
+                    self._describe(wire.decode_source(each.describe.source, self._hello))
             case "open":
-                source = wire.decode_source(message.open.source, self._hello)
-                self.open(source, message.open.position)
+                for each in messages:
+                    self.open(wire.decode_source(each.open.source, self._hello), each.open.position)
             case "skip":
-                self._skip(message.skip)
+                self._skips(each.skip for each in messages)
             case "finish":
-                self._finish(message.finish)
+                for each in messages:
+                    self._finish(each.finish)
             case "flush":
                 self._buffer.put(Flush())
             case "hello":
                 raise WireError("a second hello on one stream")
+            case "group":
+                raise WireError("a group in a group")
             case _:
                 raise WireError("a message of a kind that this aggregator does not know: is the collector newer?")
 
@@ -89,56 +107,31 @@ class Conversation:
             raise WireError(f"a position is at most {wire.MAX_POSITION}")
         if len(self._opened) >= _MOST_SOURCES:
             raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
-        owner = self._ledger.owner(source.id)
-        if owner not in {None, self._hello.collector}:
-            self._refuse(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
-            return
         with self._peer.lock:
             self._peer.sweep()
             # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
-            known = self._ledger.known(source.collector, source.id, source.device, source.inode)
-            committed = next((each.position for each in known if each.source_id == source.id), None)
-            refusal = self._peer.admission.open(source, position, committed)
+            committed = self._ledger.committed(source.id)
+            theirs = committed is not None and committed.collector != self._hello.collector
+            at = None if committed is None else committed.position
+            refusal = None if theirs else self._peer.admission.open(source, position, at)
+        if theirs:
+            unsound = self._unsound(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
+            self._answer(source.id, self._refusal(unsound))
+            return
         self._opened[source.id] = source
         if refusal is not None:
             self._outbox.say(refusal)
 
-    def block(self, message: pb.Block, payload: bytes) -> None:
-        """A block arrives: it goes to the ingest buffer, waiting for room, or is refused."""
-        source = self._opened.get(message.source)
-        if source is None:
-            self._refuse(message.source, message.start, RefusalReason.NOT_OPEN, "no handshake on this stream")
-            return
-        try:
-            block = wire.decode_block(message, payload, source)
-        except WireError as error:
-            self._refuse(source.id, message.start, RefusalReason.MALFORMED, str(error))
-            return
-        with self._peer.lock:
-            admitted = self._peer.admission.admit(block)
-            if isinstance(admitted, Block):
-                self._buffer.put(admitted)
-        self._answer(source, admitted)
+    def blocks(self, messages: Iterable[tuple[pb.Block, bytes]]) -> None:
+        """Blocks arrive, with their payloads: each goes to the ingest buffer, waiting for room, or is refused."""
+        self._take([self._decode_block(*each) for each in messages])
 
     def _describe(self, source: Source) -> None:
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
         self._outbox.say(Resume(source.id, known))
 
-    def _skip(self, message: pb.Skip) -> None:
-        source = self._opened.get(message.source)
-        if source is None:
-            self._refuse(message.source, message.start, RefusalReason.NOT_OPEN, "no handshake on this stream")
-            return
-        try:
-            skip = wire.decode_skip(message, source)
-        except WireError as error:
-            self._refuse(source.id, message.start, RefusalReason.MALFORMED, str(error))
-            return
-        with self._peer.lock:
-            admitted = self._peer.admission.skip(skip)
-            if isinstance(admitted, Skip):
-                self._buffer.put(admitted)
-        self._answer(source, admitted)
+    def _skips(self, messages: Iterable[pb.Skip]) -> None:
+        self._take([self._decode_skip(each) for each in messages])
 
     def _finish(self, message: pb.Finish) -> None:
         source = self._opened.pop(message.source, None)
@@ -148,22 +141,81 @@ class Conversation:
             if self._peer.admission.expected(source.id) == message.position:
                 self._buffer.put(Finish(source, message.position))
 
-    def _answer(self, source: Source, admitted: Block | Skip | Duplicate | Refusal) -> None:
-        """Say what must be said at once. Not under the lock: whoever does not listen would hold up other streams."""
-        match admitted:
-            case Duplicate():
-                self._refused.duplicates += 1
-                self._outbox.ack({source.id: admitted.committed})
-            case Refusal():
-                self._refused.blocks += 1
-                self._outbox.say(admitted)
+    def _decode_block(self, message: pb.Block, payload: bytes) -> "Block | _Unsound":
+        source = self._opened.get(message.source)
+        if source is None:
+            return self._unsound(message.source, message.start, RefusalReason.NOT_OPEN, _NO_HANDSHAKE)
+        try:
+            return wire.decode_block(message, payload, source)
+        except WireError as error:
+            return self._unsound(source.id, message.start, RefusalReason.MALFORMED, str(error))
 
-    def _refuse(self, source_id: bytes, start: int, reason: RefusalReason, message: str) -> None:
-        expected = self._peer.admission.expected(source_id) or 0
-        self._refused.blocks += 1
-        retry = reason is RefusalReason.NOT_OPEN
+    def _decode_skip(self, message: pb.Skip) -> "Skip | _Unsound":
+        source = self._opened.get(message.source)
+        if source is None:
+            return self._unsound(message.source, message.start, RefusalReason.NOT_OPEN, _NO_HANDSHAKE)
+        try:
+            return wire.decode_skip(message, source)
+        except WireError as error:
+            return self._unsound(source.id, message.start, RefusalReason.MALFORMED, str(error))
+
+    def _take(self, items: "list[Block | Skip | _Unsound]") -> None:
+        """Have what is new of them taken in, in order, and answer what must be answered at once.
+
+        Not under the lock: whoever does not listen would hold up other streams.
+        """
+        taken: list[Item] = []
+        answers: list[tuple[bytes, Duplicate | Refusal]] = []
+        with self._peer.lock:
+            for item in items:
+                admitted = self._admit(item)
+                if isinstance(admitted, Block | Skip):
+                    taken.append(admitted)
+                else:
+                    answers.append((_source_id(item), admitted))
+            self._buffer.put(*taken)
+        for answer in answers:
+            self._answer(*answer)
+
+    def _admit(self, item: "Block | Skip | _Unsound") -> Block | Skip | Duplicate | Refusal:
+        if isinstance(item, Block):
+            return self._peer.admission.admit(item)
+        if isinstance(item, Skip):
+            return self._peer.admission.skip(item)
+        return self._refusal(item)
+
+    def _answer(self, source_id: bytes, answer: Duplicate | Refusal) -> None:
+        if isinstance(answer, Duplicate):
+            self._refused.duplicates += 1
+            self._outbox.ack({source_id: answer.committed})
+        else:
+            self._refused.blocks += 1
+            self._outbox.say(answer)
+
+    def _unsound(self, source_id: bytes, start: int, reason: RefusalReason, message: str) -> "_Unsound":
         withheld = self._told.due(reason, time.monotonic())
         if withheld is not None:
             who = {"collector": self._hello.collector, "host": self._hello.host}
             _log.warning("block_refused", **who, start=start, reason=message, withheld=withheld)
-        self._outbox.say(Refusal(source_id[: wire.MAX_SOURCE_ID], start, expected, reason, retry, message))
+        return _Unsound(source_id, start, reason, message)
+
+    def _refusal(self, unsound: "_Unsound") -> Refusal:
+        """Of something unsound, when it is its turn: what came before it counts."""
+        expected = self._peer.admission.expected(unsound.source_id) or 0
+        retry = unsound.reason is RefusalReason.NOT_OPEN
+        source_id = unsound.source_id[: wire.MAX_SOURCE_ID]
+        return Refusal(source_id, unsound.start, expected, unsound.reason, retry, unsound.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsound:
+    """What cannot be taken as it is."""
+
+    source_id: bytes
+    start: int
+    reason: RefusalReason
+    message: str
+
+
+def _source_id(item: Block | Skip | _Unsound) -> bytes:
+    return item.source_id if isinstance(item, _Unsound) else item.source.id

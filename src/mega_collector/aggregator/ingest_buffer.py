@@ -44,25 +44,29 @@ class IngestBuffer:
         self._changed = threading.Condition()
         self._received = self._bytes = self._entries = 0
 
-    def put(self, item: Item) -> None:
-        """Add an item, waiting while the buffer is full.
+    def put(self, *items: Item) -> None:
+        """Add items in order, waiting while the buffer is full.
 
         Raises:
-            BufferClosed: nothing more is taken in.
+            BufferClosed: nothing more is taken in. Some of the items may have been.
         """
-        size = len(item.data) if isinstance(item, Block) else 0
         with self._changed:
-            if not self._has_room(size):
-                self._wait_for_room(size)
-            if self._closed:
-                raise BufferClosed
-            self._items.append(item)
-            self._size += size
-            if isinstance(item, Block):
-                self._received += 1
-                self._bytes += size
-                self._entries += item.entries
+            for item in items:
+                self._put(item)
             self._changed.notify_all()
+
+    def _put(self, item: Item) -> None:
+        size = len(item.data) if isinstance(item, Block) else 0
+        if not self._has_room(size):
+            self._wait_for_room(size)
+        if self._closed:
+            raise BufferClosed
+        self._items.append(item)
+        self._size += size
+        if isinstance(item, Block):
+            self._received += 1
+            self._bytes += size
+            self._entries += item.entries
 
     def take(self, timeout: float | None) -> list[Item]:
         """Everything that is there, in order of arrival; waits for something up to `timeout` seconds.

@@ -104,6 +104,14 @@ class Range:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """How far a source is committed, and the collector that it belongs to."""
+
+    collector: str
+    position: int
+
+
 class Ledger:
     """Positions by source, states by output file; one transaction a commit, durable when it returns.
 
@@ -133,10 +141,10 @@ class Ledger:
         rows = self._read(_KNOWN, collector, source_id, str(inode), str(device), most)
         return tuple(Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5])) for row in rows)
 
-    def owner(self, source_id: bytes) -> str | None:
-        """The collector that a source belongs to."""
-        rows = self._read("SELECT collector FROM sources WHERE id = ?", source_id)
-        return str(rows[0][0]) if rows else None
+    def committed(self, source_id: bytes) -> Committed | None:
+        """How far a source has come, whosever it is."""
+        rows = self._read("SELECT collector, position FROM sources WHERE id = ?", source_id)
+        return Committed(*rows[0]) if rows else None
 
     def output(self, path: str) -> OutputState | None:
         """An output file as the last commit left it."""

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 from mega_collector.protocol import Ack, FromAggregator
 
@@ -50,6 +51,10 @@ class Outbox:
 
     def drain(self) -> Iterator[FromAggregator]:
         """All that is said, as it is said, until the outbox is closed and empty."""
+        return chain.from_iterable(self.drain_together())
+
+    def drain_together(self) -> Iterator[list[FromAggregator]]:
+        """Likewise, each time all that there is."""
         while True:
             with self._changed:
                 while not (self._answers or self._acks or self._closed):
@@ -62,4 +67,4 @@ class Outbox:
                 if not answers:
                     return
                 self._changed.notify_all()
-            yield from answers
+            yield answers

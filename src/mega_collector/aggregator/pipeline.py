@@ -153,7 +153,7 @@ class Pipeline:
     def _record_batches(self, batches: Sequence[Batch], taken: Taken) -> Sequence[Advance]:
         blocks = [block for batch in batches for block in batch.blocks]
         discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
-        advances = list(_advances(blocks).values())
+        advances = _advances(blocks)
         self._record(advances, discarded, taken.outputs)
         return advances
 
@@ -215,22 +215,21 @@ def _move(item: Skip | Finish) -> Advance:
     return Advance(item.source, item.start, item.end, 0, Marker())
 
 
-def _advances(blocks: Sequence[Block]) -> dict[bytes, Advance]:
+def _advances(blocks: Sequence[Block]) -> list[Advance]:
     """The last position of each source, with all its entries."""
-    entries: dict[bytes, int] = {}
-    first: dict[bytes, int] = {}
-    last: dict[bytes, Block] = {}
+    by_source: dict[bytes, list[Block]] = {}
     for block in blocks:
-        source_id = block.source.id
-        entries[source_id] = entries.get(source_id, 0) + block.entries
-        first.setdefault(source_id, block.start)
-        last[source_id] = block
-    return {
-        source_id: Advance(
-            block.source, first[source_id], block.end, entries[source_id], Marker.of(block.data[-TAIL_SIZE:])
+        by_source.setdefault(block.source.id, []).append(block)
+    return [
+        Advance(
+            each[-1].source,
+            each[0].start,
+            each[-1].end,
+            sum(block.entries for block in each) if len(each) > 1 else each[0].entries,
+            Marker.of(each[-1].data[-TAIL_SIZE:]),
         )
-        for source_id, block in last.items()
-    }
+        for each in by_source.values()
+    ]
 
 
 @dataclass(slots=True)

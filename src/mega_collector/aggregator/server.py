@@ -127,12 +127,12 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         watchdog.daemon = True
         watchdog.start()
         try:
-            first = next(messages, wire.Heard(pb.CollectorMessage())).message
+            first = next(messages, wire.Heard(pb.CollectorMessage()))
         finally:
             watchdog.cancel()
-        if first.WhichOneof("kind") != "hello":
+        if first.kind != "hello":
             raise WireError("a stream begins with hello")
-        return wire.decode_hello(first.hello)
+        return wire.decode_hello(first.message.hello)
 
     def _give_up(self, context: grpc.ServicerContext) -> None:
         _log.warning("stream_refused", peer=context.peer(), reason=f"no hello in {self._hello_timeout:g} s")
@@ -147,7 +147,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             outbox.say(Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__))
             reader = _Reader(messages, conversation, outbox)
             reader.start()
-            yield from map(wire.encode_answer, outbox.drain())
+            yield from map(wire.encode_answers, outbox.drain_together())
         finally:
             conversation.end()
             _log.info("collector_disconnected", collector=hello.collector, host=hello.host, peer=peer)
@@ -162,7 +162,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         conversation = self._converse(hello, outbox)
         try:
             conversation.open(source, request.block.start)
-            conversation.block(request.block, request.block.payload)
+            conversation.blocks([(request.block, request.block.payload)])
             conversation.hear(wire.Heard(pb.CollectorMessage(flush=pb.Flush())))
             return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)
         finally:

@@ -43,7 +43,7 @@ REFUSAL_REASON_TOO_LARGE: RefusalReason
 REFUSAL_REASON_NOT_YOURS: RefusalReason
 
 class CollectorMessage(_message.Message):
-    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush")
+    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class CollectorMessage(_message.Message):
     SKIP_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     FLUSH_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     describe: Describe
     open: Open
@@ -58,21 +59,38 @@ class CollectorMessage(_message.Message):
     skip: Skip
     finish: Finish
     flush: Flush
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ...) -> None: ...
+    group: CollectorGroup
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ...) -> None: ...
 
 class AggregatorMessage(_message.Message):
-    __slots__ = ("welcome", "resume", "ack", "refusal", "grant")
+    __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     resume: Resume
     ack: Ack
     refusal: Refusal
     grant: Grant
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ...) -> None: ...
+    group: AggregatorGroup
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., group: _Optional[_Union[AggregatorGroup, _Mapping]] = ...) -> None: ...
+
+class CollectorGroup(_message.Message):
+    __slots__ = ("messages", "packed")
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[CollectorMessage]
+    packed: bytes
+    def __init__(self, messages: _Optional[_Iterable[_Union[CollectorMessage, _Mapping]]] = ..., packed: _Optional[bytes] = ...) -> None: ...
+
+class AggregatorGroup(_message.Message):
+    __slots__ = ("messages",)
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[AggregatorMessage]
+    def __init__(self, messages: _Optional[_Iterable[_Union[AggregatorMessage, _Mapping]]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("collector", "host", "tags", "version")

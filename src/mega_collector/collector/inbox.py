@@ -1,7 +1,7 @@
 """What the publisher has to tell the tailer, which sleeps on descriptors."""
 
 import os
-from collections import deque
+import threading
 from dataclasses import dataclass
 
 from mega_collector.protocol import FromAggregator, Welcome
@@ -37,27 +37,35 @@ class Inbox:
     """Filled by any thread; `fileno` is readable while something is in it."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._events: list[Event] = []
+        self._rung = False
+        """Whether the descriptor is readable: to ring once is enough, and each time costs a system call."""
+        self._lock = threading.Lock()
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def put(self, event: Event) -> None:
-        self._events.append(event)
-        self.wake()
+        with self._lock:
+            self._events.append(event)
+            self._ring()
 
     def wake(self) -> None:
         """Make `fileno` readable, with or without an event."""
-        os.eventfd_write(self._descriptor, 1)
+        with self._lock:
+            self._ring()
 
     def take(self) -> list[Event]:
         """All events, in order."""
-        try:
-            os.eventfd_read(self._descriptor)
-        except BlockingIOError:
-            return []
-        events = []
-        while self._events:
-            events.append(self._events.popleft())
+        with self._lock:
+            if self._rung:
+                os.eventfd_read(self._descriptor)
+                self._rung = False
+            events, self._events = self._events, []
         return events
+
+    def _ring(self) -> None:
+        if not self._rung:
+            os.eventfd_write(self._descriptor, 1)
+            self._rung = True
 
     def fileno(self) -> int:
         return self._descriptor

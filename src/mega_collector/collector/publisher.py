@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,8 +13,9 @@ from mega_collector import wire
 from mega_collector.api import api_pb2 as pb
 from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
+from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
-from mega_collector.protocol import FromCollector, Hello, Welcome
+from mega_collector.protocol import FromAggregator, FromCollector, Hello, Welcome
 from mega_collector.unavailable import explain, needs_a_person
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStream"
@@ -90,7 +90,7 @@ class Publisher:
         """Say something on the stream of a session; it is lost if that stream has ended. Never waits."""
         current = self._session
         if current is not None and current.number == session:
-            current.say(message)
+            current.outbox.say(message)
 
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""
@@ -151,16 +151,14 @@ class Publisher:
             watchdog.daemon = True
             watchdog.start()
             try:
-                for answer in call:
-                    self._hear(session, answer)
+                for answers in call:
+                    for answer in wire.decode_answers(answers):
+                        self._hear(session, answer)
             finally:
                 watchdog.cancel()
                 call.cancel()
 
-    def _hear(self, session: "_Session", answer: pb.AggregatorMessage) -> None:
-        message = wire.decode_answer(answer)
-        if message is None:
-            return
+    def _hear(self, session: "_Session", message: FromAggregator) -> None:
         if isinstance(message, Welcome):
             session.welcomed = True
             self._backoff.succeeded()
@@ -177,40 +175,25 @@ class Publisher:
 
 
 class _Session:
-    """One stream: what is still to be said on it."""
+    """One stream, and what is still to be said on it."""
 
     def __init__(self, number: int, hello: Hello, *, compress: bool) -> None:
         self.number = number
         self.welcomed = False
         self.call: grpc.Call | None = None
+        self.outbox = Outbox()
+        self.outbox.say(hello)
         self._compress = compress
-        self._unsaid: deque[FromCollector] = deque([hello])
-        self._ended = False
-        self._changed = threading.Condition()
-
-    def say(self, message: FromCollector) -> None:
-        with self._changed:
-            self._unsaid.append(message)
-            self._changed.notify()
 
     def hang_up(self) -> None:
-        with self._changed:
-            self._ended = True
-            self._unsaid.clear()
-            self._changed.notify()
+        self.outbox.close()
         if self.call is not None:
             self.call.cancel()
 
     def messages(self) -> Iterator[bytes]:
         """What gRPC asks for, from a thread of its own, as fast as the aggregator takes it."""
-        while True:
-            with self._changed:
-                while not self._unsaid and not self._ended:
-                    self._changed.wait()
-                if self._ended:
-                    return
-                message = self._unsaid.popleft()
-            yield wire.serialize(message, compress=self._compress, read_at=time.time_ns())
+        while said := self.outbox.take():
+            yield wire.serialize_all(said, compress=self._compress, read_at=time.time_ns())
 
 
 def _cause(error: grpc.RpcError, *, tls: bool) -> tuple[str, bool]:

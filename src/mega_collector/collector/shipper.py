@@ -1,5 +1,6 @@
 """Between the files and the connection: says what the window decides, and notes what is acknowledged."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from mega_collector.protocol import Ack, Flush, FromAggregator, Grant, Refusal, 
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
+
+_SLOWEST_SAVE_INTERVAL = 10.0
+"""Likewise, where writing takes long: of ten thousand files that all grow, a tenth of a second."""
+
+_SAVE_SHARE = 50
+"""The checkpoint is written at least so many times as long after the last time as that took: 2% of a core."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,9 +74,11 @@ class Shipper:
         self._session = 0
         self._flushing = False
         self._unsaved = False
+        self._saved_at = -math.inf
         self._save_at = 0.0
         self._failing = False
-        self._acknowledged = 0
+        self._notes: dict[bytes, Acknowledged] = {}
+        """What is acknowledged and not in the checkpoint yet: most of it is outdated before that is written."""
         self._tasks: list[Task] = []
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
@@ -113,7 +122,9 @@ class Shipper:
         return self._window.acknowledged(source)
 
     def noted(self, source: Source) -> Entry | None:
-        """What the checkpoint holds of the source."""
+        """What the checkpoint holds of the source, or is about to."""
+        if (acknowledged := self._notes.pop(source.id, None)) is not None:
+            self._put(source, acknowledged.position, Marker.of(acknowledged.tail))
         return self._checkpoint.entries.get(source.id)
 
     def statistics(self) -> ShipperStatistics:
@@ -121,7 +132,7 @@ class Shipper:
         return ShipperStatistics(
             bytes_in_flight=window.in_flight,
             window=window.limit,
-            bytes_acknowledged=self._acknowledged,
+            bytes_acknowledged=window.acknowledged,
             sources=window.sources,
             sources_stopped=window.stopped,
             checkpoint_failing=self._failing,
@@ -141,8 +152,10 @@ class Shipper:
         """What was described goes on as `source` at `position`, behind the bytes that `before` marks."""
         self._do(self._window.open(described, source, position))
         if described.id != source.id:
-            self._checkpoint.forget(described.id)
+            self._forget(described)
+        self._notes.pop(source.id, None)
         self._put(source, position, before)
+        self._hurry()
 
     def ship(self, item: Item) -> None:
         """Send a block, or pass over bytes, of a source that is ready."""
@@ -151,8 +164,7 @@ class Shipper:
     def end(self, source: Source) -> None:
         """Nothing more will come of a source; what is in flight of it still counts."""
         if self._window.acknowledged(source):
-            self._checkpoint.forget(source.id)
-            self._unsaved = True
+            self._forget(source)
         self._do(self._window.end(source))
 
     def flush(self) -> None:
@@ -219,8 +231,9 @@ class Shipper:
         """Write the checkpoint, if its time has come. If it cannot be written, shipping goes on."""
         if not self._unsaved or (not now and self._clock() < self._save_at):
             return
+        began = self._clock()
         try:
-            self._checkpoint.flush()
+            self._flush()
         except CheckpointError as error:
             if not self._failing:
                 _log.error("checkpoint_failed", error=str(error))
@@ -229,17 +242,31 @@ class Shipper:
             if self._failing:
                 _log.info("checkpoint_recovered")
             self._failing = self._unsaved = False
-        self._save_at = self._clock() + _SAVE_INTERVAL
+        self._saved_at = self._clock()
+        took = self._saved_at - began
+        self._save_at = self._saved_at + min(max(took * _SAVE_SHARE, _SAVE_INTERVAL), _SLOWEST_SAVE_INTERVAL)
+
+    def _flush(self) -> None:
+        for acknowledged in self._notes.values():
+            self._put(acknowledged.source, acknowledged.position, Marker.of(acknowledged.tail))
+        self._notes.clear()
+        self._checkpoint.flush()
+
+    def _hurry(self) -> None:
+        """There is a new source, of which the ledger may know nothing yet."""
+        self._save_at = min(self._save_at, self._saved_at + _SAVE_INTERVAL)
 
     def _note(self, acknowledged: Acknowledged) -> None:
-        source = acknowledged.source
-        entry = self._checkpoint.entries.get(source.id)
-        self._acknowledged += acknowledged.position - (entry.position if entry else 0)
         if acknowledged.ended:
-            self._checkpoint.forget(source.id)
-            self._unsaved = True
+            self._forget(acknowledged.source)
         else:
-            self._put(source, acknowledged.position, Marker.of(acknowledged.tail))
+            self._notes[acknowledged.source.id] = acknowledged
+            self._unsaved = True
+
+    def _forget(self, source: Source) -> None:
+        self._notes.pop(source.id, None)
+        self._checkpoint.forget(source.id)
+        self._unsaved = True
 
     def _put(self, source: Source, position: int, before: Marker) -> None:
         self._unsaved = True

@@ -1,6 +1,5 @@
 """What is in flight between a collector and its aggregator, and what must be said next: a machine."""
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from mega_collector.block import Block, Skip, Source
@@ -8,6 +7,10 @@ from mega_collector.marker import TAIL_SIZE
 from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
 
 Item = Block | Skip
+
+_MOST_ITEMS = 16_384
+"""Items in flight, whatever their size: small blocks cost more memory than their bytes. As many as an aggregator
+keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class _Flight:
     source: Source
     acked: int | None = None
     """None until the handshake has settled where the source begins."""
-    items: deque[Item] = field(default_factory=deque)
+    items: list[Item] = field(default_factory=list)
+    """A list: most are empty most of the time, and an empty deque takes ten times the memory."""
     asked: bool = False
     opened: bool = False
     ended: bool = False
@@ -68,6 +72,8 @@ class _Flight:
 class WindowStatistics:
     limit: int
     in_flight: int
+    acknowledged: int
+    """Bytes, since the start."""
     sources: int
     stopped: int
 
@@ -87,7 +93,11 @@ class Window:
         self._limit = limit
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
+        self._items = 0
+        self._unsent: set[bytes] = set()
+        """Sources that have something in flight which was not sent on this connection: it waits for a handshake."""
         self._connected = False
+        self._acknowledged = 0
 
     # What the tailer asks
 
@@ -103,12 +113,12 @@ class Window:
     @property
     def idle(self) -> bool:
         """Whether everything that was sent is acknowledged."""
-        return not any(flight.items for flight in self._flights.values())
+        return not self._items
 
     @property
     def all_sent(self) -> bool:
         """Whether everything in flight was sent on this connection: nothing waits for a handshake."""
-        return all(flight.opened for flight in self._flights.values() if flight.items)
+        return not self._unsent
 
     @property
     def block_size(self) -> int:
@@ -118,6 +128,8 @@ class Window:
     @property
     def room(self) -> bool:
         """Whether another block may be sent. One may always be in flight, whatever the window."""
+        if self._items >= _MOST_ITEMS:
+            return False
         return self._in_flight == 0 or self._in_flight + self.block_size <= self._limit
 
     def ready(self, source: Source) -> bool:
@@ -137,7 +149,7 @@ class Window:
 
     def statistics(self) -> WindowStatistics:
         stopped = sum(flight.stopped for flight in self._flights.values())
-        return WindowStatistics(self._limit, self._in_flight, len(self._flights), stopped)
+        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped)
 
     # What the tailer tells
 
@@ -164,9 +176,9 @@ class Window:
 
     def send(self, item: Item) -> list[Outcome]:
         """Ship a block, or pass over bytes, of a source that is `ready`."""
-        flight = self._flights[item.source.id]
-        flight.items.append(item)
+        self._flights[item.source.id].items.append(item)
         self._in_flight += _size(item)
+        self._items += 1
         return [item]
 
     def end(self, source: Source) -> list[Outcome]:
@@ -188,6 +200,7 @@ class Window:
             flight.asked = flight.opened = False
             flight.rewound_to = -1
             if flight.items:
+                self._unsent.add(flight.source.id)
                 outcomes += self.begin(flight.source)
         return outcomes
 
@@ -196,6 +209,8 @@ class Window:
         self._connected = False
         for flight in self._flights.values():
             flight.asked = flight.opened = False
+            if flight.items:
+                self._unsent.add(flight.source.id)
 
     def grant(self, window: int) -> None:
         """The aggregator changes how many bytes may be in flight."""
@@ -219,6 +234,7 @@ class Window:
         if resume.source_id not in self._flights:
             return acknowledged
         flight.opened = True
+        self._unsent.discard(resume.source_id)
         return [*acknowledged, Open(flight.source, position), *flight.items]
 
     def ack(self, source_id: bytes, position: int) -> list[Outcome]:
@@ -227,19 +243,30 @@ class Window:
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
         if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
             return []
+        self._acknowledged += position - flight.acked
         flight.acked = position
-        tail = b""
-        while flight.items and flight.items[0].start < position:
-            tail = _tail(flight.items[0], position)
-            if flight.items[0].end > position:
-                break
-            self._in_flight -= _size(flight.items.popleft())
+        tail = self._release(flight, position)
         if flight.rewound_to < position:
             flight.rewound_to = -1
-        return [
-            Acknowledged(flight.source, position, tail, ended=flight.ended and not flight.items),
-            *self._finish(flight),
-        ]
+        acknowledged = Acknowledged(flight.source, position, tail, ended=flight.ended and not flight.items)
+        return [acknowledged, *self._finish(flight)] if flight.ended else [acknowledged]
+
+    def _release(self, flight: _Flight, position: int) -> bytes:
+        """Let go of what is committed; the bytes before the position."""
+        items, done, last = flight.items, 0, None
+        for item in items:
+            if item.start >= position:
+                break
+            last = item
+            if item.end > position:
+                break
+            self._in_flight -= _size(item)
+            done += 1
+        del items[:done]
+        self._items -= done
+        if not items:
+            self._unsent.discard(flight.source.id)
+        return b"" if last is None else _tail(last, position)
 
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
@@ -250,6 +277,8 @@ class Window:
             return self._stop(flight, refusal)
         if refusal.reason is RefusalReason.NOT_OPEN:
             flight.asked = flight.opened = False
+            if flight.items:
+                self._unsent.add(flight.source.id)
             return self.begin(flight.source)
         expected = refusal.expected
         if refusal.start != expected and flight.rewound_to == expected:
@@ -279,7 +308,9 @@ class Window:
 
     def _drop(self, flight: _Flight) -> None:
         self._in_flight -= sum(_size(item) for item in flight.items)
+        self._items -= len(flight.items)
         flight.items.clear()
+        self._unsent.discard(flight.source.id)
 
 
 def _tail(item: Item, position: int) -> bytes:
