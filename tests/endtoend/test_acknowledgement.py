@@ -60,6 +60,7 @@ def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site
     site.assert_delivered()
 
 
+@pytest.mark.case(60)
 def test_the_collector_resends_after_a_reconnect(site: Site) -> None:
     writer = site.writer()
     aggregator, collector = site.both()
