@@ -194,7 +194,6 @@ def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_when_it_
 
 
 @pytest.mark.case(98)
-@pytest.mark.xfail(strict=True, reason="only the time of the content is looked at, which can be put back")
 def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_at_once(site: Site, watch: str) -> None:
     site.aggregator()
     collector = site.collector(watch=watch)

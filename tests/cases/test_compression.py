@@ -90,10 +90,7 @@ def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread:
     "end",
     [
         Process.stop,
-        pytest.param(
-            Process.kill,
-            marks=pytest.mark.xfail(strict=True, reason="nobody asks the aggregator of an archive's original"),
-        ),
+        Process.kill,
     ],
 )
 def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
@@ -155,8 +152,6 @@ def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, pa
 
 
 @pytest.mark.case(30)
-@pytest.mark.timeout(10)
-@pytest.mark.xfail(strict=True, reason="it is told whenever the archive has grown")
 def test_that_an_archive_is_still_written_is_told_once(site: Site) -> None:
     archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
     archive.write_bytes(data[:3])

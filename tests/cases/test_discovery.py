@@ -315,17 +315,11 @@ def rotate(site: Site, path: Path, *how: str) -> None:
 # What cannot be looked at is not gone
 
 
-_UNWATCHED = pytest.mark.xfail(
-    strict=True,
-    reason="where a directory cannot be listed nobody watches its parent: nothing tells of its return",
-)
-
-
 @pytest.mark.case(7)
 @pytest.mark.parametrize(
     ("watch", "pattern"),
     [
-        pytest.param("auto", "hidden/*.log", marks=_UNWATCHED),
+        ("auto", "hidden/*.log"),
         ("auto", "hidden/a.log\nhidden/b.log"),
         ("auto", "**/*.log"),
         ("poll", "*/*.log"),
@@ -360,7 +354,6 @@ def test_files_in_a_directory_that_cannot_be_looked_into_for_a_while_are_neither
 
 
 @pytest.mark.case(7)
-@_UNWATCHED
 def test_a_directory_that_could_never_be_looked_into_is_told_once_and_followed_when_it_can(nobody: Site) -> None:
     hidden = nobody.logs / "hidden"
     hidden.mkdir()
@@ -424,7 +417,6 @@ def test_an_old_file_that_was_shipped_before_goes_on_where_it_stood(site: Site) 
 
 
 @pytest.mark.case(8)
-@pytest.mark.xfail(strict=True, reason="the roster does not know which files the checkpoint holds")
 def test_what_an_old_file_holds_beyond_the_checkpoint_is_shipped_though_it_grows_no_more(site: Site) -> None:
     """It is not seen for the first time: who was down for longer than `ignore_older` still owes its tail."""
     writer = site.writer()

@@ -53,7 +53,6 @@ def test_a_file_whose_reads_fail_waits_while_the_others_flow(site: Site) -> None
 
 
 @pytest.mark.case(91)
-@pytest.mark.xfail(strict=True, reason="a descriptor of which reads fail is not exchanged for a new one")
 def test_a_file_whose_descriptor_went_stale_is_opened_anew(site: Site) -> None:
     writer = site.writer()
     reads = Reads(site.directory, writer.path, "ESTALE")
@@ -73,7 +72,7 @@ def test_a_file_whose_descriptor_went_stale_is_opened_anew(site: Site) -> None:
 @pytest.mark.case(91)
 @pytest.mark.parametrize(
     "watch",
-    [pytest.param("auto", marks=pytest.mark.xfail(strict=True, reason="tried again only by the next scan")), "poll"],
+    ["auto", "poll"],
 )
 def test_a_file_that_could_not_be_read_at_the_first_look_is_tried_again_soon(site: Site, watch: str) -> None:
     sick, sound = site.writer("sick.log"), site.writer("sound.log")
@@ -246,7 +245,6 @@ def test_with_few_descriptors_the_connection_is_made_again(site: Site) -> None:
 
 
 @pytest.mark.case(94)
-@pytest.mark.xfail(strict=True, reason="a remembered file that cannot be opened yet is taken for deleted")
 def test_with_few_descriptors_a_restart_takes_no_file_for_deleted(site: Site) -> None:
     writers = [site.writer(f"{number}.log") for number in range(MANY)]
     site.aggregator()
@@ -260,7 +258,6 @@ def test_with_few_descriptors_a_restart_takes_no_file_for_deleted(site: Site) ->
 
 
 @pytest.mark.case(94)
-@pytest.mark.xfail(strict=True, reason="a remembered file that cannot be opened yet is taken for deleted")
 def test_with_few_descriptors_the_checkpoint_is_kept(site: Site) -> None:
     writers = [site.writer(f"{number}.log") for number in range(MANY)]
     for _ in range(2):
@@ -279,7 +276,7 @@ def test_with_few_descriptors_the_checkpoint_is_kept(site: Site) -> None:
 @pytest.mark.parametrize(
     "watch",
     [
-        pytest.param("auto", marks=pytest.mark.xfail(strict=True, reason="what cannot be listed is unwatched")),
+        "auto",
         "poll",
     ],
 )

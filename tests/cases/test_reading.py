@@ -221,7 +221,6 @@ def test_lines_about_as_long_as_they_may_be_leave_their_neighbours_whole(site: S
 
 
 @pytest.mark.case(17)
-@pytest.mark.xfail(strict=True, reason="lines that are split are not counted yet")
 def test_each_line_that_is_split_is_counted_once(site: Site) -> None:
     (site.logs / "a.log").write_bytes(b"a" * 1000 + b"\n" + b"b" * 1001 + b"\n" + b"c" * 5000 + b"\nshort\n")
     with socket.socket() as free:

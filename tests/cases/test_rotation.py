@@ -207,8 +207,6 @@ def test_logrotate_keeps_nothing_and_the_file_is_unlinked_unread(site: Site, wat
 
 
 @pytest.mark.case(27, 32, 33)
-@pytest.mark.timeout(10)
-@pytest.mark.xfail(strict=True, reason="a file that was empty when it was seen is let go of in silence")
 def test_a_file_that_is_deleted_before_it_could_be_opened_is_told_as_lost(site: Site) -> None:
     """It was empty when it was seen last: how much was lost nobody knows."""
     aggregator, collector = _crowded(site)

@@ -10,7 +10,7 @@ ROTATE_WAIT = 5.0
 
 
 def _follower(size: int = 100, position: int = 0, now: float = 0) -> Follower:
-    follower = Follower(SOURCE, path=SOURCE.path, size=size, mtime_ns=1, now=now, rotate_wait=ROTATE_WAIT)
+    follower = Follower(SOURCE, path=SOURCE.path, size=size, changed_ns=1, now=now, rotate_wait=ROTATE_WAIT)
     follower.settle(SOURCE, position, b"")
     return follower
 
@@ -50,7 +50,7 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
 
 
 def test_a_truncated_file_is_never_begun_at_its_end() -> None:
-    follower = Follower(SOURCE, path=SOURCE.path, size=9, mtime_ns=1, now=0, rotate_wait=5, from_end=True)
+    follower = Follower(SOURCE, path=SOURCE.path, size=9, changed_ns=1, now=0, rotate_wait=5, from_end=True)
     follower.restart(make_source("new"), 9, 0)
     assert not follower.from_end
 

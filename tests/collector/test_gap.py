@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Iterator[PlainFile]:
 def _follower(file: PlainFile) -> Follower:
     facts = file.facts()
     assert facts is not None
-    follower = Follower(SOURCE, path=SOURCE.path, size=facts.size, mtime_ns=0, now=0, rotate_wait=5)
+    follower = Follower(SOURCE, path=SOURCE.path, size=facts.size, changed_ns=0, now=0, rotate_wait=5)
     follower.settle(SOURCE, 0, b"")
     return follower
 

@@ -25,7 +25,7 @@ class Files:
         path = self._directory / name
         size = path.write_text(f"this is {name}\n")
         source = make_source(name)
-        follower = Follower(source, path=bytes(path), size=size, mtime_ns=0, now=0, rotate_wait=5)
+        follower = Follower(source, path=bytes(path), size=size, changed_ns=0, now=0, rotate_wait=5)
         follower.passed(size)
         self.open_files.keep(follower, self.open_files.open(bytes(path)))
         return follower

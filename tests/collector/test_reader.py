@@ -28,7 +28,7 @@ PIECES = st.lists(
 
 
 def _follower(size: int = 0) -> Follower:
-    follower = Follower(SOURCE, path=SOURCE.path, size=size, mtime_ns=0, now=0, rotate_wait=5)
+    follower = Follower(SOURCE, path=SOURCE.path, size=size, changed_ns=0, now=0, rotate_wait=5)
     follower.settle(SOURCE, 0, b"")
     return follower
 

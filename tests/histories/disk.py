@@ -50,7 +50,7 @@ class MemoryFile:
 
     def facts(self) -> FileFacts:
         inode = self._get()
-        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
 
     def read(self, size: int, at: int) -> bytes:
         return bytes(self._get().generation.content[at : at + size])
@@ -138,14 +138,14 @@ class MemoryDisk:
     def scan(self) -> Scan:
         scan = Scan()
         for name, inode in self.matched():
-            scan.files[name] = FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+            scan.files[name] = FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
         return scan
 
     def look(self, path: bytes) -> FileFacts | None:
         inode = self._at(path)
         if inode is None:
             return None
-        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime)
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
 
     def open(self, path: bytes) -> MemoryFile:
         inode = self._at(path)

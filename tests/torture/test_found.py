@@ -104,7 +104,7 @@ def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -
     # Looked at, truncated and refilled, and only then read: as one source it would begin, and as another once more.
     path = tmp_path / "a.log"
     path.write_bytes(b"a new line\n")
-    follower = Follower(SOURCE, path=SOURCE.path, size=1000, mtime_ns=0, now=0, rotate_wait=5)
+    follower = Follower(SOURCE, path=SOURCE.path, size=1000, changed_ns=0, now=0, rotate_wait=5)
     follower.settle(SOURCE, 0, b"")
     with path.open("rb") as file:
         assert (

@@ -143,10 +143,10 @@ class Archives:
             self._queue.append(archive)
         return True
 
-    def seen(self, identity: Identity, size: int, mtime_ns: int) -> None:
+    def seen(self, identity: Identity, size: int, changed_ns: int) -> None:
         """It has this size and time of change now."""
         archive = self._archives[identity]
-        if archive.tried is not None and archive.tried != (size, mtime_ns):
+        if archive.tried is not None and archive.tried != (size, changed_ns):
             archive.tried = None
             self._queue.append(archive)
 
@@ -239,7 +239,7 @@ class Archives:
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
         self._look = None
         look.file.close()
-        look.archive.tried = look.facts.size, look.facts.mtime_ns
+        look.archive.tried = look.facts.size, look.facts.changed_ns
         if error is not None:
             self._finder.warn(look.archive.path, error, event)
         elif not look.archive.told:
@@ -344,7 +344,7 @@ class Archives:
                 source,
                 path=archive.path,
                 size=contents.size,
-                mtime_ns=look.facts.mtime_ns,
+                changed_ns=look.facts.changed_ns,
                 now=now,
                 rotate_wait=self._rotate_wait,
                 complete=True,

@@ -25,6 +25,8 @@ class FileFacts(NamedTuple):
     inode: int
     size: int
     mtime_ns: int
+    changed_ns: int = 0
+    """The time of the last change to it of any kind, which nobody can set."""
 
 
 class NotAlone(Exception):
@@ -128,7 +130,7 @@ class Discovery:
             raise NotAlone from error
         if not stat.S_ISREG(facts.st_mode):
             raise NotAlone
-        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
     def _visit(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan
@@ -194,7 +196,7 @@ class Discovery:
             _note(path, error, scan)
             return
         if stat.S_ISREG(facts.st_mode):
-            found = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            found = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
             if self._passes_over(found):
                 scan.passed_over += 1
             else:

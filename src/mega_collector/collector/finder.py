@@ -69,7 +69,7 @@ class Seen(NamedTuple):
 
     identity: Identity
     size: int
-    mtime_ns: int
+    changed_ns: int
 
 
 Change = Appeared | Renamed | Seen
@@ -150,12 +150,13 @@ class Finder:
             self.hurry()
         if now >= self._scan_at:
             yield from self._scan(now)
-        # The facts are those of now: it does not matter whether the scan has seen what is told here.
+        # The facts are those of now: it does not matter whether the scan has seen what is told here. What was written
+        # comes first: that a file was truncated tells what its copy is, which has just got its name.
+        for path in events.changed - events.named:
+            yield from self._look_at(path)
         yield from self._look_at_names(events.named)
         if self._scanning:
             self._named |= events.named
-        for path in events.changed - events.named:
-            yield from self._look_at(path)
         if not events.more:
             yield from self._settle(now)
 
@@ -189,7 +190,7 @@ class Finder:
         # What goes by another name now is opened by that, if its size asks for a look at its bytes.
         yield from (change for change in changes if isinstance(change, Renamed))
         for facts in fresh:
-            yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
+            yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns)
         yield from (change for change in changes if isinstance(change, Appeared))
         if scan.finished:
             self.scans += 1
@@ -234,7 +235,7 @@ class Finder:
             return
         identity = facts.device, facts.inode
         if self._roster.follows(identity):
-            yield Seen(identity, facts.size, facts.mtime_ns)
+            yield Seen(identity, facts.size, facts.changed_ns)
         elif identity in self._roster:
             yield from self._look_at_names([path])
 
@@ -278,7 +279,7 @@ class Finder:
         changes = self._roster.amend(found, self._wall_clock_ns())
         for facts in found.values():
             if facts is not None:
-                yield Seen((facts.device, facts.inode), facts.size, facts.mtime_ns)
+                yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns)
         yield from changes
 
     def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> list[bytes]:

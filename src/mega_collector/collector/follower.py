@@ -29,10 +29,10 @@ class Follower:
     """
 
     __slots__ = (
+        "_changed_ns",
         "_grew_at",
         "_head_checksum",
         "_looked_to",
-        "_mtime_ns",
         "_renamed_at",
         "_rotate_wait",
         "complete",
@@ -58,7 +58,7 @@ class Follower:
         *,
         path: bytes | None,
         size: int,
-        mtime_ns: int,
+        changed_ns: int,
         now: float,
         rotate_wait: float,
         from_end: bool = False,
@@ -90,7 +90,7 @@ class Follower:
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete
         self.size = size
-        self._mtime_ns = mtime_ns
+        self._changed_ns = changed_ns
         self._looked_to = 0
         self._grew_at = now
         self._renamed_at = -math.inf if path is not None else now
@@ -113,12 +113,12 @@ class Follower:
         """When it last grew."""
         return self._grew_at
 
-    def observe(self, size: int, mtime_ns: int, now: float) -> Sight:
+    def observe(self, size: int, changed_ns: int, now: float) -> Sight:
         """A look at the file: its size and when it was last written to."""
         if self.complete:
             return Sight.SAME
-        before, written = self.size, mtime_ns != self._mtime_ns
-        self.size, self._mtime_ns = size, mtime_ns
+        before, written = self.size, changed_ns != self._changed_ns
+        self.size, self._changed_ns = size, changed_ns
         if size < self.position or size < before:
             self.shrunk_by = max(before - self.position, 0)
             return Sight.TRUNCATED

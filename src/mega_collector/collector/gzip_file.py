@@ -103,7 +103,7 @@ class GzipFile:
 
     def facts(self) -> FileFacts | None:
         facts = self._file.facts()
-        return facts and FileFacts(facts.device, facts.inode, self._size, facts.mtime_ns)
+        return facts and facts._replace(size=self._size)
 
     def read(self, size: int, at: int) -> bytes:
         if at < self._stream.position - len(self._kept):

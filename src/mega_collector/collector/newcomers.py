@@ -63,6 +63,8 @@ class Newcomers:
         self._rotate_wait = rotate_wait
         self._start_at_end = start_at_end
         self._waiting: dict[Identity, _Waiting] = {}
+        self._failing: dict[Identity, bytes] = {}
+        """Files that could not be opened or read."""
         self._missed: dict[Identity, tuple[bytes, int]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
         self._crowded = self._crowding = False
@@ -85,6 +87,7 @@ class Newcomers:
 
     def _open(self, identity: Identity, path: bytes, now: float, waited: _Waiting | None) -> None:
         self._missed.pop(identity, None)
+        self._failing.pop(identity, None)
         try:
             file = self._files.open(path)
         except TooManyOpenFiles as error:
@@ -96,11 +99,13 @@ class Newcomers:
             self._missed[identity] = path, self._finder.scans
             return
         except OSError as error:
+            self._failing[identity] = path
             self._finder.warn(path, error, "cannot_open")
             return
         try:
             kept = self._take(identity, path, file, now, waited)
         except OSError as error:
+            self._failing[identity] = path
             self._finder.warn(path, error, "cannot_read")
             kept = False
         if not kept:
@@ -136,7 +141,9 @@ class Newcomers:
         self._departures.lost(follower, "it was deleted before it could be opened")
 
     def poll(self, now: float) -> None:
-        """Open what waits: other files may have been closed since, and the original of a copy truncated."""
+        """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""
+        for identity, path in list(self._failing.items()):
+            self.appeared(identity, path, now)
         self._crowded, self._crowding = self._crowding or self._is_crowded, False
         for identity in list(self._waiting):
             self._try_again(identity, now)
@@ -169,20 +176,24 @@ class Newcomers:
     def seek_remembered(self, now: float) -> bool:
         """After the first scan: what became of the files that are remembered and were not found.
 
-        False: not all of them could be looked at, because too many files are open.
+        False: not all of them could be looked at.
         """
-        try:
-            for entry in self._remembered:
-                if self._finder.hidden(entry.path):
-                    continue
+        done = True
+        for entry in self._remembered:
+            if self._finder.hidden(entry.path):
+                continue
+            try:
                 if not entry.ended:
                     self._seek(entry, now)
                 elif entry.trailer.length and not self._archives.know(entry):
                     self._remembered.forget(entry)
-        except TooManyOpenFiles as error:
-            self.warn_of_crowd(error)
-            return False
-        return True
+            except TooManyOpenFiles as error:
+                self.warn_of_crowd(error)
+                done = False
+            except OSError as error:
+                self._finder.warn(entry.path, error, "cannot_look")
+                done = False
+        return done
 
     def _seek(self, entry: Entry, now: float) -> None:
         if self._has_its_name(entry):
@@ -211,13 +222,11 @@ class Newcomers:
         """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name.
 
         Raises:
-            TooManyOpenFiles: it cannot be opened now.
+            OSError: it cannot be opened or read now.
         """
         try:
             file = self._files.open(path)
-        except TooManyOpenFiles:
-            raise
-        except OSError:
+        except FileNotFoundError:
             return False
         try:
             facts = file.facts()
@@ -227,7 +236,7 @@ class Newcomers:
             source = self._sources.make(entry.path, facts, head_of(file), entry)
         except OSError:
             file.close()
-            return False
+            raise
         follower = self._follower(source, None, facts, now)
         self._files.keep(follower, file)
         self._finder.follow(follower.identity, None)
@@ -268,7 +277,7 @@ class Newcomers:
 
     def _follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
         return Follower(
-            source, path=path, size=facts.size, mtime_ns=facts.mtime_ns, now=now, rotate_wait=self._rotate_wait
+            source, path=path, size=facts.size, changed_ns=facts.changed_ns, now=now, rotate_wait=self._rotate_wait
         )
 
     def _try_again(self, identity: Identity, now: float) -> None:

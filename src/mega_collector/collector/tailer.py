@@ -242,20 +242,20 @@ class Tailer:
     def _look(self, now: float) -> None:
         for change in self._finder.look(now):
             match change:
-                case Seen(identity, size, mtime_ns):
-                    self._seen(identity, size, mtime_ns, now)
+                case Seen(identity, size, changed_ns):
+                    self._seen(identity, size, changed_ns, now)
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
                 case Appeared(identity, path):
                     self._newcomers.appeared(identity, path, now)
         self._newcomers.tell_missed()
 
-    def _seen(self, identity: Identity, size: int, mtime_ns: int, now: float) -> None:
+    def _seen(self, identity: Identity, size: int, changed_ns: int, now: float) -> None:
         follower = self._followed.get(identity)
         if follower is not None:
-            self._observe(follower, size, mtime_ns, now)
+            self._observe(follower, size, changed_ns, now)
         elif identity in self._archives:
-            self._archives.seen(identity, size, mtime_ns)
+            self._archives.seen(identity, size, changed_ns)
         elif identity in self._newcomers:
             self._newcomers.seen(identity, size, now)
 
@@ -269,8 +269,8 @@ class Tailer:
         elif identity in self._newcomers:
             self._newcomers.renamed(identity, name, now)
 
-    def _observe(self, follower: Follower, size: int, mtime_ns: int, now: float) -> None:
-        match follower.observe(size, mtime_ns, now):
+    def _observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> None:
+        match follower.observe(size, changed_ns, now):
             case Sight.GREW:
                 self._turns.mark(follower, now)
             case Sight.TRUNCATED:
@@ -337,7 +337,7 @@ class Tailer:
             self._warn(follower.source.path, error)
             return
         if facts is not None:
-            self._observe(follower, facts.size, facts.mtime_ns, now)
+            self._observe(follower, facts.size, facts.changed_ns, now)
         # Its last line may be final by now, though it has no end.
         self._turns.mark(follower, now)
 

@@ -103,6 +103,9 @@ class Turns:
             result = self._read_from(self._files.of(follower), follower, now)
         except OSError as error:
             self._unreadable.add(follower)
+            if follower.path is not None:
+                # What was opened may be stale; by its name it can be opened anew.
+                self._files.close(follower)
             trouble(Unreadable(follower, error))
             return
         match result:
