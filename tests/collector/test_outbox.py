@@ -66,6 +66,13 @@ def test_what_comes_after_a_pause_goes_at_once_and_what_comes_behind_it_waits_fo
     assert outbox.take() == [LARGE]
 
 
+def test_what_is_small_does_not_wait_behind_what_is_large() -> None:
+    outbox = said(LARGE, pace=FOREVER)
+    assert outbox.take() == [LARGE]
+    outbox.say(small())
+    assert outbox.take() == [small()]
+
+
 def test_enough_that_is_small_does_not_wait(aside: Aside) -> None:
     outbox = said(small(0), pace=FOREVER)
     outbox.take()

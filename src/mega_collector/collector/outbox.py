@@ -8,8 +8,11 @@ from collections.abc import Callable
 from mega_collector import wire
 from mega_collector.protocol import FromCollector
 
-_ENOUGH = 64 << 10
+_ENOUGH = 32 << 10
 """Bytes that are worth a message of their own: gRPC takes 100 us and more for one, in each process."""
+
+_MOST = 64 << 10
+"""Bytes that are gathered into one."""
 
 _PACE = 0.005
 """Seconds from a small message to the next: 200 a second cost 2% of a core, and nobody waits for a log line longer."""
@@ -55,7 +58,6 @@ class Outbox:
                 self._gathered.extend(self._unsaid)
                 self._unsaid.clear()
                 self._weight = 0
-        self._not_before = self._clock() + self._pace
         return [] if self._closed else self._next()
 
     def close(self) -> None:
@@ -76,8 +78,10 @@ class Outbox:
         messages = [self._gathered.popleft()]
         total = wire.weight(messages[0])
         while self._gathered and len(messages) < wire.MAX_GROUP:
-            total += wire.weight(self._gathered[0])
-            if total > _ENOUGH:
+            weight = wire.weight(self._gathered[0])
+            if total + weight > _MOST:
                 break
             messages.append(self._gathered.popleft())
+            total += weight
+        self._not_before = self._clock() + self._pace if total < _ENOUGH else 0.0
         return messages
