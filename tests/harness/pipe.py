@@ -46,6 +46,14 @@ class Pipe:
         """How much was read, in bytes."""
         return len(self._data)
 
+    def read(self, size: int) -> None:
+        """Read that much and no more: a reader that is slow. Not beside `drain`."""
+        left = size
+        while left:
+            chunk = os.read(self._reading, left)
+            self._data += chunk
+            left -= len(chunk)
+
     def drain(self) -> None:
         """Read from now on, until nobody writes any more."""
         self._thread.start()
