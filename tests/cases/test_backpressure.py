@@ -16,6 +16,9 @@ from harness.process import Process
 from harness.proxy import Proxy
 from harness.site import Site
 from harness.until import quiet, until
+from mega_collector.collector.inbox import Connected, Disconnected, Event
+from mega_collector.collector.publisher import Publisher
+from mega_collector.protocol import Hello
 
 MIB = 1 << 20
 
@@ -94,6 +97,32 @@ def test_a_collector_that_finds_a_hanging_aggregator_waits_for_it(site: Site) ->
     quiet(site.size, "a destination whose aggregator hangs")
     aggregator.thaw()
     site.assert_delivered()
+
+
+@pytest.mark.case(61)
+@pytest.mark.xfail(
+    strict=True, reason="gRPC waits its own minute for the answer to a ping (grpc.http2.ping_timeout_ms)"
+)
+def test_an_aggregator_that_answers_no_pings_is_left_and_tried_again() -> None:
+    """With the connection's own clock a hundred times as fast: it takes half a minute."""
+    events: list[Event] = []
+    with scripted() as aggregator, Proxy(aggregator.target) as proxy:
+        publisher = Publisher(target=proxy.address, hello=Hello("me", "here"), deliver=events.append)
+        quicker = {
+            name: int(value) // 100 for name, value in publisher._options if name.endswith(("time_ms", "timeout_ms"))
+        }
+        assert quicker
+        publisher._options = tuple((dict(publisher._options) | quicker).items())
+        publisher.start()
+        try:
+            until(lambda: publisher.statistics().connected, "the connection")
+            proxy.withholds = True
+            until(lambda: publisher.statistics().failures, "it should be left", timeout=5)
+            proxy.withholds = False
+            until(lambda: publisher.statistics().connected, "it should be tried again")
+        finally:
+            publisher.close(20)
+    assert [type(event) for event in events[:3]] == [Connected, Disconnected, Connected]
 
 
 @pytest.mark.case(62)
