@@ -134,6 +134,7 @@ def test_a_view_of_bytes_is_sent_as_its_bytes() -> None:
     assert bytes(_block_over_the_wire(Block(SOURCE, 7, view, 1)).data) == b"a line\n"
 
 
+@pytest.mark.case(69)
 @pytest.mark.parametrize("compress", [False, True])
 def test_the_largest_block_fits_into_the_largest_message(compress: bool) -> None:
     # Noise, which zstd makes a little larger.

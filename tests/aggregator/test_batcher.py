@@ -87,6 +87,7 @@ def test_one_block_fills_many_batches() -> None:
     assert [batch.entries for batch in batcher.flush()] == [500]
 
 
+@pytest.mark.case(68)
 def test_the_time_counts_from_the_first_entry_of_a_batch_and_steady_ones_do_not_put_it_off() -> None:
     batcher = _batcher(max_age=15)
     assert batcher.deadline == math.inf
@@ -106,6 +107,7 @@ def test_the_time_of_the_next_batch_counts_from_its_own_first_entry() -> None:
     assert batcher.deadline == 122
 
 
+@pytest.mark.case(68)
 def test_an_entry_that_would_pass_the_byte_limit_goes_to_the_next_batch() -> None:
     batcher = _batcher(max_bytes=10)
     assert batcher.add(make_block(b"12345\n"), 0) == []

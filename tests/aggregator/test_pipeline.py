@@ -181,6 +181,7 @@ def test_nothing_is_acknowledged_while_the_destination_takes_nothing(tmp_path: P
         until(lambda: rig.committed() == 21, "the commit")
 
 
+@pytest.mark.case(67)
 @pytest.mark.parametrize("error", [FULL, RetriesExhausted(3, FULL)])
 def test_a_failure_that_nobody_gave_up_stays_at_the_head_of_the_queue(tmp_path: Path, error: Exception) -> None:
     with closing(Rig(tmp_path, error, error).put(*_blocks(3)).run()) as rig:
@@ -302,6 +303,7 @@ def test_a_batch_is_published_when_its_time_has_come(tmp_path: Path) -> None:
         until(lambda: rig.committed() == 7, "the commit")
 
 
+@pytest.mark.case(70)
 def test_where_nothing_comes_nothing_is_emitted_or_committed(tmp_path: Path) -> None:
     with closing(Rig(tmp_path).put(Flush(), Flush()).run()) as rig:
         assert rig.destination.attempts == 0

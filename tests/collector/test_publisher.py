@@ -148,6 +148,7 @@ FOR_A_PERSON = {
 FAILURES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 
 
+@pytest.mark.case(64)
 @pytest.mark.parametrize("when", ["before the welcome", "after it"])
 def test_no_status_is_the_end_and_those_that_need_a_person_wait_the_longest(when: str) -> None:
     def failing(code: grpc.StatusCode) -> Stream:
@@ -194,6 +195,7 @@ def test_an_answer_that_only_a_later_version_knows_is_passed_over() -> None:
         assert rig.events == [Connected(1, WELCOME), Answered(1, Grant(5))]
 
 
+@pytest.mark.case(61)
 def test_an_aggregator_that_says_nothing_is_left_after_a_while() -> None:
     with scripted(silence) as aggregator, _publishing(aggregator.target, welcome_timeout=0.1) as rig:
         rig.connected(2)
@@ -202,6 +204,7 @@ def test_an_aggregator_that_says_nothing_is_left_after_a_while() -> None:
         assert rig.pace.hopeless == [False]
 
 
+@pytest.mark.case(61)
 def test_a_welcomed_stream_may_be_silent_for_as_long_as_it_likes() -> None:
     with scripted() as aggregator, _publishing(aggregator.target, welcome_timeout=0.1) as rig:
         rig.connected()
@@ -227,6 +230,7 @@ def test_it_is_there_before_the_aggregator_and_comes_back_to_it_on_the_same_port
         assert [type(event) for event in rig.events] == [Connected, Disconnected, Connected, Disconnected]
 
 
+@pytest.mark.case(63)
 def test_the_wait_grows_with_each_failure_and_a_welcome_begins_it_anew() -> None:
     failures: list[Stream] = [lambda call: call.abort(grpc.StatusCode.UNAVAILABLE)] * 2
     with scripted(*failures, _welcome_and_end) as aggregator, _publishing(aggregator.target) as rig:
@@ -234,6 +238,7 @@ def test_the_wait_grows_with_each_failure_and_a_welcome_begins_it_anew() -> None
         assert (len(rig.pace.hopeless), rig.pace.successes) == (3, 2)
 
 
+@pytest.mark.case(84)
 @pytest.mark.parametrize("stream", [stay, silence, lambda call: call.abort(grpc.StatusCode.UNAUTHENTICATED)])
 def test_closing_ends_the_stream_and_the_thread_whatever_it_is_doing(stream: Callable[[Call], Iterable[bytes]]) -> None:
     with scripted(stream) as aggregator:

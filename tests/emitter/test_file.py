@@ -62,6 +62,7 @@ def test_nothing_is_appended_if_the_state_cannot_be_remembered(ledger: Ledger) -
 # Starting after an unclean end
 
 
+@pytest.mark.case(71)
 def test_what_was_not_committed_is_cut_exactly_and_laid_aside(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))

@@ -66,6 +66,7 @@ def test_success_after_a_failure_resolves() -> None:
     assert actions(incident, now=5.0) == [Action.RESOLVE]
 
 
+@pytest.mark.case(75)
 def test_failures_of_an_open_incident_trigger_once_a_minute() -> None:
     incident = opened()
     sent: list[tuple[int, Action]] = []
@@ -136,6 +137,7 @@ def test_resolve_that_follows_one_withdrawn_under_way_is_not_taken_for_it() -> N
     assert actions(incident, now=100.0) == [Action.TRIGGER, Action.RESOLVE]
 
 
+@pytest.mark.case(74)
 def test_same_event_is_tried_again_with_a_backoff_that_doubles_and_ends() -> None:
     incident = settled()
     incident.failed(now=0.0, text="disk full")
@@ -150,6 +152,7 @@ def test_same_event_is_tried_again_with_a_backoff_that_doubles_and_ends() -> Non
     assert delays == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0, 120.0]
 
 
+@pytest.mark.case(74)
 @pytest.mark.parametrize(("asked", "waited"), [(0.0, 1.0), (30.0, 30.0), (1e9, 120.0)])
 def test_wait_that_the_service_asks_for_is_kept_within_bounds(asked: float, waited: float) -> None:
     incident = settled()
@@ -245,6 +248,7 @@ class World:
             self.happen("send and answer", Verdict.ACCEPTED, lost=False)
 
 
+@pytest.mark.case(73)
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(facts, max_size=40))
 @example(
@@ -270,6 +274,7 @@ def test_service_ends_up_believing_the_truth_and_is_triggered_once_a_minute(
         assert later - earlier >= Pace().between_triggers - 1e-6
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize("answer", [ACCEPTED, FAILED, REFUSED])
 def test_case_75_hundred_failures_and_recoveries_a_second_make_few_calls(answer: Answer) -> None:
     incident, calls = Incident(), []

@@ -97,6 +97,7 @@ def test_close_closes_the_next_emitter_and_then_the_notifier() -> None:
     assert notifier.told == [("close", 1.5)]
 
 
+@pytest.mark.case(75)
 def test_case_75_broken_notifier_stops_no_batch_and_its_error_text_is_not_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

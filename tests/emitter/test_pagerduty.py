@@ -82,6 +82,7 @@ def thread_ends(notifier: PagerDuty) -> None:
 # 73
 
 
+@pytest.mark.case(73)
 def test_case_73_one_trigger_and_one_resolve_with_the_same_keys(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url), pace=QUICK)
     notifier.failed(exhausted())
@@ -97,6 +98,7 @@ def test_case_73_one_trigger_and_one_resolve_with_the_same_keys(server: PagerDut
     assert notifier.statistics().accepted == 2
 
 
+@pytest.mark.case(73)
 def test_case_73_restart_in_mid_incident_opens_no_second_one_and_resolves_the_first(server: PagerDutyServer) -> None:
     first = PagerDuty(configured(server.url), pace=QUICK)
     first.failed(exhausted())
@@ -110,6 +112,7 @@ def test_case_73_restart_in_mid_incident_opens_no_second_one_and_resolves_the_fi
     assert (server.opened, server.open) == (1, 0)
 
 
+@pytest.mark.case(73)
 def test_case_73_restart_that_cured_the_destination_resolves_the_incident(server: PagerDutyServer) -> None:
     first = PagerDuty(configured(server.url), pace=QUICK)
     first.failed(exhausted())
@@ -121,6 +124,7 @@ def test_case_73_restart_that_cured_the_destination_resolves_the_incident(server
     assert (server.opened, server.open) == (1, 0)
 
 
+@pytest.mark.case(73)
 def test_case_73_outage_that_is_over_at_once_is_told_and_resolved(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url), pace=QUICK)
     notifier.failed(exhausted())
@@ -146,6 +150,7 @@ def test_url_of_the_configuration_is_where_events_go(server: PagerDutyServer, su
 # 74
 
 
+@pytest.mark.case(74)
 def test_case_74_accepted_event_is_not_sent_again(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url), pace=QUICK)
     notifier.failed(exhausted())
@@ -153,6 +158,7 @@ def test_case_74_accepted_event_is_not_sent_again(server: PagerDutyServer) -> No
     assert len(server.requests) == 1
 
 
+@pytest.mark.case(74)
 def test_case_74_invalid_event_is_not_retried_and_its_errors_are_logged(
     server: PagerDutyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +175,7 @@ def test_case_74_invalid_event_is_not_retried_and_its_errors_are_logged(
     assert "bad key ***" in shown
 
 
+@pytest.mark.case(74)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -199,6 +206,7 @@ def test_case_74_transient_failure_is_retried_with_the_same_body_until_it_counts
     assert notifier.statistics().failed == 3
 
 
+@pytest.mark.case(74)
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308, 401, 403, 404, 413, 422])
 def test_case_74_other_answers_are_final(server: PagerDutyServer, status: int) -> None:
     server.script(Fault(status=status, headers=(("Location", f"{server.url}/v2/enqueue"),)))
@@ -208,6 +216,7 @@ def test_case_74_other_answers_are_final(server: PagerDutyServer, status: int) -
     assert len(server.requests) == 1
 
 
+@pytest.mark.case(74)
 @pytest.mark.parametrize(
     ("header", "seconds"), [("30", 30.0), ("-1", 0.0), ("", 0.0), ("1e9", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)]
 )
@@ -219,6 +228,7 @@ def test_case_74_wait_that_the_service_asks_for_is_understood(
     assert (answer.verdict, answer.retry_after) == (Verdict.FAILED, seconds)
 
 
+@pytest.mark.case(74)
 def test_case_74_connections_closed_between_requests_cost_nothing(server: PagerDutyServer) -> None:
     server.script(Fault(hang_up=True), Fault(hang_up=True))
     api = EventsApi(configured(server.url))
@@ -229,6 +239,7 @@ def test_case_74_connections_closed_between_requests_cost_nothing(server: PagerD
 # 75
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -249,6 +260,7 @@ def test_case_75_accepted_is_accepted_whatever_the_body(server: PagerDutyServer,
     assert EventsApi(configured(server.url)).send(TRIGGER).verdict is Verdict.ACCEPTED
 
 
+@pytest.mark.case(75)
 def test_case_75_no_more_of_a_body_is_read_than_is_wanted(server: PagerDutyServer) -> None:
     server.script(Fault(body=b"x" * 1_000_000, pause_in_body=60))
     started = time.monotonic()
@@ -256,6 +268,7 @@ def test_case_75_no_more_of_a_body_is_read_than_is_wanted(server: PagerDutyServe
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"[" * 100_000, b'{"errors": 5}', b"\xff\x00\n\nx" * 10_000])
 def test_case_75_refusal_is_told_in_one_short_line_whatever_the_body(server: PagerDutyServer, body: bytes) -> None:
     server.script(Fault(status=400, body=body))
@@ -265,6 +278,7 @@ def test_case_75_refusal_is_told_in_one_short_line_whatever_the_body(server: Pag
     assert len(detail) <= 500
 
 
+@pytest.mark.case(75)
 def test_case_75_redirect_is_not_followed(server: PagerDutyServer) -> None:
     with PagerDutyServer() as elsewhere:
         server.script(Fault(status=301, headers=(("Location", f"{elsewhere.url}/v2/enqueue"),)))
@@ -272,6 +286,7 @@ def test_case_75_redirect_is_not_followed(server: PagerDutyServer) -> None:
         assert elsewhere.requests == []
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize("fault", [Fault(hang=True), Fault(drip_headers=0.01)], ids=["hang", "drip"])
 def test_case_75_call_that_gets_no_answer_ends_in_time(server: PagerDutyServer, fault: Fault) -> None:
     server.script(fault)
@@ -282,6 +297,7 @@ def test_case_75_call_that_gets_no_answer_ends_in_time(server: PagerDutyServer, 
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.case(75)
 def test_case_75_call_whose_body_drips_ends_in_time_and_its_status_counts(server: PagerDutyServer) -> None:
     server.script(Fault(drip_body=0.01))
     started = time.monotonic()
@@ -289,6 +305,7 @@ def test_case_75_call_whose_body_drips_ends_in_time_and_its_status_counts(server
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize("fault", [Fault(hang=True), Fault(drip_headers=0.01)], ids=["hang", "drip"])
 def test_case_75_data_goes_on_and_shutdown_ends_in_time_while_the_service_stalls(
     server: PagerDutyServer, fault: Fault
@@ -312,6 +329,7 @@ def test_case_75_data_goes_on_and_shutdown_ends_in_time_while_the_service_stalls
     assert len(server.requests) == 1
 
 
+@pytest.mark.case(75)
 def test_case_75_hundred_failures_a_second_make_one_trigger(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url))
     for _ in range(100):
@@ -323,6 +341,7 @@ def test_case_75_hundred_failures_a_second_make_one_trigger(server: PagerDutySer
     assert server.opened <= 2
 
 
+@pytest.mark.case(75)
 def test_case_75_service_that_is_down_delays_the_shutdown_by_its_timeout_at_most() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -335,6 +354,7 @@ def test_case_75_service_that_is_down_delays_the_shutdown_by_its_timeout_at_most
     thread_ends(notifier)
 
 
+@pytest.mark.case(75)
 def test_case_75_close_delivers_what_waits_for_a_retry(server: PagerDutyServer) -> None:
     server.script(Fault(status=503))
     notifier = PagerDuty(configured(server.url), pace=Pace(first_retry=100.0))
@@ -345,6 +365,7 @@ def test_case_75_close_delivers_what_waits_for_a_retry(server: PagerDutyServer) 
     assert (server.opened, server.open) == (1, 0)
 
 
+@pytest.mark.case(75)
 def test_case_75_close_goes_on_trying_while_there_is_time(server: PagerDutyServer) -> None:
     server.script(*[Fault(status=503)] * 5)
     notifier = PagerDuty(configured(server.url), pace=QUICK)
@@ -353,6 +374,7 @@ def test_case_75_close_goes_on_trying_while_there_is_time(server: PagerDutyServe
     assert (len(server.requests), server.open) == (6, 1)
 
 
+@pytest.mark.case(75)
 def test_case_75_close_with_nothing_to_say_ends_at_once_and_twice(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url))
     started = time.monotonic()
@@ -362,6 +384,7 @@ def test_case_75_close_with_nothing_to_say_ends_at_once_and_twice(server: PagerD
     assert server.requests == []
 
 
+@pytest.mark.case(75)
 def test_case_75_refused_connection_is_a_failure_that_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -370,6 +393,7 @@ def test_case_75_refused_connection_is_a_failure_that_says_so() -> None:
     assert "Connection refused" in answer.detail
 
 
+@pytest.mark.case(75)
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".invalid", "xn--\u00e4.invalid"])
 def test_case_75_unknown_name_is_a_failure(host: str) -> None:
     answer = EventsApi(configured(f"http://{host}")).send(TRIGGER)
@@ -402,6 +426,7 @@ def test_tls_works_with_an_authority_that_the_environment_names(authority: trust
         assert server.open == 1
 
 
+@pytest.mark.case(75)
 def test_case_75_certificate_of_an_unknown_authority_is_a_failure(authority: trustme.CA) -> None:
     with tls_server(authority, "127.0.0.1") as server:
         answer = EventsApi(configured(server.url)).send(TRIGGER)
@@ -409,6 +434,7 @@ def test_case_75_certificate_of_an_unknown_authority_is_a_failure(authority: tru
         assert "CERTIFICATE_VERIFY_FAILED" in answer.detail
 
 
+@pytest.mark.case(75)
 @pytest.mark.usefixtures("trusted")
 def test_case_75_certificate_for_another_name_is_a_failure(authority: trustme.CA) -> None:
     with tls_server(authority, "example.org") as server:
@@ -417,12 +443,14 @@ def test_case_75_certificate_for_another_name_is_a_failure(authority: trustme.CA
         assert "CERTIFICATE_VERIFY_FAILED" in answer.detail
 
 
+@pytest.mark.case(75)
 def test_case_75_plain_server_behind_https_is_a_failure(server: PagerDutyServer) -> None:
     answer = EventsApi(configured(server.url.replace("http:", "https:"))).send(TRIGGER)
     assert answer.verdict is Verdict.FAILED
     assert "SSL" in answer.detail
 
 
+@pytest.mark.case(75)
 @pytest.mark.usefixtures("trusted")
 def test_case_75_stall_under_tls_ends_in_time(authority: trustme.CA) -> None:
     with tls_server(authority, "127.0.0.1") as server:
@@ -432,6 +460,7 @@ def test_case_75_stall_under_tls_ends_in_time(authority: trustme.CA) -> None:
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.case(75)
 def test_case_75_stall_in_the_tls_handshake_ends_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
@@ -440,6 +469,7 @@ def test_case_75_stall_in_the_tls_handshake_ends_in_time() -> None:
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.case(75)
 def test_case_75_certificates_that_cannot_be_read_are_an_error_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,6 +478,7 @@ def test_case_75_certificates_that_cannot_be_read_are_an_error_at_the_start(
         EventsApi(configured("https://127.0.0.1"))
 
 
+@pytest.mark.case(75)
 def test_case_75_key_is_in_no_repr(server: PagerDutyServer) -> None:
     notifier = PagerDuty(configured(server.url))
     shown = repr(notifier) + repr(notifier._api) + repr(configured(server.url)) + repr(vars(notifier))
@@ -465,6 +496,7 @@ def test_clock_of_a_call_ends_with_it(server: PagerDutyServer) -> None:
 # 76
 
 
+@pytest.mark.case(76)
 def test_case_76_long_summary_is_cut_to_1024_characters(server: PagerDutyServer) -> None:
     api = EventsApi(configured(server.url))
     assert api.send(Event(Action.TRIGGER, "\u6f22" * 5000)).verdict is Verdict.ACCEPTED
@@ -473,12 +505,14 @@ def test_case_76_long_summary_is_cut_to_1024_characters(server: PagerDutyServer)
     assert summary.startswith("Log Drain #7 (acme): \u6f22")
 
 
+@pytest.mark.case(76)
 def test_case_76_long_identifier_is_cut(server: PagerDutyServer) -> None:
     api = EventsApi(configured(server.url, identifier="\u6f22" * 5000))
     assert api.send(TRIGGER).verdict is Verdict.ACCEPTED
     assert server.events[0]["payload"]["source"] == "\u6f22" * 1024
 
 
+@pytest.mark.case(76)
 @pytest.mark.parametrize("character", ["x", "\x01", "\u6f22", "\U0001f600", '"', "\udcff"])
 def test_case_76_huge_cause_is_cut_to_what_is_allowed(server: PagerDutyServer, character: str) -> None:
     answer = EventsApi(configured(server.url, identifier=character * 5000)).send(
@@ -488,6 +522,7 @@ def test_case_76_huge_cause_is_cut_to_what_is_allowed(server: PagerDutyServer, c
     assert len(server.requests[0]) <= BODY_LIMIT
 
 
+@pytest.mark.case(76)
 def test_case_76_longest_dedup_key_is_accepted(server: PagerDutyServer) -> None:
     api = EventsApi(NotifyConfiguration(KEY, "k" * 255, "drain", server.url))
     assert api.send(TRIGGER).verdict is Verdict.ACCEPTED
@@ -499,6 +534,7 @@ def lasting() -> Iterator[PagerDutyServer]:
         yield server
 
 
+@pytest.mark.case(76)
 @settings(max_examples=60, deadline=None)
 @given(raw=st.binary(max_size=200), text=st.text(max_size=200))
 def test_case_76_any_text_and_any_bytes_make_a_valid_event(lasting: PagerDutyServer, raw: bytes, text: str) -> None:
@@ -510,6 +546,7 @@ def test_case_76_any_text_and_any_bytes_make_a_valid_event(lasting: PagerDutySer
 # 77: an empty or over-long key and a bad URL are refused where the settings are read. What the start finds out here:
 
 
+@pytest.mark.case(77)
 def test_case_77_proxy_that_cannot_be_used_is_an_error_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "carrier-pigeon://user:pass@127.0.0.1")
     with pytest.raises(SettingError) as caught:

@@ -10,6 +10,7 @@ HEAD, OTHER = make_batch(b"head\n"), make_batch(b"other\n")
 FULL = EmitError("/x: No space left on device")
 
 
+@pytest.mark.case(67)
 def test_takes_after_a_failure_what_comes_after_it_in_order() -> None:
     destination, pauses = ScriptedEmitter([FULL, FULL]), Pauses()
     assert RetryEmitter(destination, count=10, delay=1, pause=pauses).emit([HEAD, OTHER]).count == 2

@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from harness.pipe import Pipe
 from harness.site import Site
 from harness.until import quiet, until
@@ -57,6 +59,7 @@ def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site
     site.assert_delivered()
 
 
+@pytest.mark.case(60)
 def test_the_collector_resends_after_a_reconnect(site: Site) -> None:
     writer = site.writer()
     aggregator, collector = site.both()

@@ -2,11 +2,14 @@
 
 import time
 
+import pytest
+
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
 
 
+@pytest.mark.case(68)
 def test_a_full_batch_is_published_at_once_and_the_rest_waits_for_its_time(site: Site) -> None:
     site.aggregator(max_batch_size="10", minimum_publish_frequency="1h")
     site.collector()
@@ -22,6 +25,7 @@ def test_a_full_batch_is_published_at_once_and_the_rest_waits_for_its_time(site:
     assert site.output() == b"".join(writer.lines[:30])
 
 
+@pytest.mark.case(68)
 def test_a_batch_that_is_not_full_is_published_when_its_first_line_is_old_enough(site: Site) -> None:
     """However steadily others come behind it."""
     site.aggregator(minimum_publish_frequency="700ms", max_batch_size="1000000")
@@ -39,6 +43,7 @@ def test_a_batch_that_is_not_full_is_published_when_its_first_line_is_old_enough
     site.assert_delivered()
 
 
+@pytest.mark.case(68)
 def test_a_batch_is_published_at_its_size_in_bytes(site: Site) -> None:
     site.aggregator(max_batch_bytes="1000", minimum_publish_frequency="1h")
     site.collector()
@@ -64,6 +69,7 @@ def test_large_batches_and_a_long_time_never_stall(site: Site) -> None:
     site.wait_for_bytes(site.bytes_written * 3 // 4)
 
 
+@pytest.mark.case(70)
 def test_an_empty_batch_is_never_written(site: Site) -> None:
     _, collector = site.both()
     writer = site.writer()

@@ -62,6 +62,7 @@ def disk(site: Site) -> Disk:
     return Disk(site)
 
 
+@pytest.mark.case(73)
 def test_waiting_holds_up_the_collectors_until_there_is_room_again(site: Site, pagerduty: PagerDutyServer) -> None:
     writer = site.writer()
     writer.write(10_000, padding=PADDING)
@@ -115,6 +116,7 @@ def test_discarding_lays_dead_letters_and_acknowledges(site: Site, disk: Disk, p
     quiet(site.size, "the destination")
 
 
+@pytest.mark.case(67)
 def test_short_writes_leave_no_torn_line(site: Site) -> None:
     site.writer().write(10_000, padding=PADDING)
     aggregator = site.aggregator(wrapper=LIMITED, max_batch_size="700")

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.process import Process
@@ -23,6 +25,7 @@ def test_once_to_stdout_ships_what_is_there_each_time_and_ends(site: Site) -> No
         assert not process.said()
 
 
+@pytest.mark.case(86)
 def test_once_to_a_file_ships_each_line_once_over_all_runs(site: Site) -> None:
     writer = site.writer()
     for count in (10_000, 10):
@@ -90,6 +93,7 @@ def test_a_pipe_gets_lines_as_they_come(site: Site) -> None:
     assert_exactly(pipe.data, site.written)
 
 
+@pytest.mark.case(86)
 def test_a_reader_that_has_enough_ends_it_with_an_error(site: Site) -> None:
     site.writer().write(10_000)
     with Pipe() as pipe:

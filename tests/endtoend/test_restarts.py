@@ -30,6 +30,7 @@ def shipment(site: Site, lines: list[bytes]) -> list[int]:
     return [size * part // PARTS for part in range(1, PARTS)]
 
 
+@pytest.mark.case(85)
 def test_the_aggregator_is_stopped_in_the_middle(site: Site, shipment: list[int]) -> None:
     collector = site.collector(window_size=WINDOW)
     for size in shipment:
@@ -43,6 +44,7 @@ def test_the_aggregator_is_stopped_in_the_middle(site: Site, shipment: list[int]
     assert collector.running
 
 
+@pytest.mark.case(71)
 def test_the_aggregator_is_killed_in_the_middle(site: Site, shipment: list[int]) -> None:
     collector = site.collector(window_size=WINDOW)
     for size in shipment:

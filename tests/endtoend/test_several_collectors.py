@@ -1,5 +1,7 @@
 """Several collectors into one destination: each line of each stands there whole."""
 
+import pytest
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.site import Site
@@ -8,12 +10,14 @@ from harness.until import quiet, until
 COLLECTORS, LINES = 4, 1500
 
 
+@pytest.mark.case(72)
 def test_into_one_file(site: Site) -> None:
     site.aggregator(max_batch_size="100")
     _start(site)
     site.assert_delivered()
 
 
+@pytest.mark.case(72)
 def test_into_one_pipe_with_lines_longer_than_what_is_written_in_one_piece(site: Site) -> None:
     with Pipe() as pipe:
         site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing, max_batch_size="100")

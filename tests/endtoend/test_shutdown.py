@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.health import NOT_SERVING, SERVING, health
 from harness.pipe import Pipe
 from harness.process import Process
@@ -15,6 +17,7 @@ from harness.until import quiet, until
 PENDING = 100_000
 
 
+@pytest.mark.case(83)
 def test_the_collector_ends_with_a_hundred_thousand_lines_pending_and_goes_on_exactly(site: Site) -> None:
     site.writer().write(PENDING)
     site.aggregator()
@@ -26,6 +29,7 @@ def test_the_collector_ends_with_a_hundred_thousand_lines_pending_and_goes_on_ex
     site.assert_delivered()
 
 
+@pytest.mark.case(85)
 def test_the_aggregator_ends_with_a_hundred_thousand_lines_pending_and_goes_on_exactly(site: Site) -> None:
     site.collector()
     for number in range(2):
@@ -38,6 +42,7 @@ def test_the_aggregator_ends_with_a_hundred_thousand_lines_pending_and_goes_on_e
     site.assert_delivered()
 
 
+@pytest.mark.case(83)
 def test_both_end_together_with_a_hundred_thousand_lines_pending_and_go_on_exactly(site: Site) -> None:
     site.writer().write(PENDING)
     aggregator, collector = site.aggregator(), site.collector(shutdown_timeout="2s")
@@ -49,6 +54,7 @@ def test_both_end_together_with_a_hundred_thousand_lines_pending_and_go_on_exact
     site.assert_delivered()
 
 
+@pytest.mark.case(85)
 def test_stopping_flushes_the_batch_that_waits_for_its_time(site: Site) -> None:
     aggregator, _ = _with_lines_in_flight(site)
     assert aggregator.stop() == 0
@@ -62,6 +68,7 @@ def test_a_stopping_collector_has_the_aggregator_flush_what_is_in_flight(site: S
     assert site.output() == b"".join(site.written["a", 0])
 
 
+@pytest.mark.case(84)
 def test_the_collector_ends_in_time_when_no_aggregator_is_there(site: Site) -> None:
     site.writer().write(10)
     collector = site.collector(shutdown_timeout="1h")
@@ -70,6 +77,7 @@ def test_the_collector_ends_in_time_when_no_aggregator_is_there(site: Site) -> N
     assert collector.stop() == 0
 
 
+@pytest.mark.case(84)
 def test_the_collector_ends_in_time_when_its_aggregator_died_or_hangs(site: Site) -> None:
     writer = site.writer()
     writer.write(10)
@@ -88,6 +96,7 @@ def test_the_collector_ends_in_time_when_its_aggregator_died_or_hangs(site: Site
     site.assert_delivered()
 
 
+@pytest.mark.case(84)
 def test_a_second_signal_forces_the_collector(site: Site) -> None:
     aggregator, collector = _with_lines_in_flight(site, shutdown_timeout="1h")
     aggregator.freeze()
@@ -97,6 +106,7 @@ def test_a_second_signal_forces_the_collector(site: Site) -> None:
     assert collector.wait() == 1
 
 
+@pytest.mark.case(84)
 def test_a_second_signal_forces_the_aggregator(site: Site) -> None:
     site.writer().write(10_000)
     with Pipe() as pipe:
@@ -111,6 +121,7 @@ def test_a_second_signal_forces_the_aggregator(site: Site) -> None:
         assert aggregator.wait() == 1
 
 
+@pytest.mark.case(84)
 def test_signals_during_the_start_end_it(site: Site) -> None:
     """At whatever instant: before the handlers stand the signal itself does, and afterwards the shutdown."""
     usual = {"listen_address": site.address, "state_directory": str(site.directory / "aggregator")}
@@ -124,6 +135,7 @@ def test_signals_during_the_start_end_it(site: Site) -> None:
     site.aggregator()
 
 
+@pytest.mark.case(85)
 def test_health_says_not_serving_before_anything_else_ends(site: Site) -> None:
     site.writer().write(2000)
     with Pipe() as pipe:

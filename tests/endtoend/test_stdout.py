@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from harness.lines import assert_exactly
 from harness.pipe import Pipe
 from harness.process import Process
@@ -15,6 +17,7 @@ def _to_stdout(site: Site, pipe: Pipe, **settings: Any) -> Process:
     return aggregator
 
 
+@pytest.mark.case(62, 86)
 def test_a_full_pipe_holds_up_the_collectors_and_memory_stays(site: Site) -> None:
     writer = site.writer()
     writer.write(500_000, padding=240)
@@ -33,6 +36,7 @@ def test_a_full_pipe_holds_up_the_collectors_and_memory_stays(site: Site) -> Non
         assert aggregator.stop() == 0
 
 
+@pytest.mark.case(86)
 def test_with_a_full_pipe_the_end_comes_in_time_and_nothing_is_acknowledged(site: Site) -> None:
     site.writer().write(10_000)
     with Pipe() as pipe:
@@ -53,6 +57,7 @@ def test_with_a_full_pipe_the_end_comes_in_time_and_nothing_is_acknowledged(site
             process.kill()
 
 
+@pytest.mark.case(86)
 def test_a_reader_that_dies_ends_the_aggregator_with_an_error(site: Site) -> None:
     writer = site.writer()
     writer.write(100)

@@ -11,6 +11,7 @@ from harness.site import Site
 from harness.until import quiet
 
 
+@pytest.mark.case(81)
 def test_delivered_over_tls_through_a_restart_of_the_aggregator(site: Site, tmp_path: Path) -> None:
     authority = Authority()
     writer = site.writer()

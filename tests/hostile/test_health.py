@@ -96,6 +96,7 @@ def test_who_watches_is_told_of_each_change(failing: Served) -> None:
         watch.cancel()
 
 
+@pytest.mark.case(85)
 def test_health_says_not_serving_before_the_port_closes(tmp_path: Path) -> None:
     with Served(tmp_path) as served, connect(served.target) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=DEADLINE)

@@ -75,6 +75,7 @@ def lied_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.mark.case(64)
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
 def test_a_block_that_lies_is_refused_and_the_stream_goes_on(lied_to: Served, lie: pb.Block) -> None:
     with connect(lied_to.target) as channel, Stream(channel) as stream:
@@ -205,6 +206,7 @@ def test_undecodable_bytes_after_hello_end_the_stream(served: Served, beside: By
         assert error.value.code() is grpc.StatusCode.INTERNAL
 
 
+@pytest.mark.case(69)
 def test_a_message_over_the_limit_ends_the_stream_with_the_reason(served: Served, beside: Bystander) -> None:
     with connect(served.target) as channel, Stream(channel) as stream:
         stream.greet()

@@ -53,6 +53,7 @@ def assert_served(beside: Bystander) -> None:
         assert stream.greet().window
 
 
+@pytest.mark.case(80)
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID.keys())
 def test_who_speaks_something_else_is_cut_off(beside: Bystander, said: bytes) -> None:
     with connected(beside.served.address) as peer, suppress(ConnectionError):
@@ -62,6 +63,7 @@ def test_who_speaks_something_else_is_cut_off(beside: Bystander, said: bytes) ->
     assert_served(beside)
 
 
+@pytest.mark.case(80)
 def test_who_speaks_tls_without_a_certificate_or_where_it_is_not_spoken_is_cut_off(beside: Bystander) -> None:
     with connected(beside.served.address) as peer, pytest.raises((ssl.SSLError, ConnectionError)):
         _speak_tls(peer)
@@ -77,6 +79,7 @@ def _speak_tls(peer: socket.socket) -> None:
     raise ConnectionError("cut off in silence")
 
 
+@pytest.mark.case(80)
 def test_hundreds_of_connections_that_never_finish_a_word_are_borne(beside: Bystander) -> None:
     with ExitStack() as kept:
         for number in range(HALF_OPEN):
@@ -85,6 +88,7 @@ def test_hundreds_of_connections_that_never_finish_a_word_are_borne(beside: Byst
         assert_served(beside)
 
 
+@pytest.mark.case(80)
 @pytest.mark.parametrize("material", [None, GOOD], ids=["plaintext", "TLS"])
 def test_who_does_not_finish_the_handshake_in_time_is_cut_off(material: Material | None) -> None:
     credentials = None if material is None else server_credentials(material.ca, material.certificate, material.key)

@@ -35,6 +35,7 @@ def test_no_setting_is_forgotten_here(half: Any, table: Any) -> None:
     assert all(len(values.good) >= 1 for values in table.values())
 
 
+@pytest.mark.case(77)
 @pytest.mark.parametrize(("half", "setting", "text", "value"), [*_good()])
 def test_a_good_value_is_taken(half: Any, setting: Setting, text: str, value: object) -> None:
     by_flag = load(half, ENVIRON, TLS | {setting.name: text}).settings
@@ -43,6 +44,7 @@ def test_a_good_value_is_taken(half: Any, setting: Setting, text: str, value: ob
     assert getattr(by_variable, setting.name) == getattr(by_flag, setting.name)
 
 
+@pytest.mark.case(77)
 @pytest.mark.parametrize(("half", "setting", "text"), [*_bad()])
 def test_a_bad_value_is_one_line_that_names_the_variable_and_what_is_allowed(
     half: Any, setting: Setting, text: str

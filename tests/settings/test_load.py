@@ -95,6 +95,7 @@ def test_a_port_that_kubernetes_did_not_write_is_a_typo(variable: str) -> None:
         load(AggregatorSettings, HOME | {variable: "8000"}, {})
 
 
+@pytest.mark.case(82)
 @pytest.mark.parametrize("missing", ["tls_certificate", "tls_key", "tls_ca_certificate"])
 @pytest.mark.parametrize("half", [AggregatorSettings, CollectorSettings])
 def test_tls_needs_certificate_key_and_ca(half: type[AggregatorSettings | CollectorSettings], missing: str) -> None:

@@ -56,11 +56,13 @@ def test_json_that_is_none(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "JSON", file_configuration='{"path": ')
 
 
+@pytest.mark.case(82)
 def test_a_key_of_another_certificate(tmp_path: Path) -> None:
     key = AUTHORITY.material().key.decode()
     refused(tmp_path, "AGGREGATOR_TLS_KEY", "does not belong to AGGREGATOR_TLS_CERTIFICATE", **tls(GOOD, tls_key=key))
 
 
+@pytest.mark.case(82)
 def test_an_encrypted_key(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_TLS_KEY", "is encrypted", **tls(GOOD, tls_key=encrypted(GOOD.key)))
 
@@ -108,6 +110,7 @@ def test_a_state_directory_under_a_file(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", state_directory=str(tmp_path / "file" / "state"))
 
 
+@pytest.mark.case(65)
 @pytest.mark.parametrize("which", ["listen_address", "metrics_address"])
 def test_a_port_in_use(tmp_path: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -164,6 +167,7 @@ def test_a_dead_letter_directory_that_cannot_be_made(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.case(65)
 def test_what_a_running_aggregator_holds_is_refused_to_a_second(site: Site) -> None:
     running = site.aggregator(listen_address="127.0.0.1:0")
     address = running.wait_for("listening")["address"]
@@ -187,6 +191,7 @@ def test_what_a_running_aggregator_holds_is_refused_to_a_second(site: Site) -> N
     site.assert_delivered()
 
 
+@pytest.mark.case(65)
 def test_a_running_aggregators_unix_socket_is_not_taken_from_it(site: Site) -> None:
     site.aggregator()
     second = site.directory / "second"
@@ -197,6 +202,7 @@ def test_a_running_aggregators_unix_socket_is_not_taken_from_it(site: Site) -> N
     site.assert_delivered()
 
 
+@pytest.mark.case(77)
 def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path) -> None:
     key, body = "0123456789abcdef0123456789ABCDEF", GOOD.key.decode().splitlines()[1]
     notify = f'{{"integration_key": "{key}", "incident_key": "i", "identifier": "d"}}'
@@ -218,6 +224,7 @@ def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path) -> None:
                 assert secret not in ended.stderr + ended.stdout
 
 
+@pytest.mark.case(75)
 def test_no_secret_is_logged_by_one_that_runs(site: Site) -> None:
     key, body = "0123456789abcdef0123456789ABCDEF", GOOD.key.decode().splitlines()[1]
     notify = {"integration_key": key, "incident_key": "i", "identifier": "d", "url": "http://127.0.0.1:9"}

@@ -50,15 +50,18 @@ def test_no_paths(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_PATHS", "names no files", paths=None)
 
 
+@pytest.mark.case(82)
 def test_a_key_of_another_certificate(tmp_path: Path) -> None:
     key = AUTHORITY.material().key.decode()
     refused(tmp_path, "COLLECTOR_TLS_KEY", "does not belong to COLLECTOR_TLS_CERTIFICATE", **tls(GOOD, tls_key=key))
 
 
+@pytest.mark.case(82)
 def test_an_encrypted_key(tmp_path: Path) -> None:
     refused(tmp_path, "COLLECTOR_TLS_KEY", "is encrypted", **tls(GOOD, tls_key=encrypted(GOOD.key)))
 
 
+@pytest.mark.case(82)
 def test_a_key_file_that_may_not_be_read(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(GOOD.key)
@@ -71,6 +74,7 @@ def test_a_key_file_that_may_not_be_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.case(82)
 def test_a_ca_file_that_is_empty(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     refused(tmp_path, "COLLECTOR_TLS_CA_CERTIFICATE", "empty", **tls(GOOD, tls_ca_certificate=str(tmp_path / "ca.pem")))
@@ -111,6 +115,7 @@ def test_a_second_one_on_the_same_state(tmp_path: Path) -> None:
         site.assert_delivered()
 
 
+@pytest.mark.case(82)
 @pytest.mark.parametrize("command", [("collector",), ("check", "collector")])
 def test_no_secret_is_told_whatever_is_wrong(tmp_path: Path, command: tuple[str, ...]) -> None:
     body = GOOD.key.decode().splitlines()[1]

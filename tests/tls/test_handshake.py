@@ -76,6 +76,7 @@ def test_two_sides_that_trust_each_other_talk() -> None:
         assert call(f"127.0.0.1:{port}", AUTHORITY.material()) == b"line"
 
 
+@pytest.mark.case(78)
 @pytest.mark.parametrize(
     ("server", "client", "expected"),
     [
@@ -110,6 +111,7 @@ def test_a_failed_handshake_is_explained_and_delivers_nothing(
     assert echo.calls == 0
 
 
+@pytest.mark.case(79)
 def test_without_a_client_certificate_nothing_is_served() -> None:
     echo = Echo()
     with (

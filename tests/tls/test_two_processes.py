@@ -53,6 +53,7 @@ def test_two_that_trust_each_other_deliver(site: Site) -> None:
     assert not [event for event in aggregator.events() + collector.events() if event["level"] != "info"]
 
 
+@pytest.mark.case(78, 79, 80)
 @pytest.mark.parametrize(
     ("aggregator", "collector", "cause", "reason"),
     [
@@ -87,6 +88,7 @@ def test_the_cause_is_named_on_the_side_that_knows_it_and_nothing_is_delivered(
     assert other.stop() == 0
 
 
+@pytest.mark.case(79)
 def test_a_collector_that_is_refused_disturbs_no_other(site: Site) -> None:
     aggregator, collector = start(site, GOOD, GOOD)
     refused = site.collector(name="refused", **as_files(site.directory, "refused", AUTHORITY.expired()))
@@ -98,6 +100,7 @@ def test_a_collector_that_is_refused_disturbs_no_other(site: Site) -> None:
     assert not collector.events("connection_failed")
 
 
+@pytest.mark.case(78)
 def test_delivery_begins_when_the_aggregators_certificate_is_renewed(site: Site) -> None:
     site.writer().write(1000)
     aggregator, collector = start(site, AUTHORITY.expired(), GOOD)

@@ -35,6 +35,7 @@ def test_good_material_passes_without_a_warning() -> None:
     assert verify(GOOD) == ()
 
 
+@pytest.mark.case(82)
 @pytest.mark.parametrize(
     ("material", "name", "problem"),
     [
@@ -58,6 +59,7 @@ def test_material_that_cannot_be_used_is_refused_by_name(material: Material, nam
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.case(82)
 @pytest.mark.parametrize("key", [DAMAGED_KEY, encrypted(GOOD.key), OTHER.key])
 def test_a_refusal_shows_nothing_of_the_key(key: bytes) -> None:
     with pytest.raises(SettingError) as refusal:
