@@ -39,6 +39,11 @@ class Authority:
         chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
         return Material((trusts or self).pem, chain, leaf.private_key_pem.bytes())
 
+    def without_alternative_names(self, common_name: str) -> Material:
+        """Sign a certificate as they were before names stood in an extension."""
+        leaf = self._ca.issue_cert(common_name=common_name)
+        return Material(self.pem, leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
+
     def expired(self) -> Material:
         now = datetime.now(UTC)
         return self.material(not_before=now - 2 * DAY, not_after=now - DAY)

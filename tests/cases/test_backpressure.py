@@ -43,9 +43,13 @@ def _write_much(site: Site, collector: Process, megabytes: int) -> None:
 def test_files_rotate_and_wait_while_the_aggregator_is_down(site: Site, watch: str) -> None:
     aggregator = site.aggregator()
     collector = site.collector(watch=watch, window_size="2MiB")
-    site.writer().write(10_000)
+    writer = site.writer()
+    writer.write(10_000)
     site.assert_delivered()
     before = collector.peak_memory()
+    aggregator.freeze()
+    writer.write(10_000)
+    quiet(site.size, "a destination whose aggregator hangs")
     aggregator.kill()
     _write_much(site, collector, 30)
     assert collector.peak_memory() - before < 12 * MIB

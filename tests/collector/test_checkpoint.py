@@ -568,7 +568,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--clear-groups", "--"] if os.geteuid() ==
 @pytest.mark.case(56)
 @pytest.mark.skipif(bool(NOBODY) and not can(*NOBODY, sys.executable, "-c", "0"), reason="nobody else can run Python")
 def test_a_read_only_directory_fails_the_flush_and_spoils_nothing(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for path in (tmp_path, *tmp_path.parents[:3]):
         path.chmod(0o755)
     place = tmp_path / "place"
     place.mkdir()

@@ -92,7 +92,7 @@ def test_an_output_whose_directory_is_missing(tmp_path: Path) -> None:
 
 def test_an_output_that_is_a_directory(tmp_path: Path) -> None:
     (tmp_path / "out.log").mkdir()
-    refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "out.log")
+    refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "names a directory")
 
 
 @pytest.mark.case(99)

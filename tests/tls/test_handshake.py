@@ -139,6 +139,19 @@ def test_random_bytes_leave_the_others_served() -> None:
         assert call(f"127.0.0.1:{port}", GOOD) == b"line"
 
 
+@pytest.mark.case(78)
+@pytest.mark.parametrize(("name", "accepted"), [("localhost", True), ("elsewhere.example", False)])
+def test_a_certificate_that_names_its_holder_only_as_common_name_is_judged_by_that(
+    name: str, *, accepted: bool
+) -> None:
+    """As gRPC has it; others would refuse it."""
+    with serving(AUTHORITY.without_alternative_names(name), Echo()) as port:
+        if accepted:
+            assert call(f"localhost:{port}", GOOD) == b"line"
+        else:
+            assert "COLLECTOR_TLS_SERVER_NAME" in explained(f"localhost:{port}", GOOD, tls=True)
+
+
 def test_a_port_where_nobody_listens_is_explained() -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))  # and does not listen

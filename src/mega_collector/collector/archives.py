@@ -40,7 +40,7 @@ class _Archive:
     path: bytes
     gone: bool = False
     told: bool = False
-    """Whether it was said that it waits."""
+    """Whether it was said that it waits, or is damaged."""
     tried: tuple[int, int] | None = None
     """Size and time of change when it was found not to be whole: it waits for others."""
     entry: Entry | None = None
@@ -240,10 +240,12 @@ class Archives:
         self._look = None
         look.file.close()
         look.archive.tried = look.facts.size, look.facts.changed_ns
+        if look.archive.told:
+            return
+        look.archive.told = True
         if error is not None:
             self._finder.warn(look.archive.path, error, event)
-        elif not look.archive.told:
-            look.archive.told = True
+        else:
             _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
 
     def _original_by_name(self, archive: _Archive) -> Follower | None:
