@@ -36,7 +36,7 @@ def test_the_facts_are_those_of_stat(tmp_path: Path) -> None:
     path.write_bytes(b"12345")
     os.utime(path, ns=(1, 1_234_567_891))
     status = path.stat()
-    expected = {bytes(path): FileFacts(status.st_dev, status.st_ino, 5, 1_234_567_891, status.st_ctime_ns)}
+    expected = {bytes(path): FileFacts(status.st_dev, status.st_ino, 5, 1_234_567_891, status.st_ctime_ns, links=1)}
     assert Discovery([bytes(path)]).scan().files == expected
 
 

@@ -76,7 +76,7 @@ class Followed:
 
     def _take(self, change: object) -> None:
         match change:
-            case Seen(identity, size, _):
+            case Seen(identity, size):
                 self.sizes[identity] = size
             case Appeared(identity, path) | Renamed(identity, bytes() as path):
                 self.names[identity] = path

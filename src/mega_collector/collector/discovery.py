@@ -27,6 +27,12 @@ class FileFacts(NamedTuple):
     mtime_ns: int
     changed_ns: int = 0
     """The time of the last change to it of any kind, which nobody can set."""
+    links: int = 1
+    """How many names it has."""
+
+
+def facts_of(facts: os.stat_result) -> FileFacts:
+    return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink)
 
 
 class NotAlone(Exception):
@@ -130,7 +136,9 @@ class Discovery:
             raise NotAlone from error
         if not stat.S_ISREG(facts.st_mode):
             raise NotAlone
-        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+        return FileFacts(
+            facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
+        )
 
     def _visit(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan
@@ -196,7 +204,9 @@ class Discovery:
             _note(path, error, scan)
             return
         if stat.S_ISREG(facts.st_mode):
-            found = FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+            found = FileFacts(
+                facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
+            )
             if self._passes_over(found):
                 scan.passed_over += 1
             else:

@@ -60,7 +60,9 @@ class PlainFile:
         facts = os.fstat(self.descriptor)
         if not stat.S_ISREG(facts.st_mode):
             return None
-        return FileFacts(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+        return FileFacts(
+            facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
+        )
 
     def read(self, size: int, at: int) -> bytes:
         return os.pread(self.descriptor, size, at)

@@ -70,6 +70,7 @@ class Seen(NamedTuple):
     identity: Identity
     size: int
     changed_ns: int
+    links: int = 1
 
 
 Change = Appeared | Renamed | Seen
@@ -190,7 +191,7 @@ class Finder:
         # What goes by another name now is opened by that, if its size asks for a look at its bytes.
         yield from (change for change in changes if isinstance(change, Renamed))
         for facts in fresh:
-            yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns)
+            yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
         yield from (change for change in changes if isinstance(change, Appeared))
         if scan.finished:
             self.scans += 1
@@ -235,7 +236,7 @@ class Finder:
             return
         identity = facts.device, facts.inode
         if self._roster.follows(identity):
-            yield Seen(identity, facts.size, facts.changed_ns)
+            yield Seen(identity, facts.size, facts.changed_ns, facts.links)
         elif identity in self._roster:
             yield from self._look_at_names([path])
 
@@ -279,7 +280,7 @@ class Finder:
         changes = self._roster.amend(found, self._wall_clock_ns())
         for facts in found.values():
             if facts is not None:
-                yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns)
+                yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
         yield from changes
 
     def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> list[bytes]:

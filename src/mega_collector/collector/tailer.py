@@ -133,6 +133,8 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
+        self._linked: set[Follower] = set()
+        """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._poll_at = 0.0
@@ -242,22 +244,25 @@ class Tailer:
     def _look(self, now: float) -> None:
         for change in self._finder.look(now):
             match change:
-                case Seen(identity, size, changed_ns):
-                    self._seen(identity, size, changed_ns, now)
+                case Seen():
+                    self._seen(change, now)
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
                 case Appeared(identity, path):
                     self._newcomers.appeared(identity, path, now)
         self._newcomers.tell_missed()
 
-    def _seen(self, identity: Identity, size: int, changed_ns: int, now: float) -> None:
+    def _seen(self, seen: Seen, now: float) -> None:
+        identity = seen.identity
         follower = self._followed.get(identity)
         if follower is not None:
-            self._observe(follower, size, changed_ns, now)
+            self._observe(follower, seen.size, seen.changed_ns, now)
+            if seen.links > 1:
+                self._linked.add(follower)
         elif identity in self._archives:
-            self._archives.seen(identity, size, changed_ns)
+            self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
-            self._newcomers.seen(identity, size, now)
+            self._newcomers.seen(identity, seen.size, now)
 
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         follower = self._followed.get(identity)
@@ -311,7 +316,8 @@ class Tailer:
 
     def _poll(self, now: float) -> None:
         self._poll_at = now + self._options.poll_interval
-        for follower in self._departures:
+        self._linked = {each for each in self._linked if self._followed.of(each.source.id) is each}
+        for follower in (*self._departures, *self._linked):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
@@ -327,12 +333,11 @@ class Tailer:
         self._files.close_quiet(now - self._options.close_inactive)
 
     def _look_through_descriptor(self, follower: Follower, now: float) -> None:
-        """No scan tells of it any more."""
-        file = self._files.get(follower)
-        if file is None:
+        """Nothing else tells of it."""
+        if follower.path is None and follower not in self._files:
             return
         try:
-            facts = file.facts()
+            facts = self._files.of(follower).facts()
         except OSError as error:
             self._warn(follower.source.path, error)
             return
