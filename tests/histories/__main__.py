@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from multiprocessing import Pool
-from multiprocessing.pool import AsyncResult
+from multiprocessing.pool import AsyncResult  # noqa: TC003 - it is a list of these
 
 import structlog
 
