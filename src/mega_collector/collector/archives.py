@@ -208,7 +208,7 @@ class Archives:
         archive = self._queue.popleft()
         if archive.gone:
             return
-        follower = self._original_by_name(archive)
+        follower = self._original_that_leaves(archive)
         if follower is not None:
             self._held.append(_Held(archive, follower, follower.position))
             return
@@ -248,24 +248,28 @@ class Archives:
         else:
             _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
 
-    def _original_by_name(self, archive: _Archive) -> Follower | None:
-        """The follower of the file of which it was made, as gzip(1) would have named it, or logrotate."""
-        plain = archive.path[: -len(_SUFFIX)]
-        return next(
-            (
-                follower
-                for follower in self._followed
-                if follower not in self._shipped and (follower.path == plain or _is_leaving(follower, archive))
-            ),
-            None,
-        )
+    def _original_that_leaves(self, archive: _Archive) -> Follower | None:
+        """The follower of the file of which it was made, by its name, as long as that is read to its end."""
+        return next((each for each in self._followed if each.path is None and _is_leaving(each, archive)), None)
+
+    def _original_that_stays(self, look: _Look) -> Follower | None:
+        """The follower of the file of which it was made, by its name and its beginning: it was not removed (yet)."""
+        plain, head = look.archive.path[: -len(_SUFFIX)], look.inspection.head
+        for follower in self._followed:
+            if follower.path == plain and follower not in self._shipped:
+                try:
+                    there = self._files.of(follower).read(HEAD_SIZE, 0)
+                except OSError:
+                    continue
+                if there and there[: len(head)] == head[: len(there)]:
+                    return follower
+        return None
 
     def _is_to_wait(self, held: _Held) -> bool:
         follower = held.follower
         if held.archive.gone or follower.vanished or self._followed.of(follower.source.id) is not follower:
             return False
-        plain = held.archive.path[: -len(_SUFFIX)]
-        return follower.path in {None, plain} or follower.position == held.position
+        return follower.path is None or follower.position == held.position
 
     # What was shipped of it before
 
@@ -313,9 +317,9 @@ class Archives:
         assert contents is not None
         original = self._original(look, contents)
         position = original.position if original is not None else 0
-        follower = self._followed.of(original.source_id) if original is not None else None
+        follower = self._original_that_stays(look) if original is None else self._followed.of(original.source_id)
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, position))
+            self._held.append(_Held(archive, follower, follower.position))
             return False
         if position == contents.size and follower is None:
             _log.info(
@@ -384,8 +388,7 @@ class Archives:
 
 
 def _is_leaving(follower: Follower, archive: _Archive) -> bool:
-    named_after = archive.path.startswith(follower.source.path)
-    return named_after and follower.path is None and not follower.vanished
+    return archive.path.startswith(follower.source.path) and not follower.vanished
 
 
 def _is_plausible(entry: Entry, path: bytes, contents: Contents) -> bool:
