@@ -162,6 +162,7 @@ def test_a_signal_at_any_instant_of_a_wait_ends_it() -> None:
         assert (process.returncode, errors) == (0, "")
 
 
+@pytest.mark.case(84)
 def test_a_signal_that_another_thread_takes_wakes_the_one_that_waits(aside: Aside) -> None:
     # The kernel gives it to another thread where the first has just been thawed: SIGCONT, and SIGTERM at once.
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)

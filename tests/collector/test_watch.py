@@ -350,7 +350,7 @@ def test_a_directory_that_may_not_be_read_cannot_be_trusted(tmp_path: Path) -> N
         pytest.skip("needs root, and setpriv")
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
-    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for path in (tmp_path, *tmp_path.parents[:3]):
         path.chmod(0o755)
     program = f"""
 from mega_collector.collector.watch import Watch

@@ -56,7 +56,7 @@ def failing(tmp_path: Path) -> Iterator[Served]:
     settings: dict[str, Any] = {
         "file_configuration": FileConfiguration(directory / "out.log"),
         "retry_delay": 0.02,
-        "retry_count": 1,
+        "retry_count": 30,  # none of them a minute later, however slow the machine
     }
     with Served(tmp_path / "served", **settings) as served:
         served.out = directory / "out.log"
