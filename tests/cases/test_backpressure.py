@@ -104,9 +104,6 @@ def test_a_collector_that_finds_a_hanging_aggregator_waits_for_it(site: Site) ->
 
 
 @pytest.mark.case(61)
-@pytest.mark.xfail(
-    strict=True, reason="gRPC waits its own minute for the answer to a ping (grpc.http2.ping_timeout_ms)"
-)
 def test_an_aggregator_that_answers_no_pings_is_left_and_tried_again() -> None:
     """With the connection's own clock a hundred times as fast: it takes half a minute."""
     events: list[Event] = []

@@ -29,6 +29,8 @@ _OPTIONS = (
     # A peer that hangs is found by these pings, never by the age of an acknowledgement.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # Of a ping in a stream this is the time; without it gRPC waits a minute.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     # A channel lives for one stream: the backoff is ours, and certificates are read anew.
     ("grpc.use_local_subchannel_pool", 1),
@@ -102,7 +104,7 @@ class Publisher:
 
     def statistics(self) -> PublisherStatistics:
         session = self._session
-        connected = session is not None and session.welcomed
+        connected = session is not None and session.welcomed and not session.ended
         return PublisherStatistics(connected, self._sessions, self._failures, self._last_failure)
 
     def _run(self) -> None:
@@ -179,13 +181,14 @@ class _Session:
 
     def __init__(self, number: int, hello: Hello, *, compress: bool) -> None:
         self.number = number
-        self.welcomed = False
+        self.welcomed = self.ended = False
         self.call: grpc.Call | None = None
         self.outbox = Outbox()
         self.outbox.say(hello)
         self._compress = compress
 
     def hang_up(self) -> None:
+        self.ended = True
         self.outbox.close()
         if self.call is not None:
             self.call.cancel()
