@@ -157,6 +157,9 @@ class MemoryDisk:
         inode = self._at(path)
         return None if inode is None else inode.number
 
+    def home(self, path: bytes) -> bytes | None:
+        return self.links.get(path)
+
     def sibling(self, _path: bytes, inode: int) -> bytes | None:
         return next((name for name, each in self.names.items() if each.number == inode), None)
 

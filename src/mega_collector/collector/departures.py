@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import structlog
 
 from mega_collector.block import Skip, SkipReason
-from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import before, head_of
+from mega_collector.collector.identity import head_of
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Turns
@@ -28,7 +26,6 @@ class Departures:
         *,
         finder: Finder,
         files: OpenFiles,
-        remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
         turns: Turns,
@@ -36,7 +33,6 @@ class Departures:
     ) -> None:
         self._finder = finder
         self._files = files
-        self._remembered = remembered
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
@@ -59,7 +55,7 @@ class Departures:
             follower.vanished = False
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
-        self.add(follower, near=old or follower.source.path)
+        self.add(follower, near=follower.home or old or follower.source.path)
 
     def add(self, follower: Follower, *, near: bytes) -> None:
         """Its file has no name any more, or only one in the directory of `near` that no pattern matches."""
@@ -117,8 +113,7 @@ class Departures:
             return
         if follower.lag:
             self._shipper.ship(Skip(source, follower.position, follower.size, SkipReason.LOST))
-            follower.passed(follower.size)
-        self._shipper.end(source)
+        self._sources.end(follower)
         self.let_go(follower)
 
     def _tell(self, follower: Follower, reason: str) -> None:
@@ -130,28 +125,12 @@ class Departures:
     def _retire(self, follower: Follower) -> None:
         """It gave all that it had."""
         _log.info("file_retired", path=follower.source.name, position=follower.position)
-        entry = self._ended(follower)
-        self._shipper.end(follower.source)
-        if entry is not None:
-            self._remembered.end(entry)
+        self._sources.end(follower, self._head_of(follower))
         self.let_go(follower)
 
-    def _ended(self, follower: Follower) -> Entry | None:
-        """What recognises it where it is found again, compressed perhaps."""
-        file, source = self._files.get(follower), follower.source
-        if file is None or follower.position == 0:
-            return None
+    def _head_of(self, follower: Follower) -> Marker | None:
+        file = self._files.get(follower)
         try:
-            head, tail = head_of(file), before(file, follower.position)
+            return None if file is None else head_of(file)
         except OSError:
             return None
-        return Entry(
-            source_id=source.id,
-            path=source.path,
-            device=source.device,
-            inode=source.inode,
-            head=head,
-            position=follower.position,
-            before=Marker.of(tail),
-            ended=True,
-        )

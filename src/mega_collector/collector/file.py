@@ -46,6 +46,9 @@ class Filesystem(Protocol):
             OSError: it cannot be seen.
         """
 
+    def home(self, path: bytes) -> bytes | None:
+        """Where a path leads that is a link; None if it is none."""
+
     def sibling(self, path: bytes, inode: int) -> bytes | None:
         """Another name in the directory of `path`, by which that inode is found now."""
 
@@ -98,6 +101,9 @@ class Disk:
             return os.stat(path).st_ino  # noqa: PTH116 - bytes
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def home(self, path: bytes) -> bytes | None:
+        return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes
 
     def sibling(self, path: bytes, inode: int) -> bytes | None:
         try:

@@ -38,6 +38,7 @@ class Follower:
         "complete",
         "from_end",
         "head_size",
+        "home",
         "in_long_line",
         "nuls_at_head",
         "path",
@@ -86,6 +87,8 @@ class Follower:
         self.head_size = 0
         """Bytes at the start of the file that it must still hold, as it does before the position."""
         self._head_checksum = 0
+        self.home: bytes | None = None
+        """Where the file itself lies, if its path leads there by a link."""
         self.shrunk_by = 0
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete

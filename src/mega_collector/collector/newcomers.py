@@ -268,6 +268,7 @@ class Newcomers:
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
+        follower.home = self._disk.home(path)
         follower.nuls_at_head = rewritten
         follower.from_end = self._start_at_end and not self._finder.scanned
         self._files.keep(follower, file)

@@ -133,7 +133,7 @@ class Sources:
         self.truncations += 1
         if follower.shrunk_by and not copied:
             self._tell_lost(follower, follower.position + follower.shrunk_by)
-        self._end(follower)
+        self.end(follower)
         self._starts.pop(old.id, None)
         try:
             file = self._files.of(follower)
@@ -161,17 +161,20 @@ class Sources:
         if follower.settled and self._shipper.ready(source):
             self._shipper.ship(Skip(source, start, end, SkipReason.LOST))
 
-    def _end(self, follower: Follower) -> None:
-        """Its source ends; whatever is found of it again, in a copy, is recognised."""
+    def end(self, follower: Follower, head: Marker | None = None) -> None:
+        """Its source ends; whatever is found of it again, in a copy or an archive, is recognised.
+
+        `head`: more of its first bytes than were there when it was described.
+        """
         source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
         self._shipper.end(source)
-        if follower.settled and follower.position:
+        if follower.settled and follower.position and follower.tail:
             entry = Entry(
                 source_id=source.id,
                 path=source.path,
                 device=source.device,
                 inode=source.inode,
-                head=source.head,
+                head=head or source.head,
                 position=follower.position,
                 before=follower.before(),
                 ended=True,

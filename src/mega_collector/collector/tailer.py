@@ -102,7 +102,6 @@ class Tailer:
         self._departures = Departures(
             finder=finder,
             files=self._files,
-            remembered=remembered,
             shipper=shipper,
             sources=self._sources,
             turns=self._turns,
