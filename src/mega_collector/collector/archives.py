@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -14,14 +14,15 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, trailer_of
+from mega_collector.collector.identity import agrees
 from mega_collector.collector.losses import Losses
-from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
-from mega_collector.marker import HEAD_SIZE
+from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.telemetry.printable import printable
 
 _SUFFIX = b".gz"
@@ -38,11 +39,15 @@ class _Archive:
 
     identity: Identity
     path: bytes
+    size: int
+    """Of its compressed form, when it was gone through."""
     gone: bool = False
-    told: bool = False
-    """Whether it was said that it waits, or is damaged."""
+    seen: tuple[int, int] | None = None
+    """Size and time of change when it was seen last."""
     tried: tuple[int, int] | None = None
-    """Size and time of change when it was found not to be whole: it waits for others."""
+    """The same when it was found not to be whole: it waits for others."""
+    told: set[str] = field(default_factory=set)
+    """What was said of it."""
     entry: Entry | None = None
     """What is remembered of it, once nothing of it is left to ship."""
 
@@ -61,11 +66,12 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An archive that waits for the follower of its original, which was at `position`."""
+    """An archive that waits until its original's follower, which was at `position`, has shipped `needed` bytes."""
 
     archive: _Archive
     follower: Follower
     position: int
+    needed: int
 
 
 class Archives:
@@ -98,6 +104,8 @@ class Archives:
         self._archives: dict[Identity, _Archive] = {}
         self._queue: deque[_Archive] = deque()
         self._held: list[_Held] = []
+        self._delayed: list[_Archive] = []
+        """Those that could not be opened because too many files were."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
 
@@ -118,7 +126,7 @@ class Archives:
     @property
     def busy(self) -> bool:
         """Whether something of those that are whole is still to be shipped."""
-        return self.undecided or bool(self._held) or bool(self._shipped)
+        return self.undecided or bool(self._held) or bool(self._delayed) or bool(self._shipped)
 
     def know(self, entry: Entry) -> bool:
         """Whether the archive of which this is remembered is there."""
@@ -126,29 +134,30 @@ class Archives:
 
     # What the finder tells
 
-    def appeared(self, identity: Identity, path: bytes, file: File) -> bool:
-        """Whether the file that has appeared is an archive; then it is looked after here.
+    def appeared(self, identity: Identity, path: bytes, file: File, *, skip: bool) -> bool:
+        """Whether the file that has appeared is an archive; then it is looked after here, or passed over (`skip`).
 
         Raises:
             OSError: it cannot be read.
         """
-        begin = file.read(len(MAGIC), 0) if path.endswith(_SUFFIX) else None
-        if begin is None or not MAGIC.startswith(begin):
+        if not path.endswith(_SUFFIX) or not MAGIC.startswith(file.read(len(MAGIC), 0)):
             return False
-        trailer = trailer_of(file)
-        entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
-        archive = self._archives[identity] = _Archive(identity, path, entry=entry)
+        trailer, facts = trailer_of(file), file.facts()
+        archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size)
+        archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
-        if entry is None:
+        if archive.entry is None and skip:
+            self._remember(archive, Contents(0, Marker(), Marker(), trailer), new_id())
+        elif archive.entry is None:
             self._queue.append(archive)
         return True
 
     def seen(self, identity: Identity, size: int, changed_ns: int) -> None:
         """It has this size and time of change now."""
         archive = self._archives[identity]
-        if archive.tried is not None and archive.tried != (size, changed_ns):
-            archive.tried = None
-            self._queue.append(archive)
+        archive.seen = size, changed_ns
+        if archive.tried not in {None, archive.seen} or (archive.entry is not None and size != archive.size):
+            self._look_anew(archive)
 
     def renamed(self, identity: Identity, name: bytes | None) -> None:
         """It goes by another name now, or by none."""
@@ -162,7 +171,7 @@ class Archives:
         self._finder.forget(identity)
         if archive.entry is not None:
             self._remembered.forget(archive.entry)
-        if archive.tried is not None or archive in self._queue:
+        if archive.entry is None and (archive.tried is not None or archive in self._queue or archive in self._delayed):
             self._losses.tell(archive.path, 0, None, "the archive was deleted before it could be read")
 
     # Going through them
@@ -173,11 +182,27 @@ class Archives:
         for each in held:
             if self._is_to_wait(each):
                 self._held.append(each)
-            elif not each.archive.gone:
-                self._queue.append(each.archive)
+            else:
+                self._look_anew(each.archive)
+        delayed, self._delayed = self._delayed, []
+        for archive in delayed:
+            self._look_anew(archive)
         for follower in list(self._shipped):
             if follower.finished(now) and self._shipper.acknowledged(follower.source):
                 self._finish(follower)
+
+    def look_again(self, follower: Follower) -> None:
+        """It was written anew while it was shipped."""
+        archive, _ = self._shipped.pop(follower)
+        self._sources.end(follower)
+        self._sources.remove(follower)
+        self._files.close(follower)
+        self._look_anew(archive)
+
+    def _look_anew(self, archive: _Archive) -> None:
+        archive.tried = None
+        if not archive.gone and archive not in self._queue:
+            self._queue.append(archive)
 
     def step(self, now: float) -> None:
         """Go on with one of them, for a few milliseconds."""
@@ -208,49 +233,115 @@ class Archives:
         archive = self._queue.popleft()
         if archive.gone:
             return
-        follower = self._original_that_leaves(archive)
-        if follower is not None:
-            self._held.append(_Held(archive, follower, follower.position))
-            return
         try:
             file = self._files.open(archive.path)
+        except TooManyOpenFiles:
+            self._delayed.append(archive)
+            return
         except OSError as error:
             self._postpone(archive, error)
             return
         try:
-            facts = file.facts()
+            facts, begin = file.facts(), file.read(len(MAGIC), 0)
         except OSError as error:
-            facts = None
-            self._finder.warn(archive.path, error, "cannot_read")
-        if facts is None or (facts.device, facts.inode) != archive.identity:
             file.close()
-            self._postpone(archive, None)
+            self._postpone(archive, error)
             return
+        if facts is None or (facts.device, facts.inode) != archive.identity or not MAGIC.startswith(begin):
+            file.close()
+            self._let_go(archive)
+            return
+        archive.size = facts.size
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 
-    def _postpone(self, archive: _Archive, error: OSError | None) -> None:
+    def _let_go(self, archive: _Archive) -> None:
+        """Another file has its name, or it is none after all: the next scan finds what it is."""
+        archive.gone = True
+        del self._archives[archive.identity]
+        self._finder.forget(archive.identity)
+        self._finder.hurry()
+
+    def _postpone(self, archive: _Archive, error: OSError) -> None:
         """It is looked at again when it is seen next."""
         archive.tried = (-1, -1)
         self._finder.hurry()
-        if error is not None and not isinstance(error, FileNotFoundError):
+        if not isinstance(error, FileNotFoundError):
             self._finder.warn(archive.path, error, "cannot_open")
 
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
-        self._look = None
+        archive, self._look = look.archive, None
         look.file.close()
-        look.archive.tried = look.facts.size, look.facts.changed_ns
-        if look.archive.told:
+        archive.tried = look.facts.size, look.facts.changed_ns
+        if archive.seen not in {None, archive.tried}:
+            # It has changed since it was opened.
+            self._look_anew(archive)
+        if event in archive.told:
             return
-        look.archive.told = True
+        archive.told.add(event)
         if error is not None:
-            self._finder.warn(look.archive.path, error, event)
+            _log.warning(event, path=printable(archive.path), error=error.strerror or str(error))
         else:
-            _log.info(event, path=printable(look.archive.path), reason="it is not whole yet")
+            _log.info(event, path=printable(archive.path), reason="it is not whole yet")
 
-    def _original_that_leaves(self, archive: _Archive) -> Follower | None:
-        """The follower of the file of which it was made, by its name, as long as that is read to its end."""
-        return next((each for each in self._followed if each.path is None and _is_leaving(each, archive)), None)
+    def _is_to_wait(self, held: _Held) -> bool:
+        follower = held.follower
+        if held.archive.gone or follower.vanished or self._followed.of(follower.source.id) is not follower:
+            return False
+        if self._acknowledged(follower) >= held.needed:
+            return False
+        return follower.path is None or follower.position == held.position
+
+    def _acknowledged(self, follower: Follower) -> int:
+        entry = self._shipper.noted(follower.source)
+        return entry.position if follower.settled and entry is not None else 0
+
+    # What was shipped of it before
+
+    def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
+        candidates += [entry for entry in self._candidates() if entry.head.matches_head(head)]
+        return {entry.position for entry in candidates}
+
+    def _candidates(self) -> Iterator[Entry]:
+        """Whatever may be in it: what was shipped, and is followed or not."""
+        yield from self._remembered
+        for follower in self._followed:
+            source = follower.source
+            if follower in self._shipped:
+                continue
+            if follower.settled:
+                yield Entry(
+                    source_id=source.id,
+                    path=source.path,
+                    device=source.device,
+                    inode=source.inode,
+                    head=source.head,
+                    position=follower.position,
+                    before=follower.before(),
+                )
+            elif (entry := self._sources.expected(follower)) is not None:
+                yield replace(entry, source_id=source.id)
+
+    def _follower_that_read(self, look: _Look, contents: Contents) -> Follower | None:
+        """A follower that has read all of it already, from the original."""
+        for follower in self._followed:
+            if (
+                follower.position >= contents.size > 0
+                and follower not in self._shipped
+                and not follower.vanished
+                and follower.settled
+                and (_is_named_after(look.archive.path, follower.source.path) or contents.size >= HEAD_SIZE)
+                and self._begins_with(follower, contents)
+            ):
+                return follower
+        return None
+
+    def _begins_with(self, follower: Follower, contents: Contents) -> bool:
+        try:
+            file = self._files.of(follower)
+            return agrees(file, position=contents.size, head=contents.head, tail=contents.before)
+        except OSError:
+            return False
 
     def _original_that_stays(self, look: _Look) -> Follower | None:
         """The follower of the file of which it was made, by its name and its beginning: it was not removed (yet)."""
@@ -264,34 +355,6 @@ class Archives:
                 if there and there[: len(head)] == head[: len(there)]:
                     return follower
         return None
-
-    def _is_to_wait(self, held: _Held) -> bool:
-        follower = held.follower
-        if held.archive.gone or follower.vanished or self._followed.of(follower.source.id) is not follower:
-            return False
-        return follower.path is None or follower.position == held.position
-
-    # What was shipped of it before
-
-    def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
-        candidates += [entry for entry in self._candidates() if entry.head.matches_head(head)]
-        return {entry.position for entry in candidates}
-
-    def _candidates(self) -> Iterator[Entry]:
-        """Whatever may be in it: what was shipped, and is followed or not."""
-        yield from self._remembered
-        for follower in self._followed:
-            if follower not in self._shipped and follower.settled:
-                source = follower.source
-                yield Entry(
-                    source_id=source.id,
-                    path=source.path,
-                    device=source.device,
-                    inode=source.inode,
-                    head=source.head,
-                    position=follower.position,
-                    before=follower.before(),
-                )
 
     def _original(self, look: _Look, contents: Contents) -> Entry | None:
         """What is remembered of the file that it was made of."""
@@ -309,28 +372,28 @@ class Archives:
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         path = look.archive.path
         unknown = (each for each in look.candidates if not each.ended and each.position == 0)
-        return next((each for each in unknown if path.startswith(each.path)), None)
+        return next((each for each in unknown if _is_named_after(path, each.path)), None)
 
     def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
+        reader = self._follower_that_read(look, contents)
+        if reader is not None and self._acknowledged(reader) >= contents.size:
+            self._recognise(archive, contents, reader.source.path)
+            return False
         original = self._original(look, contents)
         position = original.position if original is not None else 0
         follower = self._original_that_stays(look) if original is None else self._followed.of(original.source_id)
+        follower = follower or reader
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, follower.position))
+            self._held.append(_Held(archive, follower, follower.position, contents.size))
             return False
         if position == contents.size and follower is None:
-            _log.info(
-                "archive_recognised",
-                path=printable(archive.path),
-                of=printable(original.path) if original is not None else None,
-            )
+            self._recognise(archive, contents, None if original is None else original.path)
             if original is not None and not original.ended:
                 # Its file vanished while nobody looked; all of it was shipped.
                 self._remembered.forget(original)
-            self._remember(archive, contents, new_id())
             return False
         self._ship(look, contents, original, follower, now)
         return True
@@ -368,10 +431,17 @@ class Archives:
         self._files.close(follower)
         self._remember(archive, contents, source.id)
 
+    def _recognise(self, archive: _Archive, contents: Contents, of: bytes | None) -> None:
+        _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
+        self._remember(archive, contents, new_id())
+
     def _remember(self, archive: _Archive, contents: Contents, source_id: bytes) -> None:
         """That nothing of it is left to ship, for as long as it is there."""
         if archive.gone:
             return
+        if archive.entry is not None:
+            self._remembered.forget(archive.entry)
+        archive.told.clear()
         device, inode = archive.identity
         archive.entry = Entry(
             source_id=source_id,
@@ -387,15 +457,18 @@ class Archives:
         self._remembered.end(archive.entry)
 
 
-def _is_leaving(follower: Follower, archive: _Archive) -> bool:
-    return archive.path.startswith(follower.source.path) and not follower.vanished
+def _is_named_after(path: bytes, original: bytes) -> bool:
+    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
+    stem, dot, extension = original.rpartition(b".")
+    before_extension = bool(dot) and b"/" not in extension and not stem.endswith(b"/")
+    return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))
 
 
 def _is_plausible(entry: Entry, path: bytes, contents: Contents) -> bool:
     """Whether so few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise."""
     return (
         entry.position == contents.size
-        or path.startswith(entry.path)
         or entry.path == path
+        or _is_named_after(path, entry.path)
         or (entry.position >= HEAD_SIZE and entry.head.length == HEAD_SIZE)
     )

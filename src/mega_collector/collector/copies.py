@@ -7,7 +7,7 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees
+from mega_collector.collector.identity import agrees, before
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.marker import HEAD_SIZE
@@ -53,6 +53,15 @@ class Copies:
                 if self._begins_with(follower, head):
                     return follower
         return None
+
+    def is_contained(self, path: bytes, file: File, size: int) -> bool:
+        """Whether its `size` bytes are the first ones of the file that it looks like.
+
+        Raises:
+            OSError: one of them cannot be read.
+        """
+        follower = self.lookalike(path, file)
+        return follower is not None and before(self._files.of(follower), size) == before(file, size)
 
     def _begins_with(self, follower: Follower, head: bytes) -> bool:
         try:

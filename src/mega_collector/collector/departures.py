@@ -125,12 +125,15 @@ class Departures:
     def _retire(self, follower: Follower) -> None:
         """It gave all that it had."""
         _log.info("file_retired", path=follower.source.name, position=follower.position)
-        self._sources.end(follower, self._head_of(follower))
+        head, linked = self._look_at_last(follower)
+        self._sources.end(follower, head, linked=linked)
         self.let_go(follower)
 
-    def _head_of(self, follower: Follower) -> Marker | None:
+    def _look_at_last(self, follower: Follower) -> tuple[Marker | None, bool]:
+        """Its head, and whether it still has a name anywhere."""
         file = self._files.get(follower)
         try:
-            return None if file is None else head_of(file)
+            facts = None if file is None else file.facts()
+            return (None, False) if file is None or facts is None else (head_of(file), facts.links > 0)
         except OSError:
-            return None
+            return None, False

@@ -108,7 +108,8 @@ class GzipFile:
     def read(self, size: int, at: int) -> bytes:
         if at < self._stream.position - len(self._kept):
             self._go_back(at)
-        pieces, have = [self._kept], self._stream.position - len(self._kept)
+        # Should reading fail, what was kept does not belong to where the stream stands.
+        pieces, have, self._kept = [self._kept], self._stream.position - len(self._kept), b""
         while self._stream.position < at + size:
             piece = self._stream.read()
             if not isinstance(piece, bytes):

@@ -30,6 +30,10 @@ class _Waiting:
 
     path: bytes
     size: int
+    first: bool
+    """Whether the first scan found it."""
+    file: File | None = None
+    """Open, if it is perhaps a copy."""
     until: float | None = None
 
 
@@ -50,6 +54,7 @@ class Newcomers:
         losses: Losses,
         rotate_wait: float,
         start_at_end: bool,
+        once: bool,
     ) -> None:
         self._finder = finder
         self._files = files
@@ -62,6 +67,7 @@ class Newcomers:
         self._losses = losses
         self._rotate_wait = rotate_wait
         self._start_at_end = start_at_end
+        self._once = once
         self._waiting: dict[Identity, _Waiting] = {}
         self._failing: dict[Identity, bytes] = {}
         """Files that could not be opened or read."""
@@ -89,9 +95,9 @@ class Newcomers:
         self._missed.pop(identity, None)
         self._failing.pop(identity, None)
         try:
-            file = self._files.open(path)
+            file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait(identity, path, waited.size if waited else 0)
+            self._wait(identity, path, _Waiting(path, waited.size if waited else 0, self._is_first(waited)))
             self.warn_of_crowd(error)
             return
         except FileNotFoundError:
@@ -130,8 +136,8 @@ class Newcomers:
             return
         del self._waiting[identity]
         self._finder.forget(identity)
-        if waiting.until is not None:
-            # What it held is in the file that it begins like.
+        if waiting.file is not None:
+            self._follow_copy(waiting.path, waiting.file, now)
             return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
@@ -160,6 +166,12 @@ class Newcomers:
             if scans < self._finder.scans:
                 del self._missed[identity]
                 self._losses.tell(path, 0, None, "it was deleted before it could be opened")
+
+    def close(self) -> None:
+        """Close what is held open."""
+        for waiting in self._waiting.values():
+            if waiting.file is not None:
+                waiting.file.close()
 
     def warn_of_crowd(self, error: TooManyOpenFiles) -> None:
         """Say that there are too many open files, once for as long as there are."""
@@ -254,23 +266,23 @@ class Newcomers:
             self._missed[identity] = path, self._finder.scans
             self._finder.hurry()
             return False
-        if self._archives.appeared(identity, path, file):
+        if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
         if entry is None:
             entry = self._copies.original(path, file)
             if entry is not None and not self._finder.scanned:
                 # The original may still be found by this first scan.
-                self._wait(identity, path, facts.size, now)
-                return False
+                self._wait(identity, path, _Waiting(path, facts.size, first=True, file=file, until=now))
+                return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
-            return False
+            return True
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
         follower.home = self._disk.home(path)
         follower.nuls_at_head = rewritten
-        follower.from_end = self._start_at_end and not self._finder.scanned
+        follower.from_end = self._start_at_end and self._is_first(waited)
         self._files.keep(follower, file)
         self._finder.follow(identity, path)
         self._sources.begin(follower)
@@ -286,21 +298,43 @@ class Newcomers:
         self._finder.forget(identity)
         self._open(identity, waited.path, now, waited)
 
-    def _wait(self, identity: Identity, path: bytes, size: int, until: float | None = None) -> None:
-        self._waiting[identity] = _Waiting(path, size, until)
+    def _is_first(self, waited: _Waiting | None) -> bool:
+        """Whether the first scan found it."""
+        return waited.first if waited is not None else not self._finder.scanned
+
+    def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
+        self._waiting[identity] = waiting
         self._finder.follow(identity, path)
+
+    def _follow_copy(self, path: bytes, file: File, now: float) -> None:
+        """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""
+        try:
+            facts = file.facts()
+            entry = self._copies.original(path, file)
+            if facts is None or (entry is None and self._copies.is_contained(path, file, facts.size)):
+                file.close()
+                return
+            source = self._sources.make(path, facts, head_of(file), entry)
+        except OSError:
+            file.close()
+            return
+        follower = self._follower(source, None, facts, now)
+        self._files.keep(follower, file)
+        self._sources.begin(follower, found=False)
+        self._departures.add(follower, near=path)
 
     def _is_held(
         self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: _Waiting | None
     ) -> bool:
         """Whether it may be a copy, of which the original is not truncated yet."""
-        original = self._copies.lookalike(path, file)
+        original = None if self._once else self._copies.lookalike(path, file)
         if original is None:
             return False
         until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
         if until is not None and now >= until and original.path is not None:
             return False
-        self._wait(identity, path, size, now + self._rotate_wait if until is None else until)
+        until = now + self._rotate_wait if until is None else until
+        self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))
         return True
 
 

@@ -50,7 +50,7 @@ class OpenFiles:
         """
         file = self.get(follower)
         if file is None:
-            if follower.path is None:
+            if follower.path is None or follower.complete:
                 raise FileNotFoundError(errno.ENOENT, "it has no name any more")
             file = self._reopen(follower, follower.path)
         return file

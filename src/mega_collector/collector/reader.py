@@ -75,8 +75,16 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
     elif not follower.complete and not follower.begins_with(file.read(follower.head_size, 0)):
         # The bytes before the position alone do not tell where lines repeat.
         return True
+    if not data.startswith(follower.tail):
+        return True
     end = follower.position + len(data) - len(follower.tail)
-    return not data.startswith(follower.tail) or (ended and end < follower.size)
+    return ended and end < follower.size and (follower.complete or _is_shorter(file, follower))
+
+
+def _is_shorter(file: File, follower: Follower) -> bool:
+    """There are files that hold less than their size says: those in sysfs(5)."""
+    facts = file.facts()
+    return facts is None or facts.size < follower.size
 
 
 def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:

@@ -71,6 +71,10 @@ class Remembered:
         """It is followed again: from now on its follower knows more."""
         self._drop(entry)
 
+    def give_back(self, entry: Entry) -> None:
+        """It is not followed after all, or no more."""
+        self._add(entry)
+
     def end(self, entry: Entry, *, acknowledged: bool = True) -> None:
         """A source has ended; what recognises it is kept. What is not `acknowledged` is not kept beyond this run."""
         self._add(entry)

@@ -91,6 +91,16 @@ class Sources:
         """Whether a file of that name and inode is followed."""
         return any(follower.source.inode == inode for follower in self._followed.named(path))
 
+    def remember(self, source: Source) -> None:
+        """It is read no further in this run; what is found of it in an archive is recognised."""
+        entry = self._shipper.noted(source)
+        if entry is not None:
+            self._remembered.give_back(entry)
+
+    def expected(self, follower: Follower) -> Entry | None:
+        """What is remembered of a source that is not settled yet."""
+        return self._starts.get(follower.source.id)
+
     def ask_again(self) -> None:
         """For every source whose handshake could not be settled before."""
         for follower in self._unsettled:
@@ -134,7 +144,6 @@ class Sources:
         if follower.shrunk_by and not copied:
             self._tell_lost(follower, follower.position + follower.shrunk_by)
         self.end(follower)
-        self._starts.pop(old.id, None)
         try:
             file = self._files.of(follower)
             head, facts = head_of(file), file.facts()
@@ -161,10 +170,11 @@ class Sources:
         if follower.settled and self._shipper.ready(source):
             self._shipper.ship(Skip(source, start, end, SkipReason.LOST))
 
-    def end(self, follower: Follower, head: Marker | None = None) -> None:
+    def end(self, follower: Follower, head: Marker | None = None, *, linked: bool = False) -> None:
         """Its source ends; whatever is found of it again, in a copy or an archive, is recognised.
 
-        `head`: more of its first bytes than were there when it was described.
+        `head`: more of its first bytes than were there when it was described. `linked`: its file is still there under
+        some name; else its inode is given to others.
         """
         source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
         self._shipper.end(source)
@@ -173,13 +183,16 @@ class Sources:
                 source_id=source.id,
                 path=source.path,
                 device=source.device,
-                inode=source.inode,
+                inode=source.inode if linked else 0,
                 head=head or source.head,
                 position=follower.position,
                 before=follower.before(),
                 ended=True,
             )
             self._remembered.end(entry, acknowledged=acknowledged)
+        elif not follower.settled and (start := self._starts.pop(source.id, None)) is not None:
+            # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
+            self._remembered.give_back(start)
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)

@@ -129,6 +129,7 @@ class Tailer:
             losses=self._losses,
             rotate_wait=options.rotate_wait,
             start_at_end=options.start_at_end,
+            once=options.once,
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
@@ -162,6 +163,7 @@ class Tailer:
 
     def close(self) -> None:
         """Close every file."""
+        self._newcomers.close()
         self._archives.close()
         self._files.close_all()
 
@@ -198,7 +200,9 @@ class Tailer:
         """Whether there is nothing more to do."""
         if self._stop_at is not None:
             return self._shipper.idle or self._clock() >= self._stop_at
-        return self._options.once and self._finder.scanned and not self._followed and not self._archives.busy
+        if not self._options.once or not self._finder.scanned:
+            return False
+        return not (self._followed or self._archives.busy or self._newcomers.waiting)
 
     def _timeout(self) -> float:
         """Seconds to sleep."""
@@ -356,11 +360,14 @@ class Tailer:
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
+                self._sources.remember(source)
 
     # What goes wrong
 
     def _trouble(self, trouble: Trouble) -> None:
         match trouble:
+            case Rewritten(follower) if follower.complete:
+                self._archives.look_again(follower)
             case Rewritten(follower):
                 self._restart(follower, self._clock())
             case Unreadable(follower, error):

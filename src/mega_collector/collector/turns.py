@@ -103,7 +103,7 @@ class Turns:
             result = self._read_from(self._files.of(follower), follower, now)
         except OSError as error:
             self._unreadable.add(follower)
-            if follower.path is not None:
+            if follower.path is not None and not follower.complete:
                 # What was opened may be stale; by its name it can be opened anew.
                 self._files.close(follower)
             trouble(Unreadable(follower, error))
