@@ -432,6 +432,7 @@ def test_any_bytes_are_an_answer_or_refused(data: bytes) -> None:
         (Hello("me", "host", {"x" * 256: "1"}), "longer than 255"),
         (Hello("me", "host", {"1": "x" * 256}), "longer than 255"),
         (Hello("me", "host", {}, "x" * 256), "longer than 255"),
+        (Hello("me", "host", life=b"x" * 65), "at most 64 bytes"),
         (Hello("me", "host", {str(number): "" for number in range(65)}), "more than 64 tags"),
     ],
 )

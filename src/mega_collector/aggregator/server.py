@@ -9,7 +9,7 @@ import grpc
 import structlog
 
 from mega_collector import __version__, wire
-from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.conversation import Conversation, Refused, StreamEnded
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
@@ -92,7 +92,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except LedgerError as error:
                 _log.error("ledger_failed", error=str(error))
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
-            except BufferClosed:
+            except (BufferClosed, StreamEnded):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
             if isinstance(position, Refusal):
                 code = grpc.StatusCode.FAILED_PRECONDITION if position.retry else grpc.StatusCode.INVALID_ARGUMENT
@@ -231,7 +231,7 @@ class _Reader:
             return
         except (WireError, LedgerError) as error:
             self.error = error
-        except grpc.RpcError:
+        except (StreamEnded, grpc.RpcError):
             # The collector has gone.
             pass
         except Exception:  # noqa: BLE001 - whatever it is
