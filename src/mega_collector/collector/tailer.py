@@ -372,7 +372,7 @@ class Tailer:
                 self._warn(follower.source.path, error)
                 if self._options.once:
                     self.failed = True
-                    pass
+                    self._departures.let_go(follower)
 
     def _warn(self, path: bytes, error: OSError) -> None:
         """It is tried again at the next poll; meanwhile the others go on."""
