@@ -58,6 +58,8 @@ class ShipperStatistics:
     bytes_acknowledged: int
     sources: int
     sources_stopped: int
+    bytes_refused: int
+    """Of stopped sources: read, and never to be acknowledged."""
     checkpoint_failing: bool
 
 
@@ -142,6 +144,7 @@ class Shipper:
             bytes_acknowledged=window.acknowledged,
             sources=window.sources,
             sources_stopped=window.stopped,
+            bytes_refused=window.refused,
             checkpoint_failing=self._failing,
         )
 
