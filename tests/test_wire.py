@@ -46,7 +46,7 @@ KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS)
 DATA = st.binary(min_size=1, max_size=300)
 
 ANSWERS = st.one_of(
-    st.builds(Welcome, NUMBERS, NUMBERS, TEXT),
+    st.builds(Welcome, NUMBERS, NUMBERS, TEXT, st.binary(), st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple)),
     st.builds(Resume, IDS, st.lists(KNOWN, max_size=4).map(tuple)),
     st.builds(Ack, st.dictionaries(IDS, NUMBERS, max_size=5)),
     st.builds(Refusal, IDS, NUMBERS, NUMBERS, st.sampled_from(RefusalReason), st.booleans(), TEXT),
@@ -432,6 +432,7 @@ def test_any_bytes_are_an_answer_or_refused(data: bytes) -> None:
         (Hello("me", "host", {"x" * 256: "1"}), "longer than 255"),
         (Hello("me", "host", {"1": "x" * 256}), "longer than 255"),
         (Hello("me", "host", {}, "x" * 256), "longer than 255"),
+        (Hello("me", "host", life=b"x" * 65), "at most 64 bytes"),
         (Hello("me", "host", {str(number): "" for number in range(65)}), "more than 64 tags"),
     ],
 )

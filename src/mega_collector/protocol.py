@@ -16,6 +16,8 @@ class Hello:
     host: str
     tags: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    life: bytes = b""
+    """Which of the collector's processes says so; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,16 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The aggregator's limits, in bytes: the largest message, and what may be in flight on this stream."""
+    """The aggregator's limits, in bytes: the largest message, and what may be in flight on this stream.
+
+    `outputs` are the device and inode of each file that it writes to, under the kernel whose boot id is `boot`.
+    """
 
     max_message_size: int
     window: int
     version: str = ""
+    boot: bytes = b""
+    outputs: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

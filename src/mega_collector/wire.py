@@ -52,6 +52,7 @@ MAX_GROUP_SIZE: Final = 256 << 10
 memory that it has on the wire."""
 
 MAX_SOURCE_ID: Final = 64
+MAX_LIFE: Final = 64
 MAX_PATH: Final = 4096
 MAX_NAME: Final = 255
 MAX_TAGS: Final = 64
@@ -176,7 +177,9 @@ def encode(message: Hello | Describe | Open | Skip | Finish | Flush) -> pb.Colle
 
 
 def encode_hello(hello: Hello) -> pb.Hello:
-    return pb.Hello(collector=hello.collector, host=hello.host, tags=dict(hello.tags), version=hello.version)
+    return pb.Hello(
+        collector=hello.collector, host=hello.host, tags=dict(hello.tags), version=hello.version, life=hello.life
+    )
 
 
 def encode_source(source: Source) -> pb.Description:
@@ -320,7 +323,9 @@ def decode_hello(hello: pb.Hello) -> Hello:
         raise WireError(f"the collector's id, host, version or a tag is longer than {MAX_NAME} characters")
     if len(hello.tags) > MAX_TAGS:
         raise WireError(f"the collector has more than {MAX_TAGS} tags")
-    return Hello(hello.collector, hello.host, dict(hello.tags), hello.version)
+    if len(hello.life) > MAX_LIFE:
+        raise WireError(f"what tells the collector's processes apart has at most {MAX_LIFE} bytes")
+    return Hello(hello.collector, hello.host, dict(hello.tags), hello.version, hello.life)
 
 
 def decode_source(description: pb.Description, hello: Hello) -> Source:
@@ -444,7 +449,11 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
             return pb.AggregatorMessage(refusal=refusal)
         case Welcome():
             welcome = pb.Welcome(
-                max_message_size=message.max_message_size, window=message.window, version=message.version
+                max_message_size=message.max_message_size,
+                window=message.window,
+                version=message.version,
+                boot=message.boot,
+                outputs=[pb.FileIdentity(device=device, inode=inode) for device, inode in message.outputs],
             )
             return pb.AggregatorMessage(welcome=welcome)
         case Grant():
@@ -474,7 +483,8 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
             )
         case "welcome":
             welcome = message.welcome
-            return Welcome(welcome.max_message_size, welcome.window, welcome.version)
+            outputs = tuple((each.device, each.inode) for each in welcome.outputs)
+            return Welcome(welcome.max_message_size, welcome.window, welcome.version, welcome.boot, outputs)
         case "grant":
             return Grant(message.grant.window)
         case _:

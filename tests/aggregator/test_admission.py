@@ -158,3 +158,39 @@ def test_what_is_committed_never_goes_back(one: int, other: int) -> None:
     admission.commit(SOURCE.id, other)
     assert admission.admit(make_block(b"x" * 200 + b"\n")) == Duplicate(max(one, other))
     admission.commit(b"not known", 5)
+
+
+def test_what_another_process_has_in_flight_of_a_source_or_its_file_is_known() -> None:
+    admission = Admission()
+    same, of_its_file, of_another = make_source("one"), make_source("other"), make_source("third", inode=3)
+    admission.open(same, 0, None, b"first")
+    admission.admit(make_block(b"1\n", 0, same))
+    assert admission.left(same, b"second") == admission.left(of_its_file, b"second") == {same.id: 2}
+    assert admission.left(same, b"first") == admission.left(of_another, b"second") == {}
+    assert not admission.committed({same.id: 2})
+
+
+def test_what_another_process_sent_is_not_in_flight_when_it_is_committed_or_taken_up() -> None:
+    admission = Admission()
+    admission.open(SOURCE, 0, None, b"first")
+    admission.admit(make_block(b"1\n2\n"))
+    admission.commit(SOURCE.id, 2)
+    assert admission.left(SOURCE, b"second") == {SOURCE.id: 4}
+    admission.commit(SOURCE.id, 4)
+    assert admission.committed({SOURCE.id: 4})
+    assert admission.left(SOURCE, b"second") == {}
+    admission.open(SOURCE, 4, 4, b"second")
+    admission.admit(make_block(b"3\n", 4))
+    assert admission.left(SOURCE, b"second") == {}
+    assert admission.left(SOURCE, b"first") == {SOURCE.id: 6}
+
+
+def test_of_a_source_that_is_forgotten_nothing_is_in_flight() -> None:
+    admission = Admission()
+    one, other = make_source("one"), make_source("other")
+    for source in (one, other):
+        admission.open(source, 0, None, b"first")
+        admission.admit(make_block(b"1\n", 0, source))
+    admission.forget(one.id, 2)
+    assert admission.left(one, b"second") == {other.id: 2}
+    assert admission.committed({one.id: 2})

@@ -11,7 +11,7 @@ from blocks import make_block, make_source
 from harness.aside import Aside
 from harness.until import quiet, until
 from mega_collector import wire
-from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.conversation import Conversation, Refused, StreamEnded
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer, Item
 from mega_collector.aggregator.ledger import Advance, Ledger
 from mega_collector.aggregator.outbox import Outbox
@@ -57,11 +57,11 @@ class Aggregator:
 class Stream:
     """One stream of a collector."""
 
-    def __init__(self, aggregator: Aggregator, collector: str = "me") -> None:
+    def __init__(self, aggregator: Aggregator, collector: str = "me", life: bytes = b"") -> None:
         self.outbox = Outbox()
         self.aggregator = aggregator
         self.conversation = Conversation(
-            Hello(collector, "here"),
+            Hello(collector, "here", life=life),
             self.outbox,
             buffer=aggregator.buffer,
             ledger=aggregator.ledger,
@@ -386,3 +386,67 @@ def test_what_comes_together_waits_for_room_in_its_midst(tmp_path: Path, aside: 
         aggregator.buffer.release(7)
         waiting.result(10)
         assert stream.taken() == [(7, LINE)]
+
+
+# What another process of the collector's has left
+
+
+@pytest.mark.case(50)
+@pytest.mark.parametrize("described", [SOURCE, OTHER], ids=["under the same id", "under another id"])
+@pytest.mark.parametrize("life", [b"second", b""], ids=["another process", "an unknown one"])
+def test_a_source_is_answered_for_when_what_an_earlier_process_sent_of_it_is_committed(
+    aggregator: Aggregator, aside: Aside, described: Source, life: bytes
+) -> None:
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND)
+    stream = Stream(aggregator, life=life)
+    waiting = aside(lambda: stream.say(Describe(described)))
+    until(lambda: Flush() in aggregator.buffer.take(0.1), "it should be published")
+    quiet(waiting.done, "the stream", 0.05)
+    aggregator.commit(SOURCE, 7)
+    waiting.result(10)
+    (resume,) = [each for each in stream.answers() if isinstance(each, Resume)]
+    assert [(each.source_id, each.position) for each in resume.known] == [(SOURCE.id, 7)]
+
+
+def test_a_process_that_comes_again_does_not_wait_for_what_it_sent(aggregator: Aggregator) -> None:
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND)
+    stream = Stream(aggregator, life=b"first")
+    stream.say(Describe(SOURCE))
+    assert stream.answers() == [Resume(SOURCE.id, ())]
+    assert Flush() not in aggregator.buffer.take(0)
+
+
+def test_a_stream_does_not_wait_for_what_it_sent_itself(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0), SOUND, Describe(OTHER))
+    assert stream.answers() == [Resume(OTHER.id, ())]
+
+
+def test_what_an_earlier_process_sent_of_other_files_is_not_waited_for(aggregator: Aggregator) -> None:
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND)
+    stream = Stream(aggregator, life=b"second")
+    elsewhere = make_source("c", collector="me", inode=3)
+    stream.say(Describe(elsewhere))
+    assert stream.answers() == [Resume(elsewhere.id, ())]
+
+
+def test_waiting_for_what_an_earlier_process_sent_ends_with_the_stream(aggregator: Aggregator, aside: Aside) -> None:
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND)
+    stream = Stream(aggregator, life=b"second")
+    waiting = aside(lambda: stream.say(Describe(SOURCE)))
+    until(lambda: Flush() in aggregator.buffer.take(0.1), "it should be published")
+    stream.outbox.close()
+    assert isinstance(waiting.exception(10), StreamEnded)
+
+
+@pytest.mark.parametrize(
+    "message", [Open(SOURCE, 0), SOUND, Skip(SOURCE, 0, 7, SkipReason.HOLE)], ids=["open", "block", "skip"]
+)
+def test_nothing_is_taken_in_of_a_stream_that_has_ended(aggregator: Aggregator, message: FromCollector) -> None:
+    """Who comes after it is told what is committed, and sends the rest."""
+    stream = Stream(aggregator)
+    stream.say(Open(SOURCE, 0))
+    stream.outbox.close()
+    with pytest.raises(StreamEnded):
+        stream.say(message)
+    assert aggregator.buffer.take(0) == []

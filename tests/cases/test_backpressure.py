@@ -257,7 +257,6 @@ def test_a_source_that_is_refused_for_good_stops_and_is_reported_and_the_others_
 
 
 @pytest.mark.case(64)
-@pytest.mark.xfail(strict=True, reason="what was in flight of a source that is refused counts as acknowledged")
 def test_what_was_refused_for_good_is_still_seen_as_lag(site: Site) -> None:
     writer = site.writer()
     writer.write(100)

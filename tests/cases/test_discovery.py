@@ -82,7 +82,6 @@ def test_where_it_starts_is_said_once_and_then_the_checkpoint_says_it(
 
 
 @pytest.mark.case(2)
-@pytest.mark.xfail(strict=True, reason="the tailer looks for the last newline in the last max_line_size bytes only")
 def test_with_start_at_end_a_line_longer_than_any_may_be_hides_nothing_of_what_is_old(site: Site) -> None:
     path = site.logs / "a.log"
     path.write_bytes(b"old\n" * 1000 + b"x" * 5000)

@@ -14,6 +14,7 @@ import pytest
 
 from cases.noted import acknowledged, entries, positions
 from harness.lines import make_line
+from harness.metrics import metric, unused_port
 from harness.pipe import Pipe
 from harness.process import Process
 from harness.site import Site
@@ -89,6 +90,56 @@ def assert_no_position_is_too_far(site: Site) -> None:
     noted = entries(state(site))
     assert all(entry.position <= sizes[entry.inode] for entry in noted)
     assert sum(entry.position for entry in noted) <= site.size()
+
+
+@pytest.mark.case(50)
+def test_what_a_killed_collector_left_in_flight_comes_once_though_its_checkpoint_knows_nothing_of_it(
+    site: Site,
+) -> None:
+    """The next process describes the file as another source: told that nothing is known, it would send all again."""
+    taken_in = start_aggregator_that_holds_back(site)
+    writer = site.writer()
+    writer.write(100)
+    collector = site.collector(id="me")
+    until(lambda: taken_in() == site.bytes_written, "what is written should be in flight")
+    collector.kill()
+    assert site.size() == 0
+    shutil.rmtree(state(site))
+    writer.write(100)
+    collector = site.collector(id="me")
+    until(lambda: taken_in() >= site.bytes_written, "what was written since should be sent")
+    stop(collector)
+    site.assert_delivered()
+
+
+@pytest.mark.case(50)
+def test_a_file_that_is_rewritten_after_a_kill_does_not_pass_for_what_was_left_of_it_in_flight(site: Site) -> None:
+    """The checkpoint knows it as an empty file, with which any agrees: the next process takes up the same source."""
+    taken_in = start_aggregator_that_holds_back(site)
+    writer = site.writer()
+    collector = site.collector(id="me")
+    collector.wait_for("file_followed")
+    stop(collector)
+    collector = site.collector(id="me")
+    collector.wait_for("file_followed")
+    writer.write(100)
+    until(lambda: taken_in() == site.bytes_written, "what is written should be in flight")
+    collector.kill()
+    assert site.size() == 0
+    assert positions(state(site)) == {"a.log": 0}
+    writer.truncate()
+    writer.write(200)
+    collector = site.collector(id="me")
+    until(lambda: taken_in() >= site.bytes_written, "what was written since should be sent")
+    stop(collector)
+    site.assert_delivered()
+
+
+def start_aggregator_that_holds_back(site: Site) -> Callable[[], float]:
+    """It publishes only when it is asked to; how many bytes it has taken in."""
+    metrics = f"127.0.0.1:{unused_port()}"
+    site.aggregator(minimum_publish_frequency="1h", metrics_address=metrics)
+    return lambda: metric(metrics, "mega_collector_aggregator_received_bytes_total") or 0
 
 
 # Stopped

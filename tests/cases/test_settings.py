@@ -80,7 +80,6 @@ def test_the_collectors_own_log_among_the_logs_is_left_out(site: Site, watch: st
 
 
 @pytest.mark.case(100)
-@pytest.mark.xfail(strict=True, reason="a collector does not know which file its aggregator writes to")
 def test_the_aggregators_output_among_the_logs_is_left_out(site: Site, watch: str) -> None:
     site.out = site.logs / "all.log"
     site.writer().write(10)
@@ -90,6 +89,56 @@ def test_the_aggregators_output_among_the_logs_is_left_out(site: Site, watch: st
     site.writer("b.log").write(10)
     site.assert_delivered()
     assert len(collector.events("own_file_left_out", path=str(site.out))) == 1
+
+
+@pytest.mark.case(100)
+def test_an_output_among_the_logs_that_is_renamed_and_made_anew_is_left_out_under_both_names(
+    site: Site, watch: str
+) -> None:
+    site.out = site.logs / "all.log"
+    writer = site.writer()
+    writer.write(10)
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    site.assert_delivered()
+    for rotation in (1, 2):
+        before = site.output()
+        rotated = site.logs / f"all.{rotation}.log"
+        site.out.rename(rotated)
+        collector.wait_for("own_file_left_out", path=str(rotated))
+        writer.write(10)
+        until(site.size, "the output should be made anew")
+        quiet(site.size, "the destination")
+        assert rotated.read_bytes() == before
+    assert site.output() == b"".join(writer.lines[-10:])
+
+
+@pytest.mark.case(100)
+def test_an_output_among_the_logs_that_was_followed_is_let_go_of_when_an_aggregator_writes_to_it(site: Site) -> None:
+    """Until now it was a log like others."""
+    log = site.writer("all.log")
+    log.write(10)
+    aggregator = site.aggregator()
+    collector = site.collector()
+    site.assert_delivered()
+    assert aggregator.stop() == 0
+    site.aggregator(file_configuration=str(log.path))
+    collector.wait_for("own_file_left_out", path=str(log.path))
+    other = site.writer("b.log")
+    other.write(10)
+    until(lambda: log.path.stat().st_size == site.bytes_written, "it should arrive there")
+    quiet(lambda: log.path.stat().st_size, "the destination")
+    assert log.path.read_bytes() == b"".join([*log.lines, *other.lines])
+
+
+@pytest.mark.case(100)
+def test_standard_output_in_a_file_among_the_logs_is_left_out(site: Site) -> None:
+    site.out = site.logs / "all.log"
+    site.writer().write(10)
+    with site.out.open("ab") as out:
+        site.aggregator(file_configuration=None, text_configuration="1", stdout=out)
+    site.collector().wait_for("own_file_left_out", path=str(site.out))
+    site.assert_delivered()
 
 
 @pytest.mark.case(100)

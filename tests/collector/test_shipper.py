@@ -8,10 +8,11 @@ import pytest
 
 from blocks import make_block, make_source
 from mega_collector.block import Source
+from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError
 from mega_collector.collector.inbox import Answered, Connected, Inbox
 from mega_collector.collector.publisher import Publisher
-from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.shipper import Reconnected, Shipper
 from mega_collector.collector.window import Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Finish, FromCollector, Hello, Resume, Welcome
@@ -99,6 +100,18 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     yield rig
     rig.inbox.close()
     rig.checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("boot", "outputs"),
+    [(boot_id(), {(1, 2)}), (b"another", set()), (b"", set())],
+    ids=["here", "elsewhere", "unknown"],
+)
+def test_what_an_aggregator_writes_to_is_heard_of_where_it_runs_on_this_machine(
+    rig: Rig, boot: bytes, outputs: set[tuple[int, int]]
+) -> None:
+    rig.inbox.put(Connected(1, Welcome(1 << 20, 1 << 20, boot=boot, outputs=((1, 2),))))
+    assert rig.shipper.hear() == [Reconnected(frozenset(outputs))]
 
 
 def test_what_is_acknowledged_is_kept_with_the_bytes_before_it(rig: Rig) -> None:

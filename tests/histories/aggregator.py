@@ -42,8 +42,8 @@ class MemoryAggregator:
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
-        self._left: set[bytes] = set()
-        """Sources of which an earlier life of the collector has left something in flight."""
+        self._life = 0
+        """Which of the collector's processes speaks."""
 
     def crash(self) -> None:
         """What was not committed is forgotten."""
@@ -54,7 +54,7 @@ class MemoryAggregator:
     def bereave(self) -> None:
         """The collector has died."""
         self.disconnect()
-        self._left = {item.source.id for item in self._in_flight}
+        self._life += 1
 
     def disconnect(self) -> None:
         self._opened.clear()
@@ -67,7 +67,8 @@ class MemoryAggregator:
                 self.answers.append(Resume(source.id, tuple(self._known(source))))
             case Open(source, position):
                 row = self.ledger.get(source.id)
-                refusal = self._admission.open(source, position, None if row is None else row.position)
+                committed = None if row is None else row.position
+                refusal = self._admission.open(source, position, committed, b"%d" % self._life)
                 self._opened[source.id] = source
                 if refusal is not None:
                     self.answers.append(refusal)
@@ -90,11 +91,8 @@ class MemoryAggregator:
 
     def _commit_what_was_left(self, source: Source) -> None:
         """Who lives now does not know what the one before has sent: it is told when that is committed."""
-        for item in list(self._in_flight):
-            known = item.source.id == source.id or item.source.inode == source.inode
-            if known and item.source.id in self._left:
-                self.commit(len(self._in_flight))
-                return
+        if self._admission.left(source, b"%d" % self._life):
+            self.commit(len(self._in_flight))
 
     def _commit(self, item: Item) -> int:
         source = item.source

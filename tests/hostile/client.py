@@ -75,14 +75,15 @@ class Stream:
         return answer
 
     def hear_all(self, *kinds: str) -> dict[str, Any]:
-        """The next answers, which must be of these kinds, in any order."""
+        """The next answers, which must be of these kinds, in any order. Grants are passed over, unless asked for."""
         heard: dict[str, Any] = {}
         while len(heard) < len(kinds):
             answer = self._next()
             assert isinstance(answer, pb.AggregatorMessage), f"the stream ended before all of {kinds}: {answer!r}"
             kind = answer.WhichOneof("kind")
-            assert kind in kinds, f"one of {kinds} should have come, not {answer}"
-            heard[kind] = getattr(answer, kind)
+            assert kind in {*kinds, "grant"}, f"one of {kinds} should have come, not {answer}"
+            if kind in kinds:
+                heard[kind] = getattr(answer, kind)
         return heard
 
     def hear_position(self, source: bytes, position: int) -> None:
@@ -100,9 +101,9 @@ class Stream:
             pass
         return answer
 
-    def greet(self, collector: str = "scripted") -> Any:
+    def greet(self, collector: str = "scripted", life: bytes = b"") -> Any:
         """Say hello; the welcome."""
-        self.say(hello=pb.Hello(collector=collector, host="test", version="1"))
+        self.say(hello=pb.Hello(collector=collector, host="test", version="1", life=life))
         return self.hear("welcome")
 
     def open(self, source: bytes, position: int = 0) -> None:

@@ -1,5 +1,6 @@
 """What is expected next of each source of one collector: a machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mega_collector.block import NEWLINE, Block, Skip, Source
@@ -11,6 +12,8 @@ class _Standing:
     source: Source
     committed: int
     expected: int
+    life: bytes
+    """Which of the collector's processes opened it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class Duplicate:
 class Admission:
     """Trims or drops what is already committed or in flight, and refuses what leaves a gap.
 
-    `expected` runs ahead of `committed` by what is in flight. Every method but `commit` is called under the collector's
-    lock; `commit` only moves a number forward and may run beside them.
+    `expected` runs ahead of `committed` by what is in flight. Every method but `commit` and `committed` is called
+    under the collector's lock; `commit` only moves a number forward and may run beside them.
     """
 
     def __init__(self) -> None:
         self._sources: dict[bytes, _Standing] = {}
+        self._of_file: dict[tuple[int, int], tuple[bytes, ...]] = {}
+        """The sources of each device and inode."""
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -43,15 +48,34 @@ class Admission:
         standing = self._sources.get(source_id)
         return None if standing is None else standing.expected
 
-    def open(self, source: Source, position: int, committed: int | None) -> Refusal | None:
+    def left(self, source: Source, life: bytes) -> dict[bytes, int]:
+        """What other processes of the collector have in flight of a source, or of others of its file.
+
+        By source, the position where it stands when that is committed.
+        """
+        ids = {source.id, *self._of_file.get(_file(source), ())}
+        standings = [self._sources[each] for each in ids if each in self._sources]
+        return {
+            each.source.id: each.expected for each in standings if each.life != life and each.committed < each.expected
+        }
+
+    def committed(self, positions: Mapping[bytes, int]) -> bool:
+        """Whether all these positions, by source, are committed. May run beside the others."""
+        standings = ((self._sources.get(source_id), position) for source_id, position in positions.items())
+        return all(standing is None or standing.committed >= position for standing, position in standings)
+
+    def open(self, source: Source, position: int, committed: int | None, life: bytes = b"") -> Refusal | None:
         """The collector goes on with `source` at `position`; the ledger has `committed` of it (None: nothing).
 
-        A source that nothing is known of is taken at the position that the collector names.
+        A source that nothing is known of is taken at the position that the collector names. `life` tells its processes
+        apart.
         """
         standing = self._sources.get(source.id)
         if standing is None:
             at = position if committed is None else committed
-            standing = self._sources[source.id] = _Standing(source, at, at)
+            standing = self._sources[source.id] = _Standing(source, at, at, life)
+            self._of_file[_file(source)] = (*self._of_file.get(_file(source), ()), source.id)
+        standing.life = life
         if position > standing.expected:
             return self._wrong_start(standing, position)
         return None
@@ -92,6 +116,10 @@ class Admission:
         standing = self._sources.get(source_id)
         if standing is not None and standing.expected == position:
             del self._sources[source_id]
+            file = _file(standing.source)
+            rest = tuple(each for each in self._of_file.pop(file) if each != source_id)
+            if rest:
+                self._of_file[file] = rest
 
     def _wrong_start(self, standing: _Standing, start: int) -> Refusal:
         return Refusal(
@@ -102,6 +130,10 @@ class Admission:
             retry=True,
             message=f"expected at {standing.expected}, not {start}",
         )
+
+
+def _file(source: Source) -> tuple[int, int]:
+    return source.device, source.inode
 
 
 def _not_open(source: Source, start: int) -> Refusal:

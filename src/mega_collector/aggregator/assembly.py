@@ -119,7 +119,11 @@ class Aggregator:
             on_failure=shutdown.ask,
         )
         self._servicer = AggregatorServicer(
-            buffer=self._buffer, ledger=self._ledger, peers=peers, max_streams=settings.max_streams
+            buffer=self._buffer,
+            ledger=self._ledger,
+            peers=peers,
+            max_streams=settings.max_streams,
+            writes_to=lambda: self._output.writes_to,
         )
 
     @property

@@ -1,5 +1,6 @@
 """What one collector says on one call, and what becomes of it."""
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ _INTERVAL = 60.0
 _log = structlog.get_logger(__name__)
 
 
+class StreamEnded(Exception):
+    """Nobody listens any more, and nothing more is taken in."""
+
+
 @dataclass(slots=True)
 class Refused:
     """Counted over all conversations."""
@@ -42,7 +47,8 @@ class Conversation:
     """Hears messages one at a time, in order, from one thread.
 
     A message that contradicts itself is refused and leaves no trace; the conversation goes on. What makes no sense as
-    a conversation raises `WireError`, which ends it. `BufferClosed` says that the aggregator is ending.
+    a conversation raises `WireError`, which ends it. `BufferClosed` says that the aggregator is ending, `StreamEnded`
+    that the stream has ended: what comes behind that is sent again, perhaps by another process of the collector's.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Conversation:
         self._ledger = ledger
         self._peers = peers
         self._refused = refused
+        self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
         self._peer, self.window = peers.join(hello.collector, outbox)
@@ -108,12 +115,13 @@ class Conversation:
         if len(self._opened) >= _MOST_SOURCES:
             raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
         with self._peer.lock:
+            self._require_listener()
             self._peer.sweep()
             # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
             committed = self._ledger.committed(source.id)
             theirs = committed is not None and committed.collector != self._hello.collector
             at = None if committed is None else committed.position
-            refusal = None if theirs else self._peer.admission.open(source, position, at)
+            refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
         if theirs:
             unsound = self._unsound(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
             self._answer(source.id, self._refusal(unsound))
@@ -127,8 +135,27 @@ class Conversation:
         self._take([self._decode_block(*each) for each in messages])
 
     def _describe(self, source: Source) -> None:
+        self._settle(source)
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
         self._outbox.say(Resume(source.id, known))
+
+    def _settle(self, source: Source) -> None:
+        """Have published what an earlier process of the collector's has left in flight, and wait for it.
+
+        That process is dead, and this one does not know what it sent: told now, it would send the same under another
+        id, or something else under the same.
+        """
+        with self._peer.lock:
+            left = self._peer.admission.left(source, self._life)
+        if not left:
+            return
+        self._buffer.put(Flush())
+        if not self._outbox.wait_for(lambda: self._peer.admission.committed(left)):
+            raise StreamEnded
+
+    def _require_listener(self) -> None:
+        if self._outbox.closed:
+            raise StreamEnded
 
     def _skips(self, messages: Iterable[pb.Skip]) -> None:
         self._take([self._decode_skip(each) for each in messages])
@@ -167,6 +194,7 @@ class Conversation:
         taken: list[Item] = []
         answers: list[tuple[bytes, Duplicate | Refusal]] = []
         with self._peer.lock:
+            self._require_listener()
             for item in items:
                 admitted = self._admit(item)
                 if isinstance(admitted, Block | Skip):

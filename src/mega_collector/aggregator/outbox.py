@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from mega_collector.protocol import Ack, FromAggregator
@@ -42,6 +42,20 @@ class Outbox:
             for source_id, position in positions.items():
                 self._acks[source_id] = max(position, self._acks.get(source_id, 0))
             self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream has ended, or is to end."""
+        return self._closed
+
+    def wait_for(self, committed: Callable[[], bool]) -> bool:
+        """Wait until something holds that acknowledgements bring about: it is asked again at each of them.
+
+        False: the stream has ended before.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or committed())
+            return committed()
 
     def close(self) -> None:
         """End the stream once all that was said is sent."""

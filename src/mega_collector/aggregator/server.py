@@ -1,7 +1,7 @@
 """The gRPC service: streams, their threads, and how many there may be."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,12 +9,13 @@ import grpc
 import structlog
 
 from mega_collector import __version__, wire
-from mega_collector.aggregator.conversation import Conversation, Refused
+from mega_collector.aggregator.conversation import Conversation, Refused, StreamEnded
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
 
@@ -39,7 +40,8 @@ class ServerStatistics:
 class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
-    A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads.
+    A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
+    gives device and inode of the file that the destination is, if it is one.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         peers: Peers,
         max_streams: int,
         hello_timeout: float = _HELLO_TIMEOUT,
+        writes_to: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
+        self._writes_to = writes_to
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
@@ -92,7 +96,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except LedgerError as error:
                 _log.error("ledger_failed", error=str(error))
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
-            except BufferClosed:
+            except (BufferClosed, StreamEnded):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
             if isinstance(position, Refusal):
                 code = grpc.StatusCode.FAILED_PRECONDITION if position.retry else grpc.StatusCode.INVALID_ARGUMENT
@@ -144,7 +148,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         conversation = self._converse(hello, outbox)
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
-            outbox.say(Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__))
+            outbox.say(self._welcome(conversation))
             reader = _Reader(messages, conversation, outbox)
             reader.start()
             yield from map(wire.encode_answers, outbox.drain_together())
@@ -153,6 +157,11 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             _log.info("collector_disconnected", collector=hello.collector, host=hello.host, peer=peer)
         if reader.error is not None:
             raise reader.error
+
+    def _welcome(self, conversation: Conversation) -> Welcome:
+        file = self._writes_to()
+        outputs = () if file is None else (file,)
+        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
 
     def _publish(self, request: pb.PublishRequest, outbox: Outbox) -> int | Refusal | None:
         hello = wire.decode_hello(request.collector)
@@ -231,7 +240,7 @@ class _Reader:
             return
         except (WireError, LedgerError) as error:
             self.error = error
-        except grpc.RpcError:
+        except (StreamEnded, grpc.RpcError):
             # The collector has gone.
             pass
         except Exception:  # noqa: BLE001 - whatever it is

@@ -93,7 +93,7 @@ class AggregatorGroup(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[AggregatorMessage, _Mapping]]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("collector", "host", "tags", "version")
+    __slots__ = ("collector", "host", "tags", "version", "life")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -105,21 +105,35 @@ class Hello(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIFE_FIELD_NUMBER: _ClassVar[int]
     collector: str
     host: str
     tags: _containers.ScalarMap[str, str]
     version: str
-    def __init__(self, collector: _Optional[str] = ..., host: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ...) -> None: ...
+    life: bytes
+    def __init__(self, collector: _Optional[str] = ..., host: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., life: _Optional[bytes] = ...) -> None: ...
+
+class FileIdentity(_message.Message):
+    __slots__ = ("device", "inode")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    INODE_FIELD_NUMBER: _ClassVar[int]
+    device: int
+    inode: int
+    def __init__(self, device: _Optional[int] = ..., inode: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("max_message_size", "window", "version")
+    __slots__ = ("max_message_size", "window", "version", "boot", "outputs")
     MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    BOOT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     max_message_size: int
     window: int
     version: str
-    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+    boot: bytes
+    outputs: _containers.RepeatedCompositeFieldContainer[FileIdentity]
+    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ...) -> None: ...
 
 class Marker(_message.Message):
     __slots__ = ("length", "digest")

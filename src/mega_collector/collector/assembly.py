@@ -1,5 +1,6 @@
 """The collector, put together from its parts."""
 
+import os
 import resource
 import threading
 import time
@@ -93,7 +94,9 @@ class Collector:
         except StartError as error:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
         self._tell_of_state(settings)
-        hello = Hello(settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__)
+        hello = Hello(
+            settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__, os.urandom(16)
+        )
         self._inbox = Inbox()
         self._publisher = Publisher(
             target=settings.remote_address.target,

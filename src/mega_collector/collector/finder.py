@@ -4,7 +4,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from mega_collector.collector.discovery import FileFacts, NotAlone, Scan
+from mega_collector.collector.outputs import Outputs
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster, is_hidden
 from mega_collector.collector.watch import Events
 from mega_collector.telemetry.printable import printable
@@ -99,6 +100,7 @@ class Finder:
         self._roster = roster
         self._poll_interval = poll_interval
         self._own = own
+        self._outputs = Outputs()
         self._clock = clock
         self._wall_clock_ns = wall_clock_ns
         self._warned: dict[bytes, set[object]] = {}
@@ -138,6 +140,11 @@ class Finder:
     def due(self) -> float:
         """When to look next, even if nothing tells."""
         return min(self._scan_at, self._settle_at)
+
+    def leave_out(self, outputs: Collection[Identity]) -> None:
+        """The aggregator writes to these files: they are as `own`, by whatever name."""
+        self._outputs.name(outputs)
+        self.hurry()
 
     def hurry(self) -> None:
         """Scan at the next look, or as soon as may be: what was found does not hold any more."""
@@ -201,7 +208,10 @@ class Finder:
     def _finish(self, scan: Scan, now: float) -> list[Appeared | Renamed]:
         """All is looked at."""
         began = self._clock()
-        for path in self._own_among(scan.files):
+        own = self._own_among(scan.files)
+        if not scan.unobservable:
+            self._outputs.forget_missing(scan.files)
+        for path in own:
             del scan.files[path]
         self._complain(scan)
         # Watched before they are used: what changes from here on is told.
@@ -283,10 +293,11 @@ class Finder:
                 yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
         yield from changes
 
-    def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> list[bytes]:
+    def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> set[bytes]:
         """The names that are this program's own files'."""
         own = set(_identities(self._own)) if any(files.values()) else set()
-        paths = [path for path, facts in files.items() if facts is not None and (facts.device, facts.inode) in own]
+        paths = {path for path, facts in files.items() if facts is not None and (facts.device, facts.inode) in own}
+        paths.update(self._outputs.among(files))
         for path in paths:
             self._warn_once(path, _OWN, "own_file_left_out", path=printable(path))
         return paths

@@ -9,12 +9,14 @@ import structlog
 
 from mega_collector import wire
 from mega_collector.block import Source
+from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
 from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.roster import Identity
 from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, Grant, Refusal, Resume
+from mega_collector.protocol import Ack, Flush, FromAggregator, Grant, Refusal, Resume, Welcome
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -30,7 +32,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """A new connection stands: every source needs its handshake again before its next block."""
+    """A new connection stands: every source needs its handshake again before its next block.
+
+    `outputs` are the files of this machine that the aggregator writes to.
+    """
+
+    outputs: frozenset[Identity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class ShipperStatistics:
     bytes_acknowledged: int
     sources: int
     sources_stopped: int
+    bytes_refused: int
+    """Of stopped sources: read, and never to be acknowledged."""
     checkpoint_failing: bool
 
 
@@ -135,6 +144,7 @@ class Shipper:
             bytes_acknowledged=window.acknowledged,
             sources=window.sources,
             sources_stopped=window.stopped,
+            bytes_refused=window.refused,
             checkpoint_failing=self._failing,
         )
 
@@ -183,7 +193,7 @@ class Shipper:
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self._do(self._window.connect(welcome.window))
-                    self._tasks.append(Reconnected())
+                    self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
                     self._window.disconnect()
                 case Answered(session, message) if session == self._session:
@@ -281,3 +291,8 @@ class Shipper:
                 before=before,
             )
         )
+
+
+def _outputs_here(welcome: Welcome) -> frozenset[Identity]:
+    here = welcome.boot and welcome.boot == boot_id()
+    return frozenset(welcome.outputs if here else ())

@@ -226,9 +226,18 @@ class Sources:
 
     def _pass_to_end(self, follower: Follower, file: File) -> None:
         """Begin behind the last whole line that is there, so that no line is shipped in part."""
-        size = follower.size
-        start = max(size - self._max_line_size, 0)
-        end = start + file.read(size - start, start).rfind(b"\n") + 1
-        if end > start:
+        end = _end_of_last_line(file, follower.size, step=self._max_line_size)
+        if end:
             self._shipper.ship(Skip(follower.source, 0, end, SkipReason.START_AT_END))
             follower.passed(end)
+
+
+def _end_of_last_line(file: File, size: int, *, step: int) -> int:
+    """Where the last whole line of a file of that size ends; 0 if there is none. Reads so many bytes at once."""
+    while size:
+        start = max(size - step, 0)
+        found = file.read(size - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        size = start
+    return 0

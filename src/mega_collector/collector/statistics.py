@@ -23,7 +23,7 @@ class CollectorStatistics:
     @property
     def lag(self) -> int:
         """Bytes in the followed files that are not acknowledged."""
-        return self.tailer.lag + self.shipper.bytes_in_flight
+        return self.tailer.lag + self.shipper.bytes_in_flight + self.shipper.bytes_refused
 
     @property
     def progress(self) -> Progress:

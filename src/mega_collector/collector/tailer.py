@@ -5,7 +5,7 @@ Plain synchronous code in one thread, which owns every machine of the collector.
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -220,12 +220,21 @@ class Tailer:
     def _hear(self) -> None:
         for task in self._shipper.hear():
             match task:
-                case Reconnected():
+                case Reconnected(outputs):
+                    self._leave_out(outputs)
                     self._reconnected()
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Decide():
                     self._decide(task)
+
+    def _leave_out(self, outputs: Collection[Identity]) -> None:
+        """What the aggregator writes to must not come back to it."""
+        self._finder.leave_out(outputs)
+        for follower in self._followed:
+            if follower.identity in outputs:
+                self._shipper.end(follower.source)
+                self._departures.let_go(follower)
 
     def _reconnected(self) -> None:
         now = self._clock()

@@ -60,6 +60,8 @@ class _Flight:
     opened: bool = False
     ended: bool = False
     stopped: bool = False
+    refused: int = 0
+    """Bytes that were in flight when it was stopped."""
     rewound_to: int = -1
     """The position from which everything was last sent again: what was refused behind it was sent before that."""
 
@@ -76,6 +78,8 @@ class WindowStatistics:
     """Bytes, since the start."""
     sources: int
     stopped: int
+    refused: int
+    """Bytes that were read of stopped sources, and will not be acknowledged."""
 
 
 class Window:
@@ -149,7 +153,8 @@ class Window:
 
     def statistics(self) -> WindowStatistics:
         stopped = sum(flight.stopped for flight in self._flights.values())
-        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped)
+        refused = sum(flight.refused for flight in self._flights.values())
+        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused)
 
     # What the tailer tells
 
@@ -295,6 +300,7 @@ class Window:
     def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
         flight.stopped = True
         position = flight.acked or 0
+        flight.refused = flight.end - position
         self._drop(flight)
         return [Stopped(flight.source, position, refusal.message)]
 

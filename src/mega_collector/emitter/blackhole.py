@@ -13,6 +13,10 @@ class BlackholeEmitter:
     def __init__(self) -> None:
         self._emitted = Emitted()
 
+    @property
+    def writes_to(self) -> None:
+        """Nothing."""
+
     def emit(self, batches: Sequence[Batch]) -> Taken:
         self._emitted = self._emitted.plus(batches)
         return Taken(len(batches))

@@ -73,6 +73,12 @@ class FileEmitter:
         """Whether the file holds nothing but what was taken: else the next start must treat this end as unclean."""
         return not self._torn
 
+    @property
+    def writes_to(self) -> tuple[int, int]:
+        """The file's device and inode. From any thread."""
+        output = self._output
+        return output.device, output.inode
+
     def emit(self, batches: Sequence[Batch]) -> Taken:
         try:
             taken = self._emit(batches)

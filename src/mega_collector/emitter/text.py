@@ -34,6 +34,9 @@ class TextEmitter:
             self._fd, self._own, self._largest = _unblocked(fd)
         except OSError as error:
             raise StartError(cause(name, error)) from error
+        status = os.fstat(self._fd)
+        self.writes_to = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+        """Device and inode, if it is a regular file after all."""
         self._stop = stop
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLOUT)
