@@ -25,7 +25,7 @@ from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
-from mega_collector.memory import keep_for_blocks
+from mega_collector.memory import collect_rarely, keep_for_blocks
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
@@ -49,6 +49,7 @@ def run(settings: CollectorSettings) -> int:
     """Ship until a signal or a failure; the exit code."""
     configure(settings.log_level, settings.log_format)
     keep_for_blocks()
+    collect_rarely()
     shutdown = Shutdown(settings.shutdown_timeout)
     shutdown.on_signals()
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")

@@ -156,6 +156,11 @@ class Follower:
         """The file begins so, and must from now on."""
         self.head_size, self._head_checksum = len(head), crc32(head)
 
+    def extend_head(self, data: bytes | memoryview) -> None:
+        """What was read right behind the head is of it too."""
+        self._head_checksum = crc32(data, self._head_checksum)
+        self.head_size += len(data)
+
     def begins_with(self, head: bytes) -> bool:
         """Whether these first `head_size` bytes are those that were kept."""
         return crc32(head) == self._head_checksum and len(head) == self.head_size

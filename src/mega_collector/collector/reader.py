@@ -55,13 +55,17 @@ def read(
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
     follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
-    _keep_head(file, follower)
+    _keep_head(file, follower, block)
     return block
 
 
-def _keep_head(file: File, follower: Follower) -> None:
+def _keep_head(file: File, follower: Follower, block: Block) -> None:
     """As much of it as there is, until it is all that is wanted."""
-    if follower.head_size < HEAD_SIZE and follower.head_size < follower.position and not follower.complete:
+    if follower.head_size == HEAD_SIZE or follower.complete:
+        return
+    if block.start == follower.head_size:
+        follower.extend_head(block.data[: HEAD_SIZE - follower.head_size])
+    else:
         follower.keep_head(file.read(min(HEAD_SIZE, follower.position), 0))
 
 
