@@ -32,6 +32,7 @@ class Row:
     position: int
     tail: bytes = b""
     shipped: list[tuple[int, bytes]] = field(default_factory=list)
+    finished: bool = False
 
 
 class MemoryAggregator:
@@ -98,10 +99,12 @@ class MemoryAggregator:
         source = item.source
         if isinstance(item, Finish):
             self._admission.forget(source.id, item.position)
+            if source.id in self.ledger:
+                self.ledger[source.id].finished = True
             return item.position
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
-        row.position = item.end
+        row.position, row.finished = item.end, False
         if isinstance(item, Block):
             row.shipped.append((item.start, bytes(item.data)))
             row.tail = (row.tail + bytes(item.data))[-TAIL_SIZE:]
@@ -134,7 +137,9 @@ class MemoryAggregator:
         others = [
             row
             for row in reversed(self.ledger.values())
-            if row is not own and (row.source.device, row.source.inode) == (source.device, source.inode)
+            if row is not own
+            and not row.finished
+            and (row.source.device, row.source.inode) == (source.device, source.inode)
         ]
         rows = [own, *others] if own is not None else others
         return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head) for row in rows]

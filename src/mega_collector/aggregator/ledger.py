@@ -63,7 +63,7 @@ _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
     before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
-    finished = max(finished, ?13), updated_at = ?14
+    finished = ?13, updated_at = ?14
 """
 
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
@@ -72,7 +72,7 @@ _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
-    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4
+    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished = 0
 ) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
 """
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.

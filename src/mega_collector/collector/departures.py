@@ -1,6 +1,6 @@
 """Files that have lost their name: read to their end, let go of, and told of where they cannot be read any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -64,6 +64,7 @@ class Departures:
 
     def poll(self, now: float, *, undecided: bool) -> None:
         """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
+        done = []
         for follower in list(self._leaving):
             if follower.complete:
                 # An archive holds what could not be read of it any more.
@@ -74,7 +75,8 @@ class Departures:
             elif follower not in self._files:
                 self._find(follower)
             elif follower.finished(now) and self._shipper.acknowledged(follower.source):
-                self._retire(follower)
+                done.append(follower)
+        self._retire(done)
 
     def lost(self, follower: Follower, reason: str) -> None:
         """It vanished before it could be opened: what it held, if anything, cannot be had any more."""
@@ -122,12 +124,21 @@ class Departures:
             end = follower.size if follower.lag else None
             self._losses.tell(follower.source.path, follower.position, end, reason)
 
-    def _retire(self, follower: Follower) -> None:
-        """It gave all that it had."""
-        _log.info("file_retired", path=follower.source.name, position=follower.position)
-        head, linked = self._look_at_last(follower)
-        self._sources.end(follower, head, linked=linked)
-        self.let_go(follower)
+    def _retire(self, done: Sequence[Follower]) -> None:
+        """They gave all that they had."""
+        kept, any_linked = set(), False
+        for follower in done:
+            head, linked = self._look_at_last(follower)
+            any_linked = any_linked or linked
+            if self._sources.remember_end(follower, head, linked=linked):
+                kept.add(follower)
+        if any_linked:
+            # Before the aggregator hears of the end: from then on only this tells the file from a new one.
+            self._shipper.save(now=True)
+        for follower in done:
+            _log.info("file_retired", path=follower.source.name, position=follower.position)
+            self._shipper.end(follower.source, keep=follower in kept)
+            self.let_go(follower)
 
     def _look_at_last(self, follower: Follower) -> tuple[Marker | None, bool]:
         """Its head, and whether it still has a name anywhere."""

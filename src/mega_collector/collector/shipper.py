@@ -171,9 +171,9 @@ class Shipper:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._do(self._window.send(item))
 
-    def end(self, source: Source) -> None:
-        """Nothing more will come of a source; what is in flight of it still counts."""
-        if self._window.acknowledged(source):
+    def end(self, source: Source, *, keep: bool = False) -> None:
+        """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry."""
+        if self._window.acknowledged(source) and not keep:
             self._forget(source)
         self._do(self._window.end(source))
 

@@ -170,29 +170,30 @@ class Sources:
         if follower.settled and self._shipper.ready(source):
             self._shipper.ship(Skip(source, start, end, SkipReason.LOST))
 
-    def end(self, follower: Follower, head: Marker | None = None, *, linked: bool = False) -> None:
-        """Its source ends; whatever is found of it again, in a copy or an archive, is recognised.
-
-        `head`: more of its first bytes than were there when it was described. `linked`: its file is still there under
-        some name; else its inode is given to others.
-        """
+    def end(self, follower: Follower) -> None:
+        """Its source ends; whatever is found of it again, in a copy or an archive, is recognised."""
         source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
         self._shipper.end(source)
-        if follower.settled and follower.position and follower.tail:
-            entry = Entry(
-                source_id=source.id,
-                path=source.path,
-                device=source.device,
-                inode=source.inode if linked else 0,
-                head=head or source.head,
-                position=follower.position,
-                before=follower.before(),
-                ended=True,
-            )
+        if (entry := _ended(follower, source.head, inode=0)) is not None:
             self._remembered.end(entry, acknowledged=acknowledged)
         elif not follower.settled and (start := self._starts.pop(source.id, None)) is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
             self._remembered.give_back(start)
+
+    def remember_end(self, follower: Follower, head: Marker | None, *, linked: bool) -> bool:
+        """Its source, acknowledged, ends next: whether there is something by which to recognise its file again.
+
+        `head`: more of its first bytes than were there when it was described. `linked`: the file is still there under
+        some name; else its inode is given to others.
+        """
+        source = follower.source
+        entry = _ended(follower, head or source.head, inode=source.inode if linked else 0)
+        if entry is None:
+            return False
+        # What is noted of it must not be written over this later.
+        self._shipper.noted(source)
+        self._remembered.end(entry)
+        return True
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)
@@ -226,10 +227,26 @@ class Sources:
 
     def _pass_to_end(self, follower: Follower, file: File) -> None:
         """Begin behind the last whole line that is there, so that no line is shipped in part."""
-        end = _end_of_last_line(file, follower.size, step=self._max_line_size)
+        end = _end_of_last_line(file, follower.until, step=self._max_line_size)
         if end:
             self._shipper.ship(Skip(follower.source, 0, end, SkipReason.START_AT_END))
             follower.passed(end)
+
+
+def _ended(follower: Follower, head: Marker, *, inode: int) -> Entry | None:
+    if not (follower.settled and follower.position and follower.tail):
+        return None
+    source = follower.source
+    return Entry(
+        source_id=source.id,
+        path=source.path,
+        device=source.device,
+        inode=inode,
+        head=head,
+        position=follower.position,
+        before=follower.before(),
+        ended=True,
+    )
 
 
 def _end_of_last_line(file: File, size: int, *, step: int) -> int:
