@@ -160,8 +160,7 @@ class Finder:
             yield from self._scan(now)
         # The facts are those of now: it does not matter whether the scan has seen what is told here. What was written
         # comes first: that a file was truncated tells what its copy is, which has just got its name.
-        for path in events.changed - events.named:
-            yield from self._look_at(path)
+        yield from self._look_at(events.changed - events.named)
         yield from self._look_at_names(events.named)
         if self._scanning:
             self._named |= events.named
@@ -233,22 +232,23 @@ class Finder:
         self._last = scan
         return changes
 
-    def _look_at(self, path: bytes) -> Iterator[Change]:
-        """The watch tells that a file was written to, by one of its names."""
-        if not self._roster.knows(path) and not self._may_concern(path):
-            return
-        try:
-            facts = self._discovery.look(path)
-        except NotAlone:
-            # Hidden: a scan tells.
-            return
-        if facts is None:
-            return
-        identity = facts.device, facts.inode
-        if self._roster.follows(identity):
-            yield Seen(identity, facts.size, facts.changed_ns, facts.links)
-        elif identity in self._roster:
-            yield from self._look_at_names([path])
+    def _look_at(self, paths: Iterable[bytes]) -> Iterator[Change]:
+        """The watch tells that these files were written to, each by one of its names."""
+        for path in paths:
+            if not self._roster.knows(path) and not self._may_concern(path):
+                continue
+            try:
+                facts = self._discovery.look(path)
+            except NotAlone:
+                # Hidden: a scan tells.
+                continue
+            if facts is None:
+                continue
+            identity = facts.device, facts.inode
+            if self._roster.follows(identity):
+                yield Seen(identity, facts.size, facts.changed_ns, facts.links)
+            elif identity in self._roster:
+                yield from self._look_at_names([path])
 
     def _may_concern(self, path: bytes) -> bool:
         """Whether a name that no scan has found can be that of a file we want: a busy one may lie beside ours."""

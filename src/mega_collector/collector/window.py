@@ -94,7 +94,7 @@ class Window:
     def __init__(self, *, limit: int, block_size: int) -> None:
         self._own_limit = limit
         self._largest_block = block_size
-        self._limit = limit
+        self._allow(limit)
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
         self._items = 0
@@ -123,11 +123,6 @@ class Window:
     def all_sent(self) -> bool:
         """Whether everything in flight was sent on this connection: nothing waits for a handshake."""
         return not self._unsent
-
-    @property
-    def block_size(self) -> int:
-        """How large a block should be, in bytes, so that several fit into the window."""
-        return max(min(self._largest_block, self._limit // 4), 1)
 
     @property
     def room(self) -> bool:
@@ -199,7 +194,7 @@ class Window:
     def connect(self, window: int) -> list[Outcome]:
         """A new connection stands: what is in flight goes through the handshake again."""
         self._connected = True
-        self._limit = min(self._own_limit, window)
+        self._allow(min(self._own_limit, window))
         outcomes: list[Outcome] = []
         for flight in self._flights.values():
             flight.asked = flight.opened = False
@@ -219,7 +214,7 @@ class Window:
 
     def grant(self, window: int) -> None:
         """The aggregator changes how many bytes may be in flight."""
-        self._limit = min(self._own_limit, window)
+        self._allow(min(self._own_limit, window))
 
     def resume(self, resume: Resume) -> list[Outcome]:
         """The aggregator answers a description."""
@@ -255,6 +250,12 @@ class Window:
             flight.rewound_to = -1
         acknowledged = Acknowledged(flight.source, position, tail, ended=flight.ended and not flight.items)
         return [acknowledged, *self._finish(flight)] if flight.ended else [acknowledged]
+
+    def _allow(self, limit: int) -> None:
+        """So many bytes may be in flight from now on."""
+        self._limit = limit
+        self.block_size = max(min(self._largest_block, limit // 4), 1)
+        """How large a block should be, in bytes, so that several fit into the window."""
 
     def _release(self, flight: _Flight, position: int) -> bytes:
         """Let go of what is committed; the bytes before the position."""
