@@ -7,6 +7,7 @@ byte stands at the destination once, in order.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,9 +36,15 @@ LINES = st.lists(
 class Heard(Outbox):
     """Keeps what is said for the test to deliver, where the real one keeps it for a thread of gRPC's."""
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[], None]) -> None:
         super().__init__()
         self.answers: deque[FromAggregator] = deque()
+        self._publish = publish
+
+    def wait_for(self, committed: Callable[[], bool]) -> bool:
+        if not committed():
+            self._publish()
+        return committed()
 
     def say(self, answer: FromAggregator) -> None:
         heard = wire.decode_answer(wire.encode_answer(answer))
@@ -54,12 +61,12 @@ class Heard(Outbox):
 class Connection:
     """One stream: what is on its way to the aggregator, and to the collector."""
 
-    def __init__(self, aggregator: "Aggregator") -> None:
+    def __init__(self, aggregator: "Aggregator", life: bytes, publish: Callable[[], None]) -> None:
         self.aggregator = aggregator
         self.sent: deque[FromCollector] = deque()
-        self.outbox = Heard()
+        self.outbox = Heard(publish)
         self.conversation = Conversation(
-            Hello("me", "here"),
+            Hello("me", "here", life=life),
             self.outbox,
             buffer=aggregator.buffer,
             ledger=aggregator.ledger,
@@ -143,6 +150,7 @@ class Histories(RuleBasedStateMachine):
         self.connection: Connection | None = None
         self.lost: list[Connection] = []
         self.destination: dict[bytes, bytes] = {}
+        self.lives = 0
 
     @initialize(lines=LINES)
     def begin(self, lines: list[bytes]) -> None:
@@ -203,7 +211,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def connect(self) -> None:
         if self.connection is None:
-            self.connection = Connection(self.aggregator)
+            self.connection = Connection(self.aggregator, b"%d" % self.lives, self._publish)
             self._do(self.window.connect(self.connection.conversation.window))
             for file in self._live():
                 if not file.settled:
@@ -268,12 +276,17 @@ class Histories(RuleBasedStateMachine):
         if not really:
             return
         self.the_connection_is_lost()
+        self.lives += 1
         self.window = Window(limit=LIMIT, block_size=16)
         for file in self.files:
             file.abandoned |= file.ended
             file.settled = False
             if not file.ended:
                 self._do(self.window.begin(file.source))
+
+    def _publish(self) -> None:
+        """The aggregator commits all that it has."""
+        self._committed(self.aggregator.commit(1 << 30))
 
     # What must hold
 

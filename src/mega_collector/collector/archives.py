@@ -140,7 +140,7 @@ class Archives:
         Raises:
             OSError: it cannot be read.
         """
-        if not path.endswith(_SUFFIX) or not MAGIC.startswith(file.read(len(MAGIC), 0)):
+        if not is_archive(path, file):
             return False
         trailer, facts = trailer_of(file), file.facts()
         archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size)
@@ -455,6 +455,15 @@ class Archives:
             trailer=contents.trailer,
         )
         self._remembered.end(archive.entry)
+
+
+def is_archive(path: bytes, file: File) -> bool:
+    """By its name and its first bytes, as far as there are any.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return path.endswith(_SUFFIX) and MAGIC.startswith(file.read(len(MAGIC), 0))
 
 
 def _is_named_after(path: bytes, original: bytes) -> bool:

@@ -7,7 +7,7 @@ import structlog
 from mega_collector.block import Skip, SkipReason
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import head_of
+from mega_collector.collector.identity import head_of, holds
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.shipper import Shipper
@@ -104,6 +104,21 @@ class Departures:
         except TooManyOpenFiles:
             # Tried again at the next poll.
             return
+        if not follower.vanished and not self._is_still(follower):
+            # Another file has its inode by now.
+            self._files.close(follower)
+            follower.vanished = True
+
+    def _is_still(self, follower: Follower) -> bool:
+        """Whether the file that was found holds what was read of it, or what it began with when it was described."""
+        try:
+            file, known = self._files.of_any(follower), follower.position > 0
+            if known:
+                return holds(file, follower)
+            head = follower.source.head
+            return head.length > 0 and head.matches_head(file.read(head.length, 0))
+        except OSError:
+            return False
 
     def _bury(self, follower: Follower) -> None:
         source = follower.source

@@ -5,6 +5,7 @@ again. So what is remembered of a file is compared with its bytes, through the v
 """
 
 from mega_collector.collector.file import File
+from mega_collector.collector.follower import Follower
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 
@@ -42,3 +43,14 @@ def agrees(file: File, *, position: int, head: Marker, tail: Marker) -> bool:
         return False
     there = before(file, position)
     return len(there) == min(position, TAIL_SIZE) and tail.matches_tail(there)
+
+
+def holds(file: File, follower: Follower) -> bool:
+    """Whether the file still holds what was read of it: its head, and the bytes before the position.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if not before(file, follower.position).endswith(follower.tail):
+        return False
+    return follower.complete or follower.begins_with(file.read(follower.head_size, 0))

@@ -55,6 +55,10 @@ class OpenFiles:
             file = self._reopen(follower, follower.path)
         return file
 
+    def of_any(self, follower: Follower) -> File:
+        """The file of a follower that is open, whatever its name."""
+        return self._open[follower]
+
     def find(self, follower: Follower, near: bytes) -> bool:
         """Open the file of a follower under another name in the directory of `near`, where it has just lost one.
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from mega_collector.collector.archives import Archives
+from mega_collector.collector.archives import Archives, is_archive
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.file import Disk, Filesystem
 from mega_collector.collector.finder import Finder, Seen
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
-from mega_collector.collector.identity import before
+from mega_collector.collector.identity import holds
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.newcomers import Newcomers
@@ -298,16 +298,27 @@ class Tailer:
                 pass
 
     def _restart(self, follower: Follower, now: float) -> None:
+        if self._is_archive_now(follower):
+            self._sources.end(follower)
+            self._departures.let_go(follower)
+            self._finder.hurry()
+            return
         copied = self._newcomers.holds_copy_of(follower.source.path)
         self._sources.restart(follower, now, copied=copied)
+
+    def _is_archive_now(self, follower: Follower) -> bool:
+        """Whether an archive has the inode by now: that is not shipped as it is."""
+        try:
+            return follower.path is not None and is_archive(follower.path, self._files.of(follower))
+        except OSError:
+            return False
 
     def _inspect(self, follower: Follower, now: float) -> None:
         """It was written to and did not grow: are the bytes before the position still those that were read?"""
         self._suspects.discard(follower)
         try:
             file = self._files.of(follower)
-            same = before(file, follower.position).endswith(follower.tail)
-            same = same and (follower.complete or follower.begins_with(file.read(follower.head_size, 0)))
+            same = holds(file, follower)
         except OSError as error:
             self._suspects.add(follower)
             self._warn(follower.source.path, error)
