@@ -194,11 +194,7 @@ class Finder:
         self._scanning = not scan.finished
         self._scan_at = now
         changes = [] if self._scanning else self._finish(scan, now)
-        # What goes by another name now is opened by that, if its size asks for a look at its bytes.
-        yield from (change for change in changes if isinstance(change, Renamed))
-        for facts in fresh:
-            yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
-        yield from (change for change in changes if isinstance(change, Appeared))
+        yield from _in_order(changes, fresh)
         if scan.finished:
             self.scans += 1
             named, self._named = self._named, set()
@@ -288,10 +284,7 @@ class Finder:
         for path in self._own_among(found):
             found[path] = None
         changes = self._roster.amend(found, self._wall_clock_ns())
-        for facts in found.values():
-            if facts is not None:
-                yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
-        yield from changes
+        yield from _in_order(changes, (facts for facts in found.values() if facts is not None))
 
     def _own_among(self, files: Mapping[bytes, FileFacts | None]) -> set[bytes]:
         """The names that are this program's own files'."""
@@ -344,6 +337,14 @@ def _is_of_opening(fact: object) -> bool:
 
 def _directory(path: bytes) -> bytes:
     return path[: path.rindex(b"/")] or b"/"
+
+
+def _in_order(changes: Sequence[Appeared | Renamed], seen: Iterable[FileFacts]) -> Iterator[Change]:
+    """What goes by another name now is opened by that, if its size asks for a look at its bytes."""
+    yield from (change for change in changes if isinstance(change, Renamed))
+    for facts in seen:
+        yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
+    yield from (change for change in changes if isinstance(change, Appeared))
 
 
 def _identities(own: Sequence[Path]) -> Iterator[Identity]:

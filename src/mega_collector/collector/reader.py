@@ -55,18 +55,17 @@ def read(
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
     follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
-    _keep_head(file, follower, block)
+    _keep_head(follower, block)
     return block
 
 
-def _keep_head(file: File, follower: Follower, block: Block) -> None:
+def _keep_head(follower: Follower, block: Block) -> None:
     """As much of it as there is, until it is all that is wanted."""
     if follower.head_size == HEAD_SIZE or follower.complete:
         return
     if block.start == follower.head_size:
         follower.extend_head(block.data[: HEAD_SIZE - follower.head_size])
-    else:
-        follower.keep_head(file.read(min(HEAD_SIZE, follower.position), 0))
+    # Else there is a hole, which may still be filled.
 
 
 def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -> bool:
