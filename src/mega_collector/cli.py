@@ -92,7 +92,11 @@ class _Lazy(click.Group):
         return list(self._makers)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        return self._makers[cmd_name]() if cmd_name in self._makers else None
+        if cmd_name not in self._makers:
+            return None
+        # Before anything else is: the settings log too.
+        _import_structlog_alone()
+        return self._makers[cmd_name]()
 
 
 def _make_run() -> click.Command:
@@ -100,7 +104,6 @@ def _make_run() -> click.Command:
         patterns = _patterns(paths)
         if output is None:
             _require_stdout("--output")
-        _import_structlog_alone()
         from mega_collector.both import run
 
         return run(patterns, None if output is None else Path(output), once)
@@ -139,7 +142,6 @@ def _make_collector() -> click.Command:
         # Why a connection failed is logged as a fact: gRPC's own lines would say it again, and not as JSON. It looks at
         # this when it is imported.
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-        _import_structlog_alone()
         from mega_collector.collector.assembly import run
 
         return run(loaded.settings)
@@ -154,7 +156,6 @@ def _make_aggregator() -> click.Command:
     def start(loaded: "Loaded[AggregatorSettings]") -> int:
         if loaded.settings.text_configuration:
             _require_stdout("AGGREGATOR_TEXT_CONFIGURATION")
-        _import_structlog_alone()
         from mega_collector.aggregator.assembly import run
 
         return run(loaded.settings)
@@ -164,7 +165,7 @@ def _make_aggregator() -> click.Command:
 
 
 def _import_structlog_alone() -> None:
-    """Keep structlog from importing rich, for tracebacks that are not shown here: 4 MB, and a fifth of the start-up."""
+    """Keep structlog from importing rich, for tracebacks that are not shown here: 6 MB, and a fifth of the start-up."""
     if "rich" not in sys.modules:
         sys.modules["rich"] = None  # type: ignore[assignment]
         import structlog  # noqa: F401

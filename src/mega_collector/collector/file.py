@@ -56,6 +56,8 @@ class Filesystem(Protocol):
 class PlainFile:
     """An open file of the kernel's."""
 
+    __slots__ = ("descriptor",)
+
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 

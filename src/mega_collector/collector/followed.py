@@ -13,7 +13,8 @@ class Followed:
     def __init__(self) -> None:
         self._by_identity: dict[Identity, Follower] = {}
         self._by_source: dict[bytes, Follower] = {}
-        self._by_name: dict[bytes, list[Follower]] = {}
+        self._by_name: dict[bytes, tuple[Follower, ...]] = {}
+        """Tuples: nearly all are of one, and a list takes twice the memory."""
 
     def __len__(self) -> int:
         return len(self._by_source)
@@ -41,7 +42,8 @@ class Followed:
         """From now on it is followed. Unless it is `found`, no scan tells of it: it is an archive, or has vanished."""
         if found:
             self._by_identity[follower.identity] = follower
-            self._by_name.setdefault(follower.source.path, []).append(follower)
+            path = follower.source.path
+            self._by_name[path] = (*self._by_name.get(path, ()), follower)
         self._by_source[follower.source.id] = follower
 
     def remove(self, follower: Follower) -> None:
@@ -56,8 +58,7 @@ class Followed:
 
     def _forget(self, source: Source, follower: Follower) -> None:
         self._by_source.pop(source.id, None)
-        namesakes = self._by_name.get(source.path, [])
-        if follower in namesakes:
-            namesakes.remove(follower)
-            if not namesakes:
-                del self._by_name[source.path]
+        namesakes = self._by_name.pop(source.path, ())
+        others = tuple(each for each in namesakes if each is not follower)
+        if others:
+            self._by_name[source.path] = others

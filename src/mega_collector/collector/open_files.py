@@ -1,7 +1,6 @@
 """The open files: at most so many, and never one closed that is still needed."""
 
 import errno
-from collections import OrderedDict
 from collections.abc import Callable
 
 from mega_collector.collector.file import File, Filesystem
@@ -25,7 +24,8 @@ class OpenFiles:
         self._limit = limit
         self._expendable = expendable
         self._disk = disk
-        self._open: OrderedDict[Follower, File] = OrderedDict()
+        self._open: dict[Follower, File] = {}
+        """What was used last is the last."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -35,9 +35,9 @@ class OpenFiles:
 
     def get(self, follower: Follower) -> File | None:
         """The file of a follower, if it is open."""
-        file = self._open.get(follower)
+        file = self._open.pop(follower, None)
         if file is not None:
-            self._open.move_to_end(follower)
+            self._open[follower] = file
         return file
 
     def of(self, follower: Follower) -> File:
