@@ -1,11 +1,13 @@
 """Two processes of one collector, one after the other: what the first left in flight is told to the second."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import pytest
 
+from harness.until import until
 from hostile.client import Stream, block, connect, describe
 from hostile.served import Served
 from mega_collector.api import api_pb2 as pb
@@ -72,16 +74,33 @@ def test_a_destination_that_takes_nothing_delays_the_answer_and_hangs_nobody(tmp
             assert [known.position for known in second.hear_all("resume", "ack")["resume"].known] == [4]
 
 
+def _welcomed_at_last(streams: ExitStack, channel: grpc.Channel, life: bytes) -> Stream:
+    """A stream, as soon as the aggregator has seen that the one before is gone."""
+    stream = until(lambda: _welcomed(streams, channel, life), "the slot should be free again")
+    assert stream is not None
+    return stream
+
+
+def _welcomed(streams: ExitStack, channel: grpc.Channel, life: bytes) -> Stream | None:
+    """A stream, if there is a slot for it."""
+    stream = streams.enter_context(Stream(channel))
+    try:
+        stream.greet(life=life)
+    except AssertionError:
+        return None
+    return stream
+
+
 def test_a_stream_that_goes_while_it_waits_leaves_its_slot_to_others(tmp_path: Path) -> None:
     with Served(tmp_path, minimum_publish_frequency=3600, max_streams=1) as served, connect(served.target) as channel:
         leave(served, channel, b"one\n", b"first")
         served.out.unlink()
         served.out.mkdir()
-        with Stream(channel) as second:
-            second.greet(life=b"second")
+        with ExitStack() as streams:
+            second = _welcomed_at_last(streams, channel, b"second")
             second.say(describe=pb.Describe(source=describe(A)))
         served.out.rmdir()
-        with Stream(channel) as third:
-            third.greet(life=b"third")
+        with ExitStack() as streams:
+            third = _welcomed_at_last(streams, channel, b"third")
             third.say(describe=pb.Describe(source=describe(A)))
             assert third.hear_any()
