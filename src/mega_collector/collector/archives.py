@@ -455,6 +455,7 @@ class Archives:
             trailer=contents.trailer,
         )
         self._remembered.end(archive.entry)
+        self._shipper.changed()
 
 
 def is_archive(path: bytes, file: File) -> bool:

@@ -177,6 +177,10 @@ class Shipper:
             self._forget(source)
         self._do(self._window.end(source))
 
+    def changed(self) -> None:
+        """Something else was put into the checkpoint, and is to be written with the rest."""
+        self._unsaved = True
+
     def flush(self) -> None:
         """Have the aggregator publish what it has, once until it answers: nothing more comes before that."""
         if not self._flushing and self._window.connected and self._window.all_sent and not self._window.idle:

@@ -176,6 +176,7 @@ class Sources:
         self._shipper.end(source)
         if (entry := _ended(follower, source.head, inode=0)) is not None:
             self._remembered.end(entry, acknowledged=acknowledged)
+            self._shipper.changed()
         elif not follower.settled and (start := self._starts.pop(source.id, None)) is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
             self._remembered.give_back(start)
@@ -193,6 +194,7 @@ class Sources:
         # What is noted of it must not be written over this later.
         self._shipper.noted(source)
         self._remembered.end(entry)
+        self._shipper.changed()
         return True
 
     def _ask(self, follower: Follower) -> None:
