@@ -68,14 +68,14 @@ class CheckpointFile:
 
     def append(self, records: Iterable[Record]) -> None:
         """Add records, durably."""
-        data = b"".join(map(encode, records))
+        data = b"".join([*map(encode, records), self._last_line])
         try:
-            _write(self._descriptor, data + self._last_line, self._end)
+            _write(self._descriptor, data, self._end)
         except OSError:
             self._restore()
             raise
         self._sync()
-        self._end += len(data)
+        self._end += len(data) - len(self._last_line)
 
     def close(self) -> None:
         os.close(self._descriptor)
