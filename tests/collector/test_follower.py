@@ -50,7 +50,8 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
 
 
 def test_a_truncated_file_is_never_begun_at_its_end() -> None:
-    follower = Follower(SOURCE, path=SOURCE.path, size=9, changed_ns=1, now=0, rotate_wait=5, from_end=True)
+    follower = Follower(SOURCE, path=SOURCE.path, size=9, changed_ns=1, now=0, rotate_wait=5)
+    follower.from_end = True
     follower.restart(make_source("new"), 9, 0)
     assert not follower.from_end
 

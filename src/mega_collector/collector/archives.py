@@ -17,7 +17,7 @@ from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspec
 from mega_collector.collector.identity import agrees
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.shipper import Shipper
@@ -306,31 +306,22 @@ class Archives:
         """Whatever may be in it: what was shipped, and is followed or not."""
         yield from self._remembered
         for follower in self._followed:
-            source = follower.source
             if follower in self._shipped:
                 continue
             if follower.settled:
-                yield Entry(
-                    source_id=source.id,
-                    path=source.path,
-                    device=source.device,
-                    inode=source.inode,
-                    head=source.head,
-                    position=follower.position,
-                    before=follower.before(),
-                )
+                yield entry_of(follower)
             elif (entry := self._sources.expected(follower)) is not None:
-                yield replace(entry, source_id=source.id)
+                yield replace(entry, source_id=follower.source.id)
 
     def _follower_that_read(self, look: _Look, contents: Contents) -> Follower | None:
-        """A follower that has read all of it already, from the original."""
+        """A follower that has read all of it already, from the original. By its name: there may be very many."""
         for follower in self._followed:
             if (
                 follower.position >= contents.size > 0
                 and follower not in self._shipped
                 and not follower.vanished
                 and follower.settled
-                and (_is_named_after(look.archive.path, follower.source.path) or contents.size >= HEAD_SIZE)
+                and _is_named_after(look.archive.path, follower.source.path)
                 and self._begins_with(follower, contents)
             ):
                 return follower

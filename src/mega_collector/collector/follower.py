@@ -62,7 +62,6 @@ class Follower:
         changed_ns: int,
         now: float,
         rotate_wait: float,
-        from_end: bool = False,
         complete: bool = False,
     ) -> None:
         self.source = source
@@ -72,7 +71,7 @@ class Follower:
         """The bytes just before the position, at most `TAIL_SIZE`: what the file must still hold there."""
         self.settled = False
         """Whether the handshake has said where the source goes on."""
-        self.from_end = from_end
+        self.from_end = False
         """Whether to begin at the end of the file if nothing is known of it."""
         self.until = size
         """Where the file ended when this source was begun."""

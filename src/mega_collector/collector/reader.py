@@ -25,8 +25,8 @@ def read(
 
     One system call reads the block and the bytes just before it, which must still be those that were there: a file
     that was truncated and has grown beyond the position since shows it nowhere else. So must those be there that were
-    seen: what has taken their place is another source's. With `until`, a position behind
-    the follower's, the file is taken to end there.
+    seen: what has taken their place is another source's. With `until`, a position behind the follower's, the file is
+    taken to end there.
 
     Raises:
         OSError: the file could not be read; nothing has changed.

@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from mega_collector.collector.checkpoint import Checkpoint, Entry
 from mega_collector.collector.file import File
+from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import agrees
+from mega_collector.marker import Marker
 
 Key = TypeVar("Key", int, bytes)
 
@@ -101,6 +103,21 @@ class Remembered:
             self._ended.pop(entry.source_id, None)
             _remove(self._by_inode, entry.inode, entry.source_id)
             _remove(self._by_path, entry.path, entry.source_id)
+
+
+def entry_of(follower: Follower, *, inode: int | None = None, head: Marker | None = None, ended: bool = False) -> Entry:
+    """What recognises the file of a follower, as far as it was read. `inode`, `head`: in place of its source's."""
+    source = follower.source
+    return Entry(
+        source_id=source.id,
+        path=source.path,
+        device=source.device,
+        inode=source.inode if inode is None else inode,
+        head=source.head if head is None else head,
+        position=follower.position,
+        before=follower.before(),
+        ended=ended,
+    )
 
 
 def _remove(index: dict[Key, dict[bytes, Entry]], key: Key, source_id: bytes) -> None:

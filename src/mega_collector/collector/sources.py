@@ -14,7 +14,7 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import before, head_of
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles
-from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id, resumption
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
@@ -174,8 +174,8 @@ class Sources:
         """Its source ends; whatever is found of it again, in a copy or an archive, is recognised."""
         source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
         self._shipper.end(source)
-        if (entry := _ended(follower, source.head, inode=0)) is not None:
-            self._remembered.end(entry, acknowledged=acknowledged)
+        if _is_recognisable(follower):
+            self._remembered.end(entry_of(follower, inode=0, ended=True), acknowledged=acknowledged)
             self._shipper.changed()
         elif not follower.settled and (start := self._starts.pop(source.id, None)) is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
@@ -187,13 +187,11 @@ class Sources:
         `head`: more of its first bytes than were there when it was described. `linked`: the file is still there under
         some name; else its inode is given to others.
         """
-        source = follower.source
-        entry = _ended(follower, head or source.head, inode=source.inode if linked else 0)
-        if entry is None:
+        if not _is_recognisable(follower):
             return False
         # What is noted of it must not be written over this later.
-        self._shipper.noted(source)
-        self._remembered.end(entry)
+        self._shipper.noted(follower.source)
+        self._remembered.end(entry_of(follower, inode=None if linked else 0, head=head, ended=True))
         self._shipper.changed()
         return True
 
@@ -235,20 +233,9 @@ class Sources:
             follower.passed(end)
 
 
-def _ended(follower: Follower, head: Marker, *, inode: int) -> Entry | None:
-    if not (follower.settled and follower.position and follower.tail):
-        return None
-    source = follower.source
-    return Entry(
-        source_id=source.id,
-        path=source.path,
-        device=source.device,
-        inode=inode,
-        head=head,
-        position=follower.position,
-        before=follower.before(),
-        ended=True,
-    )
+def _is_recognisable(follower: Follower) -> bool:
+    """Whether something was read of it that tells it from others."""
+    return follower.settled and follower.position > 0 and len(follower.tail) > 0
 
 
 def _end_of_last_line(file: File, size: int, *, step: int) -> int:
