@@ -40,6 +40,7 @@ class Follower:
         "head_size",
         "home",
         "in_long_line",
+        "next_hole",
         "nuls_at_head",
         "path",
         "position",
@@ -83,6 +84,8 @@ class Follower:
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
         self.in_long_line = False
         """Whether what was read last is a piece of a line that goes on."""
+        self.next_hole = -1
+        """Where the hole begins that is next, if that is known (else -1): it may have been filled since."""
         self.head_size = 0
         """Bytes at the start of the file that it must still hold, as it does before the position."""
         self._head_checksum = 0
@@ -150,6 +153,7 @@ class Follower:
         self._looked_to, self._grew_at = 0, now
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
+        self.next_hole = -1
 
     def keep_head(self, head: bytes) -> None:
         """The file begins so, and must from now on."""

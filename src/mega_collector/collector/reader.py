@@ -7,7 +7,7 @@ from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gap import AT_END, Gap, find_gap
+from mega_collector.collector.gap import AT_END, RUN, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 
@@ -32,7 +32,7 @@ def read(
         OSError: the file could not be read; nothing has changed.
     """
     left = sys.maxsize if until is None else until - follower.position
-    size = min(size, left)
+    size = min(size, left, _to_next_hole(follower))
     data, offset = _read(file, follower, size)
     if _is_rewritten(file, follower, data, ended=len(data) - offset < size):
         return Reading.REWRITTEN
@@ -44,11 +44,10 @@ def read(
         data, left = data[: offset + gap.start - follower.position], gap.start - follower.position
         final = final or gap.end != AT_END
     part = cut(data, offset, max_line=max_line, final=final and (size >= left or len(data) - offset < size))
-    if part is None and len(data) - offset == size <= max_line:
-        size = min(max_line + 1, left)
-        data, offset = _read(file, follower, size)
-        ended = size == left or len(data) - offset < size
-        part = cut(data, offset, max_line=max_line, final=final and ended)
+    if part is None and len(data) - offset == size <= max_line and size < left:
+        # A line that is longer than a block.
+        follower.next_hole = -1
+        return read(file, follower, size=max_line + 1, max_line=max_line, final=final, until=until)
     if part is None:
         follower.looked(follower.size if gap else follower.position + len(data) - offset)
         return Reading.NOTHING
@@ -90,6 +89,14 @@ def _is_shorter(file: File, follower: Follower) -> bool:
     return facts is None or facts.size < follower.size
 
 
+def _to_next_hole(follower: Follower) -> int:
+    """How many bytes there are up to the next hole, if it is known, and so many of it that it is seen.
+
+    Where there are many holes, most of a whole block would be holes, and be read once for each of them.
+    """
+    return follower.next_hole + RUN - follower.position if follower.next_hole >= follower.position else sys.maxsize
+
+
 def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
     end = gap.end
     if end == AT_END:
@@ -99,6 +106,7 @@ def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
             return Reading.NOTHING
         end = follower.size
     follower.passed(end)
+    follower.next_hole = gap.next
     return Skip(follower.source, gap.start, end, gap.reason)
 
 
