@@ -1,6 +1,7 @@
 """What is known of one followed file, and what is to be done with it next: a machine."""
 
 import math
+import sys
 from enum import Enum, auto
 
 from mega_collector.block import Source
@@ -35,6 +36,7 @@ class Follower:
         "_looked_to",
         "_renamed_at",
         "_rotate_wait",
+        "_written_to",
         "complete",
         "from_end",
         "head_size",
@@ -97,6 +99,7 @@ class Follower:
         self.size = size
         self._changed_ns = changed_ns
         self._looked_to = 0
+        self._written_to = sys.maxsize
         self._grew_at = now
         self._renamed_at = -math.inf if path is not None else now
         self._rotate_wait = rotate_wait
@@ -122,17 +125,22 @@ class Follower:
         """A look at the file: its size and when it was last written to."""
         if self.complete:
             return Sight.SAME
-        before, written = self.size, changed_ns != self._changed_ns
+        before, written, cut = self.size, changed_ns != self._changed_ns, self.is_cut(size)
         self.size, self._changed_ns = size, changed_ns
-        if size < self.position or size < before:
+        if cut:
             self.shrunk_by = max(before - self.position, 0)
             return Sight.TRUNCATED
         if size > before or written:
             # What was written may have been read already, and then shows in the time only.
             self._grew_at = now
         if size > before:
+            self._written_to = sys.maxsize
             return Sight.GREW
-        return Sight.SUSPECT if written else Sight.SAME
+        return Sight.SUSPECT if written or size < before else Sight.SAME
+
+    def is_cut(self, size: int) -> bool:
+        """Whether a file of that size lacks what was there: more than space that was set aside and never written to."""
+        return size < self.position or size < min(self.size, self._written_to)
 
     def expect(self, position: int) -> None:
         """It will probably go on there, if the handshake does not tell otherwise."""
@@ -150,7 +158,7 @@ class Follower:
         self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
         self.size = self.until = size
         self.shrunk_by = 0
-        self._looked_to, self._grew_at = 0, now
+        self._looked_to, self._written_to, self._grew_at = 0, sys.maxsize, now
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
         self.next_hole = -1
@@ -172,9 +180,9 @@ class Follower:
         """Whether a read can give an entry: there are bytes that were not looked at, or the last line is final."""
         return self.size > self._looked_to or (self.size > self.position and self.final(now))
 
-    def looked(self, end: int) -> None:
-        """There is no whole entry before `end`, which is as far as the file goes."""
-        self._looked_to = end
+    def looked(self, end: int, *, written_to: int) -> None:
+        """There is no whole entry before `end`, which is as far as the file goes; from `written_to` on only NULs."""
+        self._looked_to, self._written_to = end, written_to
         self.size = max(self.size, end)
 
     def look_again(self) -> None:

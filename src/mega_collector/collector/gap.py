@@ -6,7 +6,7 @@ from mega_collector.block import SkipReason
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
 
-_NUL = b"\0"
+NUL = b"\0"
 
 RUN = 512
 """No filesystem has smaller blocks: where a hole is, so many NULs are read."""
@@ -39,18 +39,18 @@ def find_gap(file: File, follower: Follower, data: bytes, offset: int) -> Gap | 
         OSError: the file could not be read.
     """
     position = follower.position
-    if follower.complete or data.find(_NUL, offset) < 0:
+    if follower.complete or data.find(NUL, offset) < 0:
         return None
-    run = data.find(_NUL * RUN, offset)
+    run = data.find(NUL * RUN, offset)
     hole = file.hole(position) if run >= 0 else follower.size
     if hole < position + len(data) - offset and hole < follower.size:
-        start = position + len(data[offset : offset + hole - position].rstrip(_NUL))
+        start = position + len(data[offset : offset + hole - position].rstrip(NUL))
         begin = file.data(hole)
         if begin is None:
             return Gap(start, AT_END, SkipReason.HOLE)
         following = file.hole(begin)
         return Gap(start, _end(file, begin, following), SkipReason.HOLE, following)
-    if follower.nuls_at_head and data[offset : offset + 1] == _NUL:
+    if follower.nuls_at_head and data[offset : offset + 1] == NUL:
         return Gap(position, position + _leading(data[offset:]), SkipReason.NULS)
     return None
 
@@ -63,4 +63,4 @@ def _end(file: File, begin: int, following: int) -> int:
 
 
 def _leading(data: bytes) -> int:
-    return len(data) - len(data.lstrip(_NUL))
+    return len(data) - len(data.lstrip(NUL))

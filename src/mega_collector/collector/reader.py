@@ -7,7 +7,7 @@ from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gap import AT_END, RUN, Gap, find_gap
+from mega_collector.collector.gap import AT_END, NUL, RUN, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 
@@ -49,7 +49,8 @@ def read(
         follower.next_hole = -1
         return read(file, follower, size=max_line + 1, max_line=max_line, final=final, until=until)
     if part is None:
-        follower.looked(follower.size if gap else follower.position + len(data) - offset)
+        end = follower.size if gap else follower.position + len(data) - offset
+        follower.looked(end, written_to=follower.position + len(data[offset:].rstrip(NUL)))
         return Reading.NOTHING
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
@@ -86,7 +87,7 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
 def _is_shorter(file: File, follower: Follower) -> bool:
     """There are files that hold less than their size says: those in sysfs(5)."""
     facts = file.facts()
-    return facts is None or facts.size < follower.size
+    return facts is None or follower.is_cut(facts.size)
 
 
 def _to_next_hole(follower: Follower) -> int:
@@ -102,7 +103,7 @@ def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
     if end == AT_END:
         if not final:
             # Space that was set aside: it is written to later.
-            follower.looked(follower.size)
+            follower.looked(follower.size, written_to=gap.start)
             return Reading.NOTHING
         end = follower.size
     follower.passed(end)
