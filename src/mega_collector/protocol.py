@@ -37,10 +37,14 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing more will come of the source, which ends at this position."""
+    """Nothing more will come of the source, which ends at this position.
+
+    `lost`: what was written behind it, if anything, is gone, and nobody knows how much that was.
+    """
 
     source: Source
     position: int
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,13 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the aggregator has committed of a source."""
+    """What the aggregator has committed of a source; `finished` if nothing more was to come of it."""
 
     source_id: bytes
     position: int
     before: Marker
     head: Marker
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,9 @@ def encode(message: Hello | Describe | Open | Skip | Finish | Flush) -> pb.Colle
             )
             return pb.CollectorMessage(skip=skip)
         case Finish():
-            return pb.CollectorMessage(finish=pb.Finish(source=message.source.id, position=message.position))
+            return pb.CollectorMessage(
+                finish=pb.Finish(source=message.source.id, position=message.position, lost=message.lost)
+            )
         case Flush():
             return pb.CollectorMessage(flush=pb.Flush())
 
@@ -433,6 +435,7 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                     position=each.position,
                     before=_encode_marker(each.before),
                     head=_encode_marker(each.head),
+                    finished=each.finished,
                 )
                 for each in message.known
             ]
@@ -492,7 +495,8 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
 
 
 def _decode_known(known: pb.Known) -> Known:
-    return Known(known.source, known.position, _decode_marker(known.before), _decode_marker(known.head))
+    before, head = _decode_marker(known.before), _decode_marker(known.head)
+    return Known(known.source, known.position, before, head, known.finished)
 
 
 def _encode_marker(marker: Marker) -> pb.Marker:

@@ -126,7 +126,7 @@ def test_the_end_of_a_source_keeps_what_recognises_it(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         ledger.commit([_advance(100)])
         ledger.commit([Advance(SOURCE, 100, 100, 0, Marker(), finished=True)])
-        assert _known(ledger) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
+        assert _known(ledger) == (Known(SOURCE.id, 100, BEFORE, HEAD, finished=True),)
     assert _rows(tmp_path, "SELECT finished, entries, first_position FROM sources") == [(1, 1, 0)]
 
 

@@ -192,7 +192,7 @@ def test_a_link_to_nothing_leads_to_a_file_that_is_made_far_from_where_the_patte
 
 @pytest.mark.case(4)
 def test_files_that_vanish_between_listing_and_opening_are_told_once_and_hold_up_nothing(site: Site) -> None:
-    site.aggregator()
+    aggregator = site.aggregator()
     collector = site.collector(poll_interval="10ms")
     writer = site.writer()
     collector.wait_for("file_followed")
@@ -211,7 +211,10 @@ def test_files_that_vanish_between_listing_and_opening_are_told_once_and_hold_up
     scans(collector, site.logs)
     told = Counter((event["event"], event["start"], event["end"]) for event in warnings(collector))
     assert told.keys() == {("source_lost", 0, None)}
-    assert told.total() == len({event["path"] for event in warnings(collector)})
+    paths = {event["path"] for event in warnings(collector)}
+    assert told.total() == len(paths)
+    for path in paths:
+        aggregator.wait_for("source_lost", path=path, start=0, end=None)
 
 
 # What is not there yet

@@ -198,7 +198,7 @@ def test_a_number_that_was_given_again_is_another_file_to_a_ledger_that_knows_no
 
 @pytest.mark.case(35, 59)
 def test_a_file_that_vanished_while_nobody_looked_is_told_once_and_forgotten(site: Site) -> None:
-    site.aggregator()
+    aggregator = site.aggregator()
     kept, gone = site.writer("kept.log"), site.writer("gone.log")
     kept.write(10)
     gone.write(10)
@@ -207,9 +207,8 @@ def test_a_file_that_vanished_while_nobody_looked_is_told_once_and_forgotten(sit
     assert collector.stop() == 0
     gone.path.unlink()
     collector = site.collector()
-    said = collector.wait_for("source_lost")
-    assert said["path"] == str(gone.path)
-    assert (said["start"], said["end"]) == (sum(map(len, gone.lines)), None)
+    for half in (collector, aggregator):
+        half.wait_for("source_lost", path=str(gone.path), start=sum(map(len, gone.lines)), end=None)
     kept.write(10)
     site.assert_delivered()
     assert collector.stop() == 0

@@ -528,11 +528,13 @@ def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_read_from_i
 def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_told(site: Site) -> None:
     writer = site.writer()
     writer.write(100)
-    _, collector = site.both()
+    aggregator, collector = site.both()
     site.assert_delivered()
+    shipped = site.bytes_written
     stop(collector)
     writer.truncate()
     writer.write(20)
     collector = site.collector()
     site.assert_delivered()
-    assert collector.events("source_lost", path=str(writer.path), end=None)
+    for half in (collector, aggregator):
+        half.wait_for("source_lost", path=str(writer.path), start=shipped, end=None)

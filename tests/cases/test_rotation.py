@@ -220,6 +220,7 @@ def test_a_file_that_is_deleted_before_it_could_be_opened_is_told_as_lost(site: 
     aggregator.thaw()
     told = collector.wait_for("source_lost", path=str(unseen))
     assert (told["start"], told["end"]) == (0, None)
+    assert aggregator.wait_for("source_lost", path=str(unseen), start=0, end=None)
     site.assert_delivered()
 
 

@@ -283,6 +283,30 @@ def test_what_was_cut_away_unread_is_told(site: Site, watch: str) -> None:
         kept.pop()
     writer.write(10)
     site.assert_delivered()
+    aggregator.wait_for("source_lost", path=str(writer.path), start=told["start"], end=size)
+
+
+@pytest.mark.case(48)
+def test_what_was_cut_away_while_there_was_no_connection_is_told_to_the_aggregator_later(site: Site) -> None:
+    aggregator = site.aggregator()
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    shipped = site.bytes_written
+    assert aggregator.stop() == 0
+    # Nothing is read for as long as nobody takes it.
+    collector.wait_for("connection_failed")
+    writer.write(10)
+    size = writer.path.stat().st_size
+    _wait_for_looks(site, collector)
+    writer.truncate()
+    collector.wait_for("source_lost", path=str(writer.path), start=shipped, end=size)
+    del site.written["a", 0][10:]
+    writer.write(10)
+    aggregator = site.aggregator()
+    aggregator.wait_for("source_lost", path=str(writer.path), start=shipped, end=size)
+    site.assert_delivered()
 
 
 @pytest.mark.case(48)

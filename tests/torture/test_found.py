@@ -125,6 +125,7 @@ def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_ag
             PlainFile(file.fileno()),
             entry=None,
             truncated=False,
+            complete=False,
             taken=(),
         )
     assert (goes_on.source.id, goes_on.position) == (b"grown", 350)

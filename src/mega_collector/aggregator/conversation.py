@@ -166,7 +166,7 @@ class Conversation:
             return
         with self._peer.lock:
             if self._peer.admission.expected(source.id) == message.position:
-                self._buffer.put(Finish(source, message.position))
+                self._buffer.put(Finish(source, message.position, message.lost))
 
     def _decode_block(self, message: pb.Block, payload: bytes) -> "Block | _Unsound":
         source = self._opened.get(message.source)

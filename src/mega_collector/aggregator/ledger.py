@@ -42,7 +42,7 @@ CREATE INDEX sources_by_file ON sources (collector, inode, device);
 CREATE TABLE ranges (                -- what was passed over or given up
     source BLOB NOT NULL,
     start INTEGER NOT NULL,
-    end INTEGER NOT NULL,
+    end INTEGER NOT NULL,            -- as start: nobody knows how far
     reason TEXT NOT NULL,
     at INTEGER NOT NULL,
     PRIMARY KEY (source, start, end)
@@ -70,7 +70,7 @@ _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
 _KNOWN = """
-SELECT id, position, before_length, before_digest, head_length, head_digest FROM (
+SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
     UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished = 0
 ) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
@@ -96,7 +96,10 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bytes of a source that are passed over or given up, with the reason in words."""
+    """Bytes of a source that are passed over or given up, with the reason in words.
+
+    `end` as `start`: it is not known how many.
+    """
 
     source: Source
     start: int
@@ -139,7 +142,9 @@ class Ledger:
     def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
         """What is committed of a source and of others of that collector with its device and inode, the latest first."""
         rows = self._read(_KNOWN, collector, source_id, str(inode), str(device), most)
-        return tuple(Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5])) for row in rows)
+        return tuple(
+            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), bool(row[6])) for row in rows
+        )
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""

@@ -161,12 +161,10 @@ class Pipeline:
         """Commit until the list is empty: in one transaction, since each costs a sync, and rotations bring many."""
         if not moves:
             return
-        skips = [each for each in moves if isinstance(each, Skip)]
-        for skip in skips:
-            if skip.reason is SkipReason.LOST:
-                source = skip.source
-                _log.error("source_lost", path=source.name, host=source.host, start=skip.start, end=skip.end)
-        passed = [Range(each.source, each.start, each.end, each.reason.value) for each in skips]
+        passed = [each for each in map(_passed, moves) if each is not None]
+        for each in passed:
+            if each.reason == SkipReason.LOST.value:
+                _tell_lost(each)
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
         self._acknowledge(advances)
@@ -207,6 +205,19 @@ class Pipeline:
         count.entries += sum(batch.entries for batch in batches)
         count.bytes += size
         return size
+
+
+def _passed(item: Skip | Finish) -> Range | None:
+    """What of a source will not come."""
+    if isinstance(item, Skip):
+        return Range(item.source, item.start, item.end, item.reason.value)
+    return Range(item.source, item.position, item.position, SkipReason.LOST.value) if item.lost else None
+
+
+def _tell_lost(lost: Range) -> None:
+    source, known = lost.source, lost.end > lost.start
+    tell = _log.error if known else _log.warning
+    tell("source_lost", path=source.name, host=source.host, start=lost.start, end=lost.end if known else None)
 
 
 def _move(item: Skip | Finish) -> Advance:

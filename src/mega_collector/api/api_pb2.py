@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmega_collector/api/api.proto\x12\x11mega_collector.v1\"\xff\x02\n\x10\x43ollectorMessage\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.mega_collector.v1.HelloH\x00\x12/\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x1b.mega_collector.v1.DescribeH\x00\x12\'\n\x04open\x18\x03 \x01(\x0b\x32\x17.mega_collector.v1.OpenH\x00\x12)\n\x05\x62lock\x18\x04 \x01(\x0b\x32\x18.mega_collector.v1.BlockH\x00\x12\'\n\x04skip\x18\x05 \x01(\x0b\x32\x17.mega_collector.v1.SkipH\x00\x12+\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x19.mega_collector.v1.FinishH\x00\x12)\n\x05\x66lush\x18\x07 \x01(\x0b\x32\x18.mega_collector.v1.FlushH\x00\x12\x32\n\x05group\x18\x08 \x01(\x0b\x32!.mega_collector.v1.CollectorGroupH\x00\x42\x06\n\x04kind\"\xad\x02\n\x11\x41ggregatorMessage\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.mega_collector.v1.WelcomeH\x00\x12+\n\x06resume\x18\x02 \x01(\x0b\x32\x19.mega_collector.v1.ResumeH\x00\x12%\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x16.mega_collector.v1.AckH\x00\x12-\n\x07refusal\x18\x04 \x01(\x0b\x32\x1a.mega_collector.v1.RefusalH\x00\x12)\n\x05grant\x18\x05 \x01(\x0b\x32\x18.mega_collector.v1.GrantH\x00\x12\x33\n\x05group\x18\x06 \x01(\x0b\x32\".mega_collector.v1.AggregatorGroupH\x00\x42\x06\n\x04kind\"W\n\x0e\x43ollectorGroup\x12\x35\n\x08messages\x18\x01 \x03(\x0b\x32#.mega_collector.v1.CollectorMessage\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"I\n\x0f\x41ggregatorGroup\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32$.mega_collector.v1.AggregatorMessage\"\xa6\x01\n\x05Hello\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x30\n\x04tags\x18\x03 \x03(\x0b\x32\".mega_collector.v1.Hello.TagsEntry\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0c\n\x04life\x18\x05 \x01(\x0c\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\x0c\x46ileIdentity\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\x04\x12\r\n\x05inode\x18\x02 \x01(\x04\"\x84\x01\n\x07Welcome\x12\x18\n\x10max_message_size\x18\x01 \x01(\x04\x12\x0e\n\x06window\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0c\n\x04\x62oot\x18\x04 \x01(\x0c\x12\x30\n\x07outputs\x18\x05 \x03(\x0b\x32\x1f.mega_collector.v1.FileIdentity\"(\n\x06Marker\x12\x0e\n\x06length\x18\x01 \x01(\r\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"s\n\x0b\x44\x65scription\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x0c\n\x04path\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\x04\x12\r\n\x05inode\x18\x04 \x01(\x04\x12\'\n\x04head\x18\x05 \x01(\x0b\x32\x19.mega_collector.v1.Marker\":\n\x08\x44\x65scribe\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.mega_collector.v1.Description\"A\n\x06Resume\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\'\n\x05known\x18\x02 \x03(\x0b\x32\x18.mega_collector.v1.Known\"}\n\x05Known\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\x12)\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\x19.mega_collector.v1.Marker\x12\'\n\x04head\x18\x04 \x01(\x0b\x32\x19.mega_collector.v1.Marker\"H\n\x04Open\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.mega_collector.v1.Description\x12\x10\n\x08position\x18\x02 \x01(\x04\"\xc1\x01\n\x05\x42lock\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x04\x12\x14\n\x0cunterminated\x18\x05 \x01(\x08\x12\r\n\x05\x63rc32\x18\x06 \x01(\x07\x12\x33\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x1e.mega_collector.v1.Compression\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\x12\x0f\n\x07read_at\x18\t \x01(\x04\"a\n\x04Skip\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x04\x12-\n\x06reason\x18\x04 \x01(\x0e\x32\x1d.mega_collector.v1.SkipReason\"*\n\x06\x46inish\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\"\x07\n\x05\x46lush\",\n\x08Position\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\"5\n\x03\x41\x63k\x12.\n\tpositions\x18\x01 \x03(\x0b\x32\x1b.mega_collector.v1.Position\"\x8c\x01\n\x07Refusal\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x04\x12\x30\n\x06reason\x18\x04 \x01(\x0e\x32 .mega_collector.v1.RefusalReason\x12\r\n\x05retry\x18\x05 \x01(\x08\x12\x0f\n\x07message\x18\x06 \x01(\t\"\x17\n\x05Grant\x12\x0e\n\x06window\x18\x01 \x01(\x04\"\x96\x01\n\x0ePublishRequest\x12+\n\tcollector\x18\x01 \x01(\x0b\x32\x18.mega_collector.v1.Hello\x12.\n\x06source\x18\x02 \x01(\x0b\x32\x1e.mega_collector.v1.Description\x12\'\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x18.mega_collector.v1.Block\"#\n\x0fPublishResponse\x12\x10\n\x08position\x18\x01 \x01(\x04*9\n\x0b\x43ompression\x12\x14\n\x10\x43OMPRESSION_NONE\x10\x00\x12\x14\n\x10\x43OMPRESSION_ZSTD\x10\x01*\x89\x01\n\nSkipReason\x12\x1b\n\x17SKIP_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10SKIP_REASON_HOLE\x10\x01\x12\x14\n\x10SKIP_REASON_NULS\x10\x02\x12\x14\n\x10SKIP_REASON_LOST\x10\x03\x12\x1c\n\x18SKIP_REASON_START_AT_END\x10\x04*\xc6\x01\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREFUSAL_REASON_WRONG_START\x10\x01\x12\x1b\n\x17REFUSAL_REASON_NOT_OPEN\x10\x02\x12\x1c\n\x18REFUSAL_REASON_MALFORMED\x10\x03\x12\x1c\n\x18REFUSAL_REASON_TOO_LARGE\x10\x04\x12\x1c\n\x18REFUSAL_REASON_NOT_YOURS\x10\x05\x32\xbe\x01\n\nAggregator\x12P\n\x07Publish\x12!.mega_collector.v1.PublishRequest\x1a\".mega_collector.v1.PublishResponse\x12^\n\rPublishStream\x12#.mega_collector.v1.CollectorMessage\x1a$.mega_collector.v1.AggregatorMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmega_collector/api/api.proto\x12\x11mega_collector.v1\"\xff\x02\n\x10\x43ollectorMessage\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.mega_collector.v1.HelloH\x00\x12/\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32\x1b.mega_collector.v1.DescribeH\x00\x12\'\n\x04open\x18\x03 \x01(\x0b\x32\x17.mega_collector.v1.OpenH\x00\x12)\n\x05\x62lock\x18\x04 \x01(\x0b\x32\x18.mega_collector.v1.BlockH\x00\x12\'\n\x04skip\x18\x05 \x01(\x0b\x32\x17.mega_collector.v1.SkipH\x00\x12+\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x19.mega_collector.v1.FinishH\x00\x12)\n\x05\x66lush\x18\x07 \x01(\x0b\x32\x18.mega_collector.v1.FlushH\x00\x12\x32\n\x05group\x18\x08 \x01(\x0b\x32!.mega_collector.v1.CollectorGroupH\x00\x42\x06\n\x04kind\"\xad\x02\n\x11\x41ggregatorMessage\x12-\n\x07welcome\x18\x01 \x01(\x0b\x32\x1a.mega_collector.v1.WelcomeH\x00\x12+\n\x06resume\x18\x02 \x01(\x0b\x32\x19.mega_collector.v1.ResumeH\x00\x12%\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x16.mega_collector.v1.AckH\x00\x12-\n\x07refusal\x18\x04 \x01(\x0b\x32\x1a.mega_collector.v1.RefusalH\x00\x12)\n\x05grant\x18\x05 \x01(\x0b\x32\x18.mega_collector.v1.GrantH\x00\x12\x33\n\x05group\x18\x06 \x01(\x0b\x32\".mega_collector.v1.AggregatorGroupH\x00\x42\x06\n\x04kind\"W\n\x0e\x43ollectorGroup\x12\x35\n\x08messages\x18\x01 \x03(\x0b\x32#.mega_collector.v1.CollectorMessage\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"I\n\x0f\x41ggregatorGroup\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32$.mega_collector.v1.AggregatorMessage\"\xa6\x01\n\x05Hello\x12\x11\n\tcollector\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x30\n\x04tags\x18\x03 \x03(\x0b\x32\".mega_collector.v1.Hello.TagsEntry\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0c\n\x04life\x18\x05 \x01(\x0c\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\x0c\x46ileIdentity\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\x04\x12\r\n\x05inode\x18\x02 \x01(\x04\"\x84\x01\n\x07Welcome\x12\x18\n\x10max_message_size\x18\x01 \x01(\x04\x12\x0e\n\x06window\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0c\n\x04\x62oot\x18\x04 \x01(\x0c\x12\x30\n\x07outputs\x18\x05 \x03(\x0b\x32\x1f.mega_collector.v1.FileIdentity\"(\n\x06Marker\x12\x0e\n\x06length\x18\x01 \x01(\r\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"s\n\x0b\x44\x65scription\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x0c\n\x04path\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\x04\x12\r\n\x05inode\x18\x04 \x01(\x04\x12\'\n\x04head\x18\x05 \x01(\x0b\x32\x19.mega_collector.v1.Marker\":\n\x08\x44\x65scribe\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.mega_collector.v1.Description\"A\n\x06Resume\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\'\n\x05known\x18\x02 \x03(\x0b\x32\x18.mega_collector.v1.Known\"\x8f\x01\n\x05Known\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\x12)\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\x19.mega_collector.v1.Marker\x12\'\n\x04head\x18\x04 \x01(\x0b\x32\x19.mega_collector.v1.Marker\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\"H\n\x04Open\x12.\n\x06source\x18\x01 \x01(\x0b\x32\x1e.mega_collector.v1.Description\x12\x10\n\x08position\x18\x02 \x01(\x04\"\xc1\x01\n\x05\x42lock\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x04\x12\x14\n\x0cunterminated\x18\x05 \x01(\x08\x12\r\n\x05\x63rc32\x18\x06 \x01(\x07\x12\x33\n\x0b\x63ompression\x18\x07 \x01(\x0e\x32\x1e.mega_collector.v1.Compression\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\x12\x0f\n\x07read_at\x18\t \x01(\x04\"a\n\x04Skip\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x04\x12-\n\x06reason\x18\x04 \x01(\x0e\x32\x1d.mega_collector.v1.SkipReason\"8\n\x06\x46inish\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x08\"\x07\n\x05\x46lush\",\n\x08Position\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x04\"5\n\x03\x41\x63k\x12.\n\tpositions\x18\x01 \x03(\x0b\x32\x1b.mega_collector.v1.Position\"\x8c\x01\n\x07Refusal\x12\x0e\n\x06source\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x04\x12\x30\n\x06reason\x18\x04 \x01(\x0e\x32 .mega_collector.v1.RefusalReason\x12\r\n\x05retry\x18\x05 \x01(\x08\x12\x0f\n\x07message\x18\x06 \x01(\t\"\x17\n\x05Grant\x12\x0e\n\x06window\x18\x01 \x01(\x04\"\x96\x01\n\x0ePublishRequest\x12+\n\tcollector\x18\x01 \x01(\x0b\x32\x18.mega_collector.v1.Hello\x12.\n\x06source\x18\x02 \x01(\x0b\x32\x1e.mega_collector.v1.Description\x12\'\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x18.mega_collector.v1.Block\"#\n\x0fPublishResponse\x12\x10\n\x08position\x18\x01 \x01(\x04*9\n\x0b\x43ompression\x12\x14\n\x10\x43OMPRESSION_NONE\x10\x00\x12\x14\n\x10\x43OMPRESSION_ZSTD\x10\x01*\x89\x01\n\nSkipReason\x12\x1b\n\x17SKIP_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10SKIP_REASON_HOLE\x10\x01\x12\x14\n\x10SKIP_REASON_NULS\x10\x02\x12\x14\n\x10SKIP_REASON_LOST\x10\x03\x12\x1c\n\x18SKIP_REASON_START_AT_END\x10\x04*\xc6\x01\n\rRefusalReason\x12\x1e\n\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREFUSAL_REASON_WRONG_START\x10\x01\x12\x1b\n\x17REFUSAL_REASON_NOT_OPEN\x10\x02\x12\x1c\n\x18REFUSAL_REASON_MALFORMED\x10\x03\x12\x1c\n\x18REFUSAL_REASON_TOO_LARGE\x10\x04\x12\x1c\n\x18REFUSAL_REASON_NOT_YOURS\x10\x05\x32\xbe\x01\n\nAggregator\x12P\n\x07Publish\x12!.mega_collector.v1.PublishRequest\x1a\".mega_collector.v1.PublishResponse\x12^\n\rPublishStream\x12#.mega_collector.v1.CollectorMessage\x1a$.mega_collector.v1.AggregatorMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HELLO_TAGSENTRY']._loaded_options = None
   _globals['_HELLO_TAGSENTRY']._serialized_options = b'8\001'
-  _globals['_COMPRESSION']._serialized_start=2550
-  _globals['_COMPRESSION']._serialized_end=2607
-  _globals['_SKIPREASON']._serialized_start=2610
-  _globals['_SKIPREASON']._serialized_end=2747
-  _globals['_REFUSALREASON']._serialized_start=2750
-  _globals['_REFUSALREASON']._serialized_end=2948
+  _globals['_COMPRESSION']._serialized_start=2583
+  _globals['_COMPRESSION']._serialized_end=2640
+  _globals['_SKIPREASON']._serialized_start=2643
+  _globals['_SKIPREASON']._serialized_end=2780
+  _globals['_REFUSALREASON']._serialized_start=2783
+  _globals['_REFUSALREASON']._serialized_end=2981
   _globals['_COLLECTORMESSAGE']._serialized_start=52
   _globals['_COLLECTORMESSAGE']._serialized_end=435
   _globals['_AGGREGATORMESSAGE']._serialized_start=438
@@ -63,30 +63,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBE']._serialized_end=1473
   _globals['_RESUME']._serialized_start=1475
   _globals['_RESUME']._serialized_end=1540
-  _globals['_KNOWN']._serialized_start=1542
-  _globals['_KNOWN']._serialized_end=1667
-  _globals['_OPEN']._serialized_start=1669
-  _globals['_OPEN']._serialized_end=1741
-  _globals['_BLOCK']._serialized_start=1744
-  _globals['_BLOCK']._serialized_end=1937
-  _globals['_SKIP']._serialized_start=1939
-  _globals['_SKIP']._serialized_end=2036
-  _globals['_FINISH']._serialized_start=2038
-  _globals['_FINISH']._serialized_end=2080
-  _globals['_FLUSH']._serialized_start=2082
-  _globals['_FLUSH']._serialized_end=2089
-  _globals['_POSITION']._serialized_start=2091
-  _globals['_POSITION']._serialized_end=2135
-  _globals['_ACK']._serialized_start=2137
-  _globals['_ACK']._serialized_end=2190
-  _globals['_REFUSAL']._serialized_start=2193
-  _globals['_REFUSAL']._serialized_end=2333
-  _globals['_GRANT']._serialized_start=2335
-  _globals['_GRANT']._serialized_end=2358
-  _globals['_PUBLISHREQUEST']._serialized_start=2361
-  _globals['_PUBLISHREQUEST']._serialized_end=2511
-  _globals['_PUBLISHRESPONSE']._serialized_start=2513
-  _globals['_PUBLISHRESPONSE']._serialized_end=2548
-  _globals['_AGGREGATOR']._serialized_start=2951
-  _globals['_AGGREGATOR']._serialized_end=3141
+  _globals['_KNOWN']._serialized_start=1543
+  _globals['_KNOWN']._serialized_end=1686
+  _globals['_OPEN']._serialized_start=1688
+  _globals['_OPEN']._serialized_end=1760
+  _globals['_BLOCK']._serialized_start=1763
+  _globals['_BLOCK']._serialized_end=1956
+  _globals['_SKIP']._serialized_start=1958
+  _globals['_SKIP']._serialized_end=2055
+  _globals['_FINISH']._serialized_start=2057
+  _globals['_FINISH']._serialized_end=2113
+  _globals['_FLUSH']._serialized_start=2115
+  _globals['_FLUSH']._serialized_end=2122
+  _globals['_POSITION']._serialized_start=2124
+  _globals['_POSITION']._serialized_end=2168
+  _globals['_ACK']._serialized_start=2170
+  _globals['_ACK']._serialized_end=2223
+  _globals['_REFUSAL']._serialized_start=2226
+  _globals['_REFUSAL']._serialized_end=2366
+  _globals['_GRANT']._serialized_start=2368
+  _globals['_GRANT']._serialized_end=2391
+  _globals['_PUBLISHREQUEST']._serialized_start=2394
+  _globals['_PUBLISHREQUEST']._serialized_end=2544
+  _globals['_PUBLISHRESPONSE']._serialized_start=2546
+  _globals['_PUBLISHRESPONSE']._serialized_end=2581
+  _globals['_AGGREGATOR']._serialized_start=2984
+  _globals['_AGGREGATOR']._serialized_end=3174
 # @@protoc_insertion_point(module_scope)

@@ -172,16 +172,18 @@ class Resume(_message.Message):
     def __init__(self, source: _Optional[bytes] = ..., known: _Optional[_Iterable[_Union[Known, _Mapping]]] = ...) -> None: ...
 
 class Known(_message.Message):
-    __slots__ = ("source", "position", "before", "head")
+    __slots__ = ("source", "position", "before", "head", "finished")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
     source: bytes
     position: int
     before: Marker
     head: Marker
-    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
+    finished: bool
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ..., finished: _Optional[bool] = ...) -> None: ...
 
 class Open(_message.Message):
     __slots__ = ("source", "position")
@@ -226,12 +228,14 @@ class Skip(_message.Message):
     def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., reason: _Optional[_Union[SkipReason, str]] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("source", "position")
+    __slots__ = ("source", "position", "lost")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
     source: bytes
     position: int
-    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ...) -> None: ...
+    lost: bool
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., lost: _Optional[bool] = ...) -> None: ...
 
 class Flush(_message.Message):
     __slots__ = ()

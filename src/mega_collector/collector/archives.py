@@ -172,7 +172,8 @@ class Archives:
         if archive.entry is not None:
             self._remembered.forget(archive.entry)
         if archive.entry is None and (archive.tried is not None or archive in self._queue or archive in self._delayed):
-            self._losses.tell(archive.path, 0, None, "the archive was deleted before it could be read")
+            source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
+            self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
     # Going through them
 

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
-from mega_collector.block import Skip, SkipReason
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import head_of, holds
-from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
@@ -29,17 +27,16 @@ class Departures:
         shipper: Shipper,
         sources: Sources,
         turns: Turns,
-        losses: Losses,
     ) -> None:
         self._finder = finder
         self._files = files
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
-        self._losses = losses
         self._leaving: dict[Follower, bytes] = {}
         """With the name that each had, near which it may be found again if it is not open."""
-        self._told: set[Follower] = set()
+        self._reasons: dict[Follower, str] = {}
+        """Why something was lost of those that vanished before they could be opened."""
 
     def __iter__(self) -> Iterator[Follower]:
         """Those that can still be read."""
@@ -82,13 +79,13 @@ class Departures:
         """It vanished before it could be opened: what it held, if anything, cannot be had any more."""
         follower.vanished = True
         self._leaving[follower] = follower.source.path
+        self._reasons[follower] = reason
         self._sources.begin(follower, found=False)
-        self._tell(follower, reason)
 
     def let_go(self, follower: Follower) -> None:
         """It is not followed any more."""
         self._leaving.pop(follower, None)
-        self._told.discard(follower)
+        self._reasons.pop(follower, None)
         self._turns.drop(follower)
         self._files.close(follower)
         if self._sources.is_found(follower):
@@ -121,23 +118,9 @@ class Departures:
             return False
 
     def _bury(self, follower: Follower) -> None:
-        source = follower.source
-        if follower.lag:
-            self._tell(follower, "it was deleted before it could be read")
-        if follower.lag and not (follower.settled and self._shipper.ready(source)):
-            # The aggregator is to hear of it too.
-            self._shipper.begin(source)
-            return
-        if follower.lag:
-            self._shipper.ship(Skip(source, follower.position, follower.size, SkipReason.LOST))
-        self._sources.end(follower)
+        deleted = "it was deleted before it could be read" if follower.lag else None
+        self._sources.end(follower, lost=self._reasons.get(follower, deleted))
         self.let_go(follower)
-
-    def _tell(self, follower: Follower, reason: str) -> None:
-        if follower not in self._told:
-            self._told.add(follower)
-            end = follower.size if follower.lag else None
-            self._losses.tell(follower.source.path, follower.position, end, reason)
 
     def _retire(self, done: Sequence[Follower]) -> None:
         """They gave all that they had."""

@@ -1,24 +1,88 @@
-"""What is counted and told when bytes vanish unread."""
+"""What is counted and told when bytes vanish unread: here, and to the aggregator."""
+
+from dataclasses import dataclass
 
 import structlog
 
+from mega_collector.block import Skip, SkipReason, Source
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.window import Decide
+from mega_collector.marker import Marker
 from mega_collector.telemetry.printable import printable
+
+_MOST_UNTOLD = 10_000
+"""Losses that are kept to be told to an aggregator that is away: about a kilobyte each."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Losses:
-    """Loss is a fact with a name: a log event, and two numbers."""
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    source: Source
+    start: int
+    end: int | None
 
-    def __init__(self) -> None:
+
+class Losses:
+    """Loss is a fact with a name: a log event, two numbers, and the last that the aggregator hears of a source."""
+
+    def __init__(self, shipper: Shipper) -> None:
+        self._shipper = shipper
+        self._untold: dict[bytes, _Loss] = {}
         self.sources = 0
         """Sources of which bytes vanished, or may have."""
         self.bytes = 0
         """Bytes that are known to have vanished."""
 
-    def tell(self, path: bytes, start: int, end: int | None, reason: str) -> None:
-        """The bytes from `start` to `end` (None: nobody knows how far) of a source cannot be had any more."""
+    def __contains__(self, source_id: object) -> bool:
+        return source_id in self._untold
+
+    def __len__(self) -> int:
+        """How many the aggregator has not heard of."""
+        return len(self._untold)
+
+    def end(self, source: Source, start: int, end: int | None, reason: str) -> None:
+        """A source has ended, and its bytes from `start` to `end` (None: nobody knows how far) cannot be had any more.
+
+        The aggregator hears of it now, or as soon as it can be reached; beyond a number that no rotation makes, only
+        this side tells of those that had to wait.
+        """
         tell = _log.warning if end is None else _log.error
-        tell("source_lost", path=printable(path), start=start, end=end, reason=reason)
+        tell("source_lost", path=printable(source.path), start=start, end=end, reason=reason)
         self.sources += 1
         self.bytes += 0 if end is None else end - start
+        if len(self._untold) < _MOST_UNTOLD:
+            loss = self._untold[source.id] = _Loss(source, start, end)
+            self._tell_aggregator(loss)
+        else:
+            self._shipper.end(source)
+
+    def withdraw(self, source_id: bytes) -> None:
+        """The source is found after all."""
+        self._untold.pop(source_id, None)
+
+    def poll(self) -> None:
+        """What can be told now is told."""
+        if not self._shipper.connected:
+            return
+        for loss in list(self._untold.values()):
+            self._tell_aggregator(loss)
+
+    def settle(self, decide: Decide) -> None:
+        """The aggregator has answered what it has of the source of a loss that waits."""
+        source = decide.source
+        loss = self._untold[source.id]
+        committed = (each.position for each in decide.resume.known if each.source_id == source.id)
+        self._shipper.settle(source, source, next(committed, loss.start), Marker())
+        self._tell_aggregator(loss)
+
+    def _tell_aggregator(self, loss: _Loss) -> None:
+        source = loss.source
+        if not (self._shipper.ready(source) or self._shipper.stopped(source)):
+            self._shipper.begin(source)
+            return
+        del self._untold[source.id]
+        position = self._shipper.position(source)
+        if loss.end is not None and loss.end > position:
+            self._shipper.ship(Skip(source, position, loss.end, SkipReason.LOST))
+        self._shipper.end(source, lost=loss.end is None)

@@ -165,7 +165,8 @@ class Newcomers:
         for identity, (path, scans) in list(self._missed.items()):
             if scans < self._finder.scans:
                 del self._missed[identity]
-                self._losses.tell(path, 0, None, "it was deleted before it could be opened")
+                source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
+                self._losses.end(source, 0, None, "it was deleted before it could be opened")
 
     def close(self) -> None:
         """Close what is held open."""
@@ -268,7 +269,7 @@ class Newcomers:
             return False
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
-        entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        entry = self._remembered.recognise(facts.inode, file, self._sources)
         if entry is None:
             entry = self._copies.original(path, file)
             if entry is not None and not self._finder.scanned:

@@ -8,6 +8,7 @@ from mega_collector.block import Source
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.identity import agrees
+from mega_collector.marker import HEAD_SIZE
 from mega_collector.protocol import Known, Resume
 
 
@@ -27,6 +28,7 @@ def resumption(
     *,
     entry: Entry | None,
     truncated: bool,
+    complete: bool,
     taken: Container[bytes],
 ) -> Resumption:
     """Where `file`, described as `described`, goes on.
@@ -35,6 +37,9 @@ def resumption(
     own; else the file is new. What the aggregator knows of another source of the same device and inode is that of a
     collector that lost its state, and counts likewise, unless this source began with a truncation that was seen, or
     that id is `taken` by another file.
+
+    A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
+    looked through (`complete`), or behind a whole head. A file that was truncated may begin again as it did.
 
     Raises:
         OSError: the file cannot be read.
@@ -45,13 +50,14 @@ def resumption(
         # Without a marker of the bytes before it (they were passed over), nothing tells that it is this file.
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
-        if usable and _agrees(file, known):
+        certain = not known.finished or complete or known.head.length == HEAD_SIZE
+        if usable and certain and _agrees(file, known):
             agreeing.append(known)
     if agreeing:
         known = max(agreeing, key=lambda each: each.position)
         return Resumption(replace(described, id=known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
-        # What was committed by this id had other bytes: this is another source.
+        # What was committed by this id had other bytes, or has ended: this is another source.
         return Resumption(replace(described, id=new_id()), 0, known=False)
     if entry is None:
         return Resumption(described, 0, known=False)

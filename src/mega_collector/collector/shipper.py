@@ -130,6 +130,10 @@ class Shipper:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
 
+    def position(self, source: Source) -> int:
+        """Where the next block of a source that is ready begins."""
+        return self._window.position(source)
+
     def noted(self, source: Source) -> Entry | None:
         """What the checkpoint holds of the source, or is about to."""
         if (acknowledged := self._notes.pop(source.id, None)) is not None:
@@ -171,11 +175,14 @@ class Shipper:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._do(self._window.send(item))
 
-    def end(self, source: Source, *, keep: bool = False) -> None:
-        """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry."""
+    def end(self, source: Source, *, keep: bool = False, lost: bool = False) -> None:
+        """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry.
+
+        `lost`: it has more, nobody knows how much, that cannot be had.
+        """
         if self._window.acknowledged(source) and not keep:
             self._forget(source)
-        self._do(self._window.end(source))
+        self._do(self._window.end(source, lost=lost))
 
     def changed(self) -> None:
         """Something else was put into the checkpoint, and is to be written with the rest."""

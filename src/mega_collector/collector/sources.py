@@ -1,6 +1,5 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
-from collections.abc import Container
 from dataclasses import replace
 
 import structlog
@@ -73,15 +72,15 @@ class Sources:
     def begin(self, follower: Follower, *, found: bool = True) -> None:
         """Follow it from now on, and ask where its source goes on. `found`: as for `Followed.add`."""
         self._followed.add(follower, found=found)
+        self._losses.withdraw(follower.source.id)
         if not follower.settled:
             entry = self._starts.get(follower.source.id)
             follower.expect(entry.position if entry is not None else 0)
             self._ask(follower)
 
-    @property
-    def taken(self) -> Container[bytes]:
-        """The ids of the sources that are shipped now."""
-        return self._followed
+    def __contains__(self, source_id: object) -> bool:
+        """Whether a source of this id is shipped now, or about to end."""
+        return source_id in self._followed or source_id in self._losses
 
     def is_found(self, follower: Follower) -> bool:
         """Whether scans tell of its file."""
@@ -115,9 +114,14 @@ class Sources:
         described = decide.source
         follower = self._followed.of(described.id)
         if follower is None:
-            # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
-            self._losses.tell(described.path, 0, None, "the aggregator forgot what it had of a source that has ended")
-            self._shipper.end(described)
+            if described.id not in self._losses:
+                # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
+                self._losses.end(described, 0, None, "the aggregator forgot what it had of a source that has ended")
+            self._losses.settle(decide)
+            return None
+        if follower.vanished:
+            # What becomes of it is decided at the next poll.
+            self._shipper.postpone(described)
             return None
         self._unsettled.add(follower)
         entry = self._starts.get(described.id) or self._shipper.noted(described)
@@ -141,9 +145,8 @@ class Sources:
         old = follower.source
         _log.info("source_truncated", path=old.name, at=follower.position)
         self.truncations += 1
-        if follower.shrunk_by and not copied:
-            self._tell_lost(follower, follower.position + follower.shrunk_by)
-        self.end(follower)
+        lost = follower.shrunk_by and not copied
+        self.end(follower, lost="the file was truncated before it was read" if lost else None)
         try:
             file = self._files.of(follower)
             head, facts = head_of(file), file.facts()
@@ -164,16 +167,17 @@ class Sources:
         self._starts.pop(follower.source.id, None)
         self._followed.remove(follower)
 
-    def _tell_lost(self, follower: Follower, end: int) -> None:
-        source, start = follower.source, follower.position
-        self._losses.tell(source.path, start, end, "the file was truncated before it was read")
-        if follower.settled and self._shipper.ready(source):
-            self._shipper.ship(Skip(source, start, end, SkipReason.LOST))
+    def end(self, follower: Follower, *, lost: str | None = None) -> None:
+        """Its source ends; whatever is found of it again, in a copy or an archive, is recognised.
 
-    def end(self, follower: Follower) -> None:
-        """Its source ends; whatever is found of it again, in a copy or an archive, is recognised."""
-        source, acknowledged = follower.source, self._shipper.acknowledged(follower.source)
-        self._shipper.end(source)
+        `lost`: why what was not read of it cannot be had any more.
+        """
+        source, acknowledged = follower.source, lost is None and self._shipper.acknowledged(follower.source)
+        if lost is None:
+            self._shipper.end(source)
+        else:
+            unread = follower.shrunk_by or follower.lag
+            self._losses.end(source, follower.position, follower.position + unread if unread else None, lost)
         if _is_recognisable(follower):
             self._remembered.end(entry_of(follower, inode=0, ended=True), acknowledged=acknowledged)
             self._shipper.changed()
@@ -201,12 +205,15 @@ class Sources:
 
     def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
         described = decide.source
-        if follower.vanished:
-            self._go_on_without_file(follower, decide, entry)
-            return
         file = self._files.of(follower)
         goes_on = resumption(
-            described, decide.resume, file, entry=entry, truncated=follower.truncated, taken=self._followed
+            described,
+            decide.resume,
+            file,
+            entry=entry,
+            truncated=follower.truncated,
+            complete=follower.complete,
+            taken=self,
         )
         tail = before(file, goes_on.position)
         follower.settle(goes_on.source, goes_on.position, tail)
@@ -216,14 +223,6 @@ class Sources:
         self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail))
         if follower.from_end and not goes_on.known:
             self._pass_to_end(follower, file)
-
-    def _go_on_without_file(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
-        """Only so that the aggregator hears of what is lost."""
-        source = decide.source
-        known = next((each.position for each in decide.resume.known if each.source_id == source.id), None)
-        position = known if known is not None else entry.position if entry is not None else 0
-        follower.settle(source, position, b"")
-        self._shipper.settle(source, source, position, Marker())
 
     def _pass_to_end(self, follower: Follower, file: File) -> None:
         """Begin behind the last whole line that is there, so that no line is shipped in part."""

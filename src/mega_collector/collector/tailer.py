@@ -91,7 +91,7 @@ class Tailer:
         self._clock = clock
         disk = Disk() if disk is None else disk
         self._followed = Followed()
-        self._losses = Losses()
+        self._losses = Losses(shipper)
         self._files = OpenFiles(limit=options.max_open_files, expendable=self._expendable, disk=disk)
         self._sources = Sources(
             hello=hello,
@@ -109,7 +109,6 @@ class Tailer:
             shipper=shipper,
             sources=self._sources,
             turns=self._turns,
-            losses=self._losses,
         )
         self._archives = Archives(
             finder=finder,
@@ -211,7 +210,7 @@ class Tailer:
             return self._shipper.idle or self._clock() >= self._stop_at
         if not self._options.once or not self._finder.scanned:
             return False
-        return not (self._followed or self._archives.busy or self._newcomers.waiting)
+        return not (self._followed or self._archives.busy or self._newcomers.waiting or self._losses)
 
     @property
     def _busy(self) -> bool:
@@ -241,6 +240,7 @@ class Tailer:
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Decide():
                     self._decide(task)
+        self._losses.poll()
 
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""

@@ -59,6 +59,8 @@ class _Flight:
     asked: bool = False
     opened: bool = False
     ended: bool = False
+    lost: bool = False
+    """Whether something was written behind its end that is gone."""
     stopped: bool = False
     refused: int = 0
     """Bytes that were in flight when it was stopped."""
@@ -146,6 +148,10 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
 
+    def position(self, source: Source) -> int:
+        """Where the next item of a source that is `ready` begins."""
+        return self._flights[source.id].end
+
     def statistics(self) -> WindowStatistics:
         stopped = sum(flight.stopped for flight in self._flights.values())
         refused = sum(flight.refused for flight in self._flights.values())
@@ -181,12 +187,12 @@ class Window:
         self._items += 1
         return [item]
 
-    def end(self, source: Source) -> list[Outcome]:
-        """Nothing more will come of a source; it is forgotten when all of it is acknowledged."""
+    def end(self, source: Source, *, lost: bool = False) -> list[Outcome]:
+        """Nothing more will come of a source, which has `lost` its end; it is forgotten when it is acknowledged."""
         flight = self._flights.get(source.id)
         if flight is None:
             return []
-        flight.ended = True
+        flight.ended, flight.lost = True, lost
         return self._finish(flight)
 
     # What the aggregator says
@@ -311,7 +317,7 @@ class Window:
         del self._flights[flight.source.id]
         if not flight.opened or flight.acked is None:
             return []
-        return [Finish(flight.source, flight.acked)]
+        return [Finish(flight.source, flight.acked, flight.lost)]
 
     def _drop(self, flight: _Flight) -> None:
         self._in_flight -= sum(_size(item) for item in flight.items)
