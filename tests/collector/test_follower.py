@@ -49,13 +49,6 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
     assert follower.readable(7)
 
 
-def test_a_truncated_file_is_never_begun_at_its_end() -> None:
-    follower = Follower(SOURCE, path=SOURCE.path, size=9, changed_ns=1, now=0, rotate_wait=5)
-    follower.from_end = True
-    follower.restart(make_source("new"), 9, 0)
-    assert not follower.from_end
-
-
 def test_there_is_something_to_read_until_it_was_looked_at() -> None:
     follower = _follower(10)
     assert follower.readable(0)

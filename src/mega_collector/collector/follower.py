@@ -38,7 +38,6 @@ class Follower:
         "_rotate_wait",
         "_written_to",
         "complete",
-        "from_end",
         "head_size",
         "home",
         "in_long_line",
@@ -74,8 +73,6 @@ class Follower:
         """The bytes just before the position, at most `TAIL_SIZE`: what the file must still hold there."""
         self.settled = False
         """Whether the handshake has said where the source goes on."""
-        self.from_end = False
-        """Whether to begin at the end of the file if nothing is known of it."""
         self.until = size
         """Where the file ended when this source was begun."""
         self.truncated = False
@@ -155,7 +152,7 @@ class Follower:
     def restart(self, source: Source, size: int, now: float) -> None:
         """The file was truncated or rewritten: a new source begins at 0, of which `size` bytes are there."""
         self.source, self.position, self.tail = source, 0, b""
-        self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
+        self.settled, self.truncated, self.nuls_at_head = False, True, True
         self.size = self.until = size
         self.shrunk_by = 0
         self._looked_to, self._written_to, self._grew_at = 0, sys.maxsize, now

@@ -279,11 +279,12 @@ class Newcomers:
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
+        if entry is None and self._start_at_end and self._is_first(waited):
+            entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
         follower.home = self._disk.home(path)
         follower.nuls_at_head = rewritten
-        follower.from_end = self._start_at_end and self._is_first(waited)
         self._files.keep(follower, file)
         self._finder.follow(identity, path)
         self._sources.begin(follower)
