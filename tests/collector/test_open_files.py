@@ -11,6 +11,7 @@ from blocks import make_source
 from mega_collector.collector.file import Disk
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.siblings import Siblings
 
 
 class Files:
@@ -19,7 +20,12 @@ class Files:
     def __init__(self, directory: Path, limit: int) -> None:
         self._directory = directory
         self.needed: set[Follower] = set()
-        self.open_files = OpenFiles(limit=limit, expendable=lambda follower: follower not in self.needed, disk=Disk())
+        self.open_files = OpenFiles(
+            limit=limit,
+            expendable=lambda follower: follower not in self.needed,
+            disk=Disk(),
+            siblings=Siblings(Disk()),
+        )
 
     def open(self, name: str) -> Follower:
         path = self._directory / name

@@ -18,6 +18,7 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Identity
+from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
 
@@ -46,6 +47,7 @@ class Newcomers:
         finder: Finder,
         files: OpenFiles,
         disk: Filesystem,
+        siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
         archives: Archives,
@@ -59,6 +61,7 @@ class Newcomers:
         self._finder = finder
         self._files = files
         self._disk = disk
+        self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
         self._archives = archives
@@ -129,7 +132,7 @@ class Newcomers:
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
-        path = name if name is not None else self._disk.sibling(waiting.path, identity[1])
+        path = name if name is not None else self._siblings.find(waiting.path, identity[1])
         if path is not None:
             waiting.path = path
             self._finder.follow(identity, path)
@@ -214,7 +217,7 @@ class Newcomers:
                 self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             # Else no pattern matches it any more.
             return
-        path = self._disk.sibling(entry.path, entry.inode)
+        path = self._siblings.find(entry.path, entry.inode)
         if path is None or not self._follow_nameless(entry, path, now):
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.siblings import Siblings
 
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE}
 
@@ -20,10 +21,13 @@ class OpenFiles:
     of it is acknowledged, and nothing of it waits to be read.
     """
 
-    def __init__(self, *, limit: int, expendable: Callable[[Follower], bool], disk: Filesystem) -> None:
+    def __init__(
+        self, *, limit: int, expendable: Callable[[Follower], bool], disk: Filesystem, siblings: Siblings
+    ) -> None:
         self._limit = limit
         self._expendable = expendable
         self._disk = disk
+        self._siblings = siblings
         self._open: dict[Follower, File] = {}
         """What was used last is the last."""
 
@@ -65,7 +69,7 @@ class OpenFiles:
         Raises:
             TooManyOpenFiles: none of the open files can be closed.
         """
-        path = self._disk.sibling(near, follower.source.inode)
+        path = self._siblings.find(near, follower.source.inode)
         if path is None:
             return False
         try:

@@ -25,6 +25,7 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Appeared, Identity, Renamed
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
+from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.window import Decide
@@ -92,7 +93,10 @@ class Tailer:
         disk = Disk() if disk is None else disk
         self._followed = Followed()
         self._losses = Losses(shipper)
-        self._files = OpenFiles(limit=options.max_open_files, expendable=self._expendable, disk=disk)
+        self._siblings = Siblings(disk)
+        self._files = OpenFiles(
+            limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
+        )
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
@@ -124,6 +128,7 @@ class Tailer:
             finder=finder,
             files=self._files,
             disk=disk,
+            siblings=self._siblings,
             remembered=remembered,
             sources=self._sources,
             archives=self._archives,
@@ -196,6 +201,7 @@ class Tailer:
             self._look(now)
             if now >= self._poll_at:
                 self._poll(now)
+            self._siblings.forget()
             if self._archives.pending:
                 self._archives.step(now)
             self._turns.take(now, self._trouble)
