@@ -53,6 +53,30 @@ def test_a_file_whose_reads_fail_waits_while_the_others_flow(site: Site) -> None
 
 
 @pytest.mark.case(91)
+def test_that_a_file_cannot_be_read_is_told_once_whatever_its_name_and_again_when_it_has_recovered(site: Site) -> None:
+    sick, sound = site.writer("sick.log"), site.writer("sound.log")
+    reads = Reads(site.directory, sick.path, "EIO")
+    site.aggregator()
+    collector = site.collector(wrapper=reads.wrapper, watch="poll")
+    sick.write(10)
+    site.assert_delivered()
+    sick.rotate(site.logs / "sick.1.log", reopen=False)
+    for count in (1, 2):
+        reads.fail()
+        held_back = site.bytes_written
+        sick.write(10)
+        collector.wait_for("cannot_read", count=count)
+        for _ in range(3):
+            sound.write(10)  # what polls find: by then there were scans, too
+            held_back += len(b"".join(sound.lines[-10:]))
+            site.wait_for_bytes(held_back)
+        quiet(site.size, "a file that cannot be read")
+        assert len(collector.events("cannot_read")) == count
+        reads.work()
+        site.assert_delivered()
+
+
+@pytest.mark.case(91)
 def test_a_file_whose_descriptor_went_stale_is_opened_anew(site: Site) -> None:
     writer = site.writer()
     reads = Reads(site.directory, writer.path, "ESTALE")

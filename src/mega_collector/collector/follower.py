@@ -38,6 +38,7 @@ class Follower:
         "_rotate_wait",
         "_written_to",
         "complete",
+        "failures",
         "head_size",
         "home",
         "in_long_line",
@@ -81,6 +82,8 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
+        self.failures: tuple[int | None, ...] = ()
+        """The errors, by number, that were told since a read of it succeeded last."""
         self.in_long_line = False
         """Whether what was read last is a piece of a line that goes on."""
         self.next_hole = -1

@@ -30,6 +30,7 @@ from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello
+from mega_collector.telemetry.printable import printable
 
 _PACE = 0.002
 """Seconds in which what is written is gathered once something was: with many files, looking at each write by itself
@@ -267,7 +268,9 @@ class Tailer:
             follower = self._sources.settle(decide)
         except OSError as error:
             # Asked for anew at the next poll.
-            self._warn(decide.source.path, error)
+            unsettled = self._followed.of(decide.source.id)
+            assert unsettled is not None
+            self._warn(unsettled, error)
         else:
             self._turns.mark(follower, self._clock())
 
@@ -341,7 +344,7 @@ class Tailer:
             same = holds(file, follower)
         except OSError as error:
             self._suspects.add(follower)
-            self._warn(follower.source.path, error)
+            self._warn(follower, error)
             return
         if not same:
             self._restart(follower, now)
@@ -382,7 +385,7 @@ class Tailer:
         try:
             facts = self._files.of(follower).facts()
         except OSError as error:
-            self._warn(follower.source.path, error)
+            self._warn(follower, error)
             return
         if facts is not None:
             self._observe(follower, facts.size, facts.changed_ns, now)
@@ -411,21 +414,22 @@ class Tailer:
             case Rewritten(follower):
                 self._restart(follower, self._clock())
             case Unreadable(follower, error):
-                self._warn(follower.source.path, error)
+                self._warn(follower, error)
                 if self._options.once:
                     self.failed = True
                     self._departures.let_go(follower)
 
-    def _warn(self, path: bytes, error: OSError) -> None:
-        """It is tried again at the next poll; meanwhile the others go on."""
+    def _warn(self, follower: Follower, error: OSError) -> None:
+        """It is tried again at the next poll; meanwhile the others go on. Said once, until a read succeeds."""
         match error:
             case TooManyOpenFiles():
                 self._newcomers.warn_of_crowd(error)
             case FileNotFoundError():
                 # Between two names, perhaps: a scan tells.
                 self._finder.hurry()
-            case _:
-                self._finder.warn(path, error, "cannot_read")
+            case _ if error.errno not in follower.failures:
+                follower.failures += (error.errno,)
+                _log.warning("cannot_read", path=printable(follower.source.path), error=error.strerror or str(error))
 
     def _expendable(self, follower: Follower) -> bool:
         """Whether a file can be closed and found again later."""
