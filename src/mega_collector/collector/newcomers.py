@@ -1,5 +1,6 @@
 """Files that are followed from now on: those that appear, and those that are remembered."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -148,6 +149,16 @@ class Newcomers:
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
         self._departures.lost(follower, "it was deleted before it could be opened")
+
+    def leave_out(self, outputs: Collection[Identity]) -> None:
+        """The aggregator writes to these files: they are not to be followed."""
+        for identity in outputs:
+            self._failing.pop(identity, None)
+            waiting = self._waiting.pop(identity, None)
+            if waiting is not None:
+                self._finder.forget(identity)
+                if waiting.file is not None:
+                    waiting.file.close()
 
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""

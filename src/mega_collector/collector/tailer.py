@@ -252,6 +252,7 @@ class Tailer:
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
         self._finder.leave_out(outputs)
+        self._newcomers.leave_out(outputs)
         for follower in self._followed:
             if follower.identity in outputs:
                 self._shipper.end(follower.source)
