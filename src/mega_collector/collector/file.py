@@ -9,6 +9,8 @@ from typing import Protocol
 
 from mega_collector.collector.discovery import FileFacts
 
+_GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
+
 
 class File(Protocol):
     """An open file. Every method raises OSError if the file cannot be read."""
@@ -52,7 +54,11 @@ class Filesystem(Protocol):
         """Where a path leads that is a link; None if it is none."""
 
     def entries(self, directory: bytes, /) -> Iterator[tuple[int, bytes]]:
-        """What is in a directory: inodes, with their paths. Nothing if it cannot be listed."""
+        """What is in a directory: inodes, with their paths. Nothing if it is not there, or may not be listed.
+
+        Raises:
+            OSError: it cannot be listed now.
+        """
 
 
 class PlainFile:
@@ -110,6 +116,6 @@ class Disk:
         return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes
 
     def entries(self, directory: bytes) -> Iterator[tuple[int, bytes]]:
-        with contextlib.suppress(OSError), os.scandir(directory) as found:
+        with contextlib.suppress(*_GONE), os.scandir(directory) as found:
             for entry in found:
                 yield entry.inode(), entry.path

@@ -31,6 +31,7 @@ class Follower:
 
     __slots__ = (
         "_changed_ns",
+        "_failures",
         "_grew_at",
         "_head_checksum",
         "_looked_to",
@@ -38,7 +39,6 @@ class Follower:
         "_rotate_wait",
         "_written_to",
         "complete",
-        "failures",
         "head_size",
         "home",
         "in_long_line",
@@ -82,8 +82,7 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
-        self.failures: tuple[int | None, ...] = ()
-        """The errors, by number, that were told since a read of it succeeded last."""
+        self._failures: tuple[int | None, ...] = ()
         self.in_long_line = False
         """Whether what was read last is a piece of a line that goes on."""
         self.next_hole = -1
@@ -201,6 +200,17 @@ class Follower:
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = b""
+
+    def fails(self, error: int | None) -> bool:
+        """Reading it fails with an error of that number: whether that is new since a read succeeded last."""
+        new = error not in self._failures
+        if new:
+            self._failures += (error,)
+        return new
+
+    def recovers(self) -> None:
+        """A read of it succeeded."""
+        self._failures = ()
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""

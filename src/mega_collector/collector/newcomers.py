@@ -105,6 +105,8 @@ class Newcomers:
             self.warn_of_crowd(error)
             return
         except FileNotFoundError:
+            if waited is not None and self._finds_again(identity, waited):
+                return
             self._finder.hurry()
             self._missed[identity] = path, self._finder.scans
             return
@@ -133,10 +135,11 @@ class Newcomers:
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
-        path = name if name is not None else self._siblings.find(waiting.path, identity[1])
-        if path is not None:
-            waiting.path = path
-            self._finder.follow(identity, path)
+        if name is not None:
+            waiting.path = name
+            self._wait(identity, name, waiting)
+            return
+        if self._finds_again(identity, waiting):
             return
         del self._waiting[identity]
         self._finder.forget(identity)
@@ -321,6 +324,19 @@ class Newcomers:
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
         self._finder.follow(identity, path)
+
+    def _finds_again(self, identity: Identity, waiting: _Waiting) -> bool:
+        """Whether a file that waits and has lost its name has another one near it, or may have: it waits on."""
+        try:
+            path = self._siblings.find(waiting.path, identity[1])
+        except OSError:
+            path = waiting.path
+            self._finder.hurry()
+        if path is None:
+            return False
+        waiting.path = path
+        self._wait(identity, path, waiting)
+        return True
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
         """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""

@@ -67,16 +67,20 @@ class OpenFiles:
         """Open the file of a follower under another name in the directory of `near`, where it has just lost one.
 
         Raises:
-            TooManyOpenFiles: none of the open files can be closed.
+            TooManyOpenFiles: none of the open files can be closed, or the system opens no more.
+            OSError: it cannot be looked for or opened now.
         """
-        path = self._siblings.find(near, follower.source.inode)
+        try:
+            path = self._siblings.find(near, follower.source.inode)
+        except OSError as error:
+            if error.errno in _NONE_LEFT:
+                raise TooManyOpenFiles(error.errno, error.strerror) from error
+            raise
         if path is None:
             return False
         try:
             self._reopen(follower, path)
-        except TooManyOpenFiles:
-            raise
-        except OSError:
+        except (FileNotFoundError, PermissionError):
             return False
         return True
 

@@ -25,7 +25,11 @@ class Siblings:
         self._listed.clear()
 
     def find(self, path: bytes, inode: int) -> bytes | None:
-        """Another name in the directory of `path`, by which that inode is found now."""
+        """Another name in the directory of `path`, by which that inode is found now.
+
+        Raises:
+            OSError: the directory cannot be listed now.
+        """
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes
         known = directory in self._listed
         found = self._find(directory, inode)

@@ -428,8 +428,7 @@ class Tailer:
             case FileNotFoundError():
                 # Between two names, perhaps: a scan tells.
                 self._finder.hurry()
-            case _ if error.errno not in follower.failures:
-                follower.failures += (error.errno,)
+            case _ if follower.fails(error.errno):
                 _log.warning("cannot_read", path=printable(follower.source.path), error=error.strerror or str(error))
 
     def _expendable(self, follower: Follower) -> bool:
