@@ -131,6 +131,10 @@ class Follower:
             return Sight.GREW
         return Sight.SUSPECT if written else Sight.SAME
 
+    def is_as_seen(self, size: int, changed_ns: int) -> bool:
+        """Whether the file is as it was at the last look, all of which was read."""
+        return size == self.size == self.position and changed_ns == self._changed_ns
+
     def expect(self, position: int) -> None:
         """It will probably go on there, if the handshake does not tell otherwise."""
         self.position = position

@@ -174,6 +174,8 @@ class Window:
     def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
         """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
         del self._flights[described.id]
+        if (given_up := self._flights.get(source.id)) is not None:
+            self._drop(given_up)
         flight = self._flights[source.id] = _Flight(source, acked=position)
         if not self._connected:
             return []
