@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mega_collector.block import Block, Skip, Source
+from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE
 from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
 
@@ -195,6 +195,9 @@ class Window:
         if flight is None:
             return []
         flight.ended, flight.lost = True, lost
+        if flight.opened and flight.items and _is_loss(flight.items[-1]):
+            # At once: who is killed in between would take for the lost bytes whatever begins like them.
+            return [Finish(source, flight.end)]
         return self._finish(flight)
 
     # What the aggregator says
@@ -334,6 +337,10 @@ def _tail(item: Item, position: int) -> bytes:
         return b""
     end = min(position, item.end) - item.start
     return bytes(item.data[max(end - TAIL_SIZE, 0) : end])
+
+
+def _is_loss(item: Item) -> bool:
+    return isinstance(item, Skip) and item.reason is SkipReason.LOST
 
 
 def _size(item: Item) -> int:
