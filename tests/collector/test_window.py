@@ -384,6 +384,21 @@ def test_a_source_that_ends_is_finished_when_all_of_it_is_acknowledged() -> None
     assert (window.in_flight, window.statistics().sources) == (0, 0)
 
 
+def test_a_source_that_lost_its_end_is_finished_at_once() -> None:
+    window = _open(_window())
+    _sent(window, 100)
+    window.send(Skip(SOURCE, 100, 150, SkipReason.LOST))
+    assert window.end(SOURCE) == [Finish(SOURCE, 150)]
+    (acknowledged, _) = window.ack(SOURCE.id, 150)
+    assert isinstance(acknowledged, Acknowledged)
+    assert acknowledged.ended
+
+
+def test_a_source_whose_end_nobody_knows_says_so_when_it_is_finished() -> None:
+    window = _open(_window())
+    assert window.end(SOURCE, lost=True) == [Finish(SOURCE, 0, lost=True)]
+
+
 def test_a_source_that_ended_is_sent_again_like_any_other() -> None:
     window = _open(_window())
     blocks = _sent(window, 100)

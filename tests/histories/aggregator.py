@@ -142,4 +142,4 @@ class MemoryAggregator:
             and (row.source.device, row.source.inode) == (source.device, source.inode)
         ]
         rows = [own, *others] if own is not None else others
-        return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head) for row in rows]
+        return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head, row.finished) for row in rows]

@@ -50,7 +50,7 @@ class MemoryFile:
 
     def facts(self) -> FileFacts:
         inode = self._get()
-        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime, inode.names)
 
     def read(self, size: int, at: int) -> bytes:
         return bytes(self._get().generation.content[at : at + size])
@@ -60,10 +60,6 @@ class MemoryFile:
 
     def data(self, at: int) -> int:
         return at
-
-    def rests_at(self, position: int) -> bool:
-        inode = self._get()
-        return len(inode.generation.content) == position and inode.names > 0
 
     def close(self) -> None:
         inode, self.inode = self._get(), None

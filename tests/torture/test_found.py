@@ -10,7 +10,7 @@ from mega_collector.collector.file import PlainFile
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.reader import Reading, read
 from mega_collector.collector.resumption import resumption
-from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 from mega_collector.protocol import Known, Resume
 from torture.history import History, Operation
 from torture.stage import Stage
@@ -110,6 +110,31 @@ def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -
         assert (
             read(PlainFile(file.fileno()), follower, size=1 << 20, max_line=1 << 10, final=False) is Reading.REWRITTEN
         )
+
+
+@pytest.mark.parametrize(
+    ("size", "complete", "goes_on"), [(4, False, False), (4, True, True), (HEAD_SIZE, False, True)]
+)
+def test_a_source_that_ended_goes_on_only_where_more_than_a_few_bytes_tell_that_it_is_the_same(
+    size: int, complete: bool, goes_on: bool, tmp_path: Path
+) -> None:
+    # A part of a line was truncated away, and told as lost; the collector was killed before its checkpoint said so; and
+    # the next line began with the same bytes.
+    path, lines = tmp_path / "a.log", b"a line\n" * 300
+    path.write_bytes(lines)
+    before, head = Marker.of(lines[max(size - TAIL_SIZE, 0) : size]), Marker.of(lines[:size])
+    ended = Known(SOURCE.id, size, before, head, finished=True)
+    with path.open("rb") as file:
+        decided = resumption(
+            SOURCE,
+            Resume(SOURCE.id, (ended,)),
+            PlainFile(file.fileno()),
+            entry=None,
+            truncated=False,
+            complete=complete,
+            taken=(),
+        )
+    assert (decided.source.id == SOURCE.id, decided.position) == (goes_on, size if goes_on else 0)
 
 
 def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_agrees_with(tmp_path: Path) -> None:

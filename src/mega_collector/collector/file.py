@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from typing import Protocol
 
-from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.discovery import FileFacts, facts_of
 
 _GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
@@ -26,9 +26,6 @@ class File(Protocol):
 
     def data(self, at: int) -> int | None:
         """Where data begins at or behind `at`; None: there is nothing but a hole up to the end."""
-
-    def rests_at(self, position: int, /) -> bool:
-        """Whether the file ends at `position`, and has a name by which it can be found again."""
 
     def close(self) -> None: ...
 
@@ -71,11 +68,7 @@ class PlainFile:
 
     def facts(self) -> FileFacts | None:
         facts = os.fstat(self.descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            return None
-        return FileFacts(
-            facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
-        )
+        return facts_of(facts) if stat.S_ISREG(facts.st_mode) else None
 
     def read(self, size: int, at: int) -> bytes:
         return os.pread(self.descriptor, size, at)
@@ -90,10 +83,6 @@ class PlainFile:
             if error.errno == errno.ENXIO:
                 return None
             raise
-
-    def rests_at(self, position: int) -> bool:
-        facts = os.fstat(self.descriptor)
-        return facts.st_size == position and facts.st_nlink > 0
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -141,6 +141,10 @@ class Follower:
         """Whether a file of that size lacks what was there: more than space that was set aside and never written to."""
         return size < self.position or size < min(self.size, self._written_to)
 
+    def is_as_seen(self, size: int, changed_ns: int) -> bool:
+        """Whether the file is as it was at the last look, all of which was read."""
+        return size == self.size == self.position and changed_ns == self._changed_ns
+
     def expect(self, position: int) -> None:
         """It will probably go on there, if the handshake does not tell otherwise."""
         self.position = position

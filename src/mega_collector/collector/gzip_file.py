@@ -127,9 +127,6 @@ class GzipFile:
     def data(self, at: int) -> int | None:
         return at
 
-    def rests_at(self, _position: int) -> bool:
-        return False
-
     def close(self) -> None:
         self._file.close()
 

@@ -7,7 +7,6 @@ import structlog
 from mega_collector.block import Skip, SkipReason, Source
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
-from mega_collector.marker import Marker
 from mega_collector.telemetry.printable import printable
 
 _MOST_UNTOLD = 10_000
@@ -73,7 +72,7 @@ class Losses:
         source = decide.source
         loss = self._untold[source.id]
         committed = (each.position for each in decide.resume.known if each.source_id == source.id)
-        self._shipper.settle(source, source, next(committed, loss.start), Marker())
+        self._shipper.conclude(source, next(committed, loss.start))
         self._tell_aggregator(loss)
 
     def _tell_aggregator(self, loss: _Loss) -> None:

@@ -286,7 +286,7 @@ class Newcomers:
             return False
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
-        entry = self._remembered.recognise(facts.inode, file, self._sources)
+        entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
         if entry is None:
             entry = self._copies.original(path, file)
             if entry is not None and not self._finder.scanned:

@@ -149,11 +149,14 @@ class OpenFiles:
         return file
 
     def _can_be_closed(self, follower: Follower) -> bool:
-        """By what was seen last, and by what is there now: it may have grown or lost its name since."""
+        """By what was seen last, and by what is there now: it may have been written to or lost its name since."""
+        if not self._expendable(follower):
+            return False
         try:
-            return self._expendable(follower) and self._open[follower].rests_at(follower.position)
+            facts = self._open[follower].facts()
         except OSError:
             return False
+        return facts is not None and facts.links > 0 and follower.is_as_seen(facts.size, facts.changed_ns)
 
     def _close_one(self, why_not: str) -> None:
         for follower in self._open:

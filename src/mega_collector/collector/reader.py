@@ -81,7 +81,7 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
     if not data.startswith(follower.tail):
         return True
     end = follower.position + len(data) - len(follower.tail)
-    return ended and end < follower.size and (follower.complete or _is_shorter(file, follower))
+    return end < follower.size and (ended if follower.complete else _is_shorter(file, follower))
 
 
 def _is_shorter(file: File, follower: Follower) -> bool:

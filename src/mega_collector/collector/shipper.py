@@ -171,6 +171,10 @@ class Shipper:
         self._put(source, position, before)
         self._hurry()
 
+    def conclude(self, source: Source, position: int) -> None:
+        """What was described has nothing more to give behind `position`: nothing new is noted of it."""
+        self._do(self._window.open(source, source, position))
+
     def ship(self, item: Item) -> None:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._do(self._window.send(item))

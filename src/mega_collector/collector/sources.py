@@ -1,5 +1,6 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 import structlog
@@ -101,9 +102,10 @@ class Sources:
             follower.expect(entry.position if entry is not None else 0)
             self._ask(follower)
 
-    def __contains__(self, source_id: object) -> bool:
-        """Whether a source of this id is shipped now, or about to end."""
-        return source_id in self._followed or source_id in self._losses
+    @property
+    def taken(self) -> Container[bytes]:
+        """The ids of the sources that are shipped now."""
+        return self._followed
 
     def is_found(self, follower: Follower) -> bool:
         """Whether scans tell of its file."""
@@ -236,8 +238,9 @@ class Sources:
             entry=entry,
             truncated=follower.truncated,
             complete=follower.complete,
-            taken=self,
+            taken=self._followed,
         )
+        self._losses.withdraw(goes_on.source.id)
         tail = before(file, goes_on.position)
         follower.settle(goes_on.source, goes_on.position, tail)
         if not follower.complete:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mega_collector.block import Block, Skip, Source
+from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE
 from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
 
@@ -174,6 +174,8 @@ class Window:
     def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
         """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
         del self._flights[described.id]
+        if (given_up := self._flights.get(source.id)) is not None:
+            self._drop(given_up)
         flight = self._flights[source.id] = _Flight(source, acked=position)
         if not self._connected:
             return []
@@ -193,6 +195,9 @@ class Window:
         if flight is None:
             return []
         flight.ended, flight.lost = True, lost
+        if flight.opened and flight.items and _is_loss(flight.items[-1]):
+            # At once: who is killed in between would take for the lost bytes whatever begins like them.
+            return [Finish(source, flight.end)]
         return self._finish(flight)
 
     # What the aggregator says
@@ -332,6 +337,10 @@ def _tail(item: Item, position: int) -> bytes:
         return b""
     end = min(position, item.end) - item.start
     return bytes(item.data[max(end - TAIL_SIZE, 0) : end])
+
+
+def _is_loss(item: Item) -> bool:
+    return isinstance(item, Skip) and item.reason is SkipReason.LOST
 
 
 def _size(item: Item) -> int:
