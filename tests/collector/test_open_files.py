@@ -31,9 +31,7 @@ class Files:
         path = self._directory / name
         size = path.write_text(f"this is {name}\n")
         changed_ns = path.stat().st_ctime_ns
-        follower = Follower(
-            make_source(name), path=bytes(path), size=size, changed_ns=changed_ns, now=0, rotate_wait=5
-        )
+        follower = Follower(make_source(name), path=bytes(path), size=size, changed_ns=changed_ns, now=0, rotate_wait=5)
         follower.passed(size)
         self.open_files.keep(follower, self.open_files.open(bytes(path)))
         return follower
