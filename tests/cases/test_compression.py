@@ -152,6 +152,49 @@ def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, pa
 
 
 @pytest.mark.case(30)
+def test_an_archive_that_is_written_under_another_name_and_renamed_when_it_is_whole_is_recognised(
+    site: Site, watch: str
+) -> None:
+    site.aggregator()
+    collector = site.collector(paths=f"{site.logs}/*", watch=watch)
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    rotated, unfinished = site.logs / "a.log.1", site.logs / "a.log.1.gz.tmp"
+    writer.rotate(rotated)
+    data = gzip.compress(rotated.read_bytes())
+    unfinished.write_bytes(data[:200])
+    collector.wait_for("archive_waits", path=str(unfinished))
+    with unfinished.open("ab") as file:
+        file.write(data[200:])
+    unfinished.rename(site.logs / "a.log.1.gz")
+    rotated.unlink()
+    collector.wait_for("archive_recognised")
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_is_copied_and_removed_between_two_looks_is_not_shipped_again(site: Site, watch: str) -> None:
+    """As it is moved to another filesystem: it has another inode there."""
+    site.aggregator()
+    archive, moved = site.logs / "a.log.1.gz", site.logs / "old" / "a.log.1.gz"
+    moved.parent.mkdir()
+    archive.write_bytes(gzip.compress(_lines(site, "old", 1000)))
+    collector = site.collector(paths=f"{site.logs}/**/*.gz", watch=watch)
+    site.assert_delivered()
+    collector.wait_for("file_retired")
+    for _ in range(2):
+        collector.freeze()
+        moved.write_bytes(archive.read_bytes())
+        archive.unlink()
+        collector.thaw()
+        collector.wait_for("archive_recognised", path=str(moved))
+        site.assert_delivered()
+        moved, archive = archive, moved
+
+
+@pytest.mark.case(30)
 def test_that_an_archive_is_still_written_is_told_once(site: Site) -> None:
     archive, data = site.logs / "a.log.1.gz", gzip.compress(_lines(site, "old", 1000))
     archive.write_bytes(data[:3])

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count, islice
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from cases.named import append
 from cases.nobody import both_as_nobody, site_of_nobody
+from cases.noted import acknowledged
 from cases.opened import Opened
 from cases.scans import scans
 from endtoend.web import require
@@ -79,6 +80,25 @@ def test_where_it_starts_is_said_once_and_then_the_checkpoint_says_it(
     site.collector(start_at=start_at).wait_for("file_followed")
     append(site, path, "a", 1, padding=padding)
     site.assert_delivered()
+
+
+@pytest.mark.case(2)
+@pytest.mark.parametrize("end", [Process.stop, Process.kill], ids=["stopped", "killed"])
+def test_a_first_run_that_never_reached_the_aggregator_has_begun_at_the_end_all_the_same(
+    site: Site, end: Callable[[Process], object]
+) -> None:
+    path = site.logs / "a.log"
+    path.write_bytes(b"old\n" * 1000 + b"half a")
+    collector = site.collector(start_at="end", shutdown_timeout="200ms")
+    until(lambda: acknowledged(site.directory / "collector") == 4000, "the checkpoint should know where it begins")
+    end(collector)
+    assert not collector.events("file_followed")
+    with path.open("ab") as file:
+        file.write(b" line\nnew\n")
+    site.aggregator()
+    site.collector(start_at="end").wait_for("file_followed")
+    until(lambda: b"new\n" in site.output(), "what is new is not shipped")
+    assert site.output() == b"half a line\nnew\n"
 
 
 @pytest.mark.case(2)

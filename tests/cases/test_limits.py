@@ -53,6 +53,52 @@ def test_a_file_whose_reads_fail_waits_while_the_others_flow(site: Site) -> None
 
 
 @pytest.mark.case(91)
+def test_that_a_file_cannot_be_read_is_told_once_whatever_its_name_and_again_when_it_has_recovered(site: Site) -> None:
+    sick, sound = site.writer("sick.log"), site.writer("sound.log")
+    reads = Reads(site.directory, sick.path, "EIO")
+    site.aggregator()
+    collector = site.collector(wrapper=reads.wrapper, watch="poll")
+    sick.write(10)
+    site.assert_delivered()
+    sick.rotate(site.logs / "sick.1.log", reopen=False)
+    for count in (1, 2):
+        reads.fail()
+        held_back = site.bytes_written
+        sick.write(10)
+        collector.wait_for("cannot_read", count=count)
+        for _ in range(3):
+            sound.write(10)  # what polls find: by then there were scans, too
+            held_back += len(b"".join(sound.lines[-10:]))
+            site.wait_for_bytes(held_back)
+        quiet(site.size, "a file that cannot be read")
+        assert len(collector.events("cannot_read")) == count
+        reads.work()
+        site.assert_delivered()
+
+
+@pytest.mark.case(91)
+@pytest.mark.parametrize("error", ["EIO", "ESTALE"])
+def test_a_file_that_cannot_be_read_when_it_loses_its_name_is_not_lost(site: Site, error: str) -> None:
+    writer = site.writer()
+    reads = Reads(site.directory, writer.path, error)
+    site.aggregator()
+    collector = site.collector(wrapper=reads.wrapper, close_inactive="50ms")
+    writer.write(10)
+    site.assert_delivered()
+    until(lambda: not collector.holds(writer.path), "idle files should be closed")
+    reads.fail()
+    writer.write(10)
+    collector.wait_for("cannot_read")
+    writer.rotate(site.logs / "a.1", reopen=False)
+    collector.wait_for("file_gone")
+    quiet(lambda: len(collector.events()), "a file that cannot be read")
+    reads.work()
+    site.assert_delivered()
+    assert not collector.events("source_lost")
+    assert len(collector.events("cannot_read")) == 1
+
+
+@pytest.mark.case(91)
 def test_a_file_whose_descriptor_went_stale_is_opened_anew(site: Site) -> None:
     writer = site.writer()
     reads = Reads(site.directory, writer.path, "ESTALE")
@@ -306,6 +352,30 @@ def test_when_the_system_gives_no_descriptors_nothing_looks_deleted_and_all_arri
     assert not collector.events("file_gone")
     assert not collector.events("source_lost")
     assert len(collector.events("file_followed")) == site.lines_written - len(writers)
+
+
+@pytest.mark.case(94)
+def test_a_file_that_loses_its_name_while_the_system_gives_no_descriptors_is_looked_for_later(site: Site) -> None:
+    unread = site.writer("unread.log")
+    unread.write(1)
+    site.aggregator()
+    collector = site.collector(close_inactive="50ms")
+    site.assert_delivered()
+    until(lambda: not collector.holds(unread.path), "idle files should be closed")
+    soft, hard = resource.prlimit(collector.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(collector.pid, resource.RLIMIT_NOFILE, (3, hard))  # those of the standard streams
+    waiting = site.writer("waiting.log")
+    waiting.write(10)
+    collector.wait_for("too_many_open_files")
+    unread.write(10)
+    unread.rotate(site.logs / "unread.1", reopen=False)
+    waiting.rotate(site.logs / "waiting.1", reopen=False)
+    collector.wait_for("file_gone", path=str(unread.path))
+    quiet(lambda: len(collector.events()), "a collector without descriptors")
+    resource.prlimit(collector.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    site.assert_delivered()
+    assert not collector.events("source_lost")
+    collector.wait_for("file_retired", path=str(unread.path))
 
 
 @pytest.mark.case(94)

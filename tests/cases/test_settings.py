@@ -132,6 +132,23 @@ def test_an_output_among_the_logs_that_was_followed_is_let_go_of_when_an_aggrega
 
 
 @pytest.mark.case(100)
+def test_an_output_among_the_logs_that_waits_to_be_opened_is_left_out(site: Site, watch: str) -> None:
+    log, other = site.writer("z.log"), site.writer("a.log")
+    log.write(10)
+    other.write(10)
+    collector = site.collector(max_open_files="1", watch=watch)
+    collector.wait_for("too_many_open_files")
+    site.aggregator(file_configuration=str(log.path))
+    collector.wait_for("own_file_left_out", path=str(log.path))
+    for _ in range(3):
+        until(lambda: log.path.stat().st_size == site.bytes_written, "it should arrive there")
+        quiet(lambda: log.path.stat().st_size, "the destination")
+        other.write(10)
+    assert not [each for each in collector.events("file_followed") if each["path"] == str(log.path)]
+    assert not collector.events("source_lost")
+
+
+@pytest.mark.case(100)
 def test_standard_output_in_a_file_among_the_logs_is_left_out(site: Site) -> None:
     site.out = site.logs / "all.log"
     site.writer().write(10)

@@ -1,6 +1,7 @@
 """Truncation: what comes after it is another source, from its first byte; what came before it is not sent again."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -13,6 +14,16 @@ from harness.until import quiet, until
 
 _SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
 """So little may be in flight that a destination that hangs leaves the files unread."""
+
+_SET_ASIDE = 1 << 20
+
+
+def hole_behind(descriptor: int) -> None:
+    os.posix_fallocate(descriptor, 0, _SET_ASIDE)
+
+
+def nuls_behind(descriptor: int) -> None:
+    os.pwrite(descriptor, bytes(_SET_ASIDE // 2), 0)
 
 
 @pytest.mark.case(44)
@@ -126,6 +137,78 @@ def test_cut_within_a_line_it_is_another_source_from_its_first_byte(site: Site, 
     with log.open("ab") as file:
         file.write(b"and on\n")
     _assert_holds(site, expected + b"and on\n")
+
+
+@pytest.mark.case(46)
+@pytest.mark.parametrize("set_aside", [hole_behind, nuls_behind])
+def test_space_that_was_set_aside_and_is_cut_off_when_the_log_is_closed_is_no_truncation(
+    site: Site, watch: str, set_aside: Callable[[int], None]
+) -> None:
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    # At its offset, as it does not append: behind what it writes there is space already.
+    descriptor = os.open(writer.path, os.O_WRONLY)
+    set_aside(descriptor)
+    for number in range(3):
+        line = make_line("a", 0, number)
+        writer.lines.append(line)
+        os.write(descriptor, line)
+        site.assert_delivered()
+    last = make_line("a", 0, 3)
+    os.write(descriptor, last[:10])
+    collector.freeze()
+    writer.lines.append(last)
+    os.write(descriptor, last[10:])
+    os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
+    os.close(descriptor)
+    collector.thaw()
+    site.assert_delivered()
+    writer.write(3)
+    site.assert_delivered()
+    assert not collector.events("source_truncated")
+    assert not collector.events("source_lost")
+    assert collector.stop() == 0
+    site.collector(watch=watch)
+    site.assert_delivered()
+
+
+@pytest.mark.case(46)
+@pytest.mark.parametrize("set_aside", [hole_behind, nuls_behind])
+def test_space_that_was_set_aside_is_no_part_of_what_recognises_a_file(
+    site: Site, set_aside: Callable[[int], None]
+) -> None:
+    writer = site.writer()
+    descriptor = os.open(writer.path, os.O_WRONLY)
+    set_aside(descriptor)
+    site.aggregator()
+    collector = site.collector()
+    for number in range(3):
+        line = make_line("a", 0, number)
+        writer.lines.append(line)
+        os.write(descriptor, line)
+        site.assert_delivered()
+        assert not collector.events("source_truncated")
+        assert collector.stop() == 0
+        collector = site.collector()
+        site.assert_delivered()
+    os.close(descriptor)
+
+
+@pytest.mark.case(46)
+def test_a_file_with_space_set_aside_that_is_truncated_and_refilled_is_another_source(site: Site, watch: str) -> None:
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer()
+    writer.write(10)
+    os.truncate(writer.path, _SET_ASIDE)
+    site.assert_delivered()
+    collector.freeze()
+    writer.truncate()
+    writer.write(20)
+    collector.thaw()
+    site.assert_delivered()
+    collector.wait_for("source_truncated")
 
 
 @pytest.mark.case(47)

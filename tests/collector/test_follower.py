@@ -49,25 +49,30 @@ def test_a_truncation_begins_a_source_at_0_that_must_be_settled() -> None:
     assert follower.readable(7)
 
 
-def test_a_truncated_file_is_never_begun_at_its_end() -> None:
-    follower = Follower(SOURCE, path=SOURCE.path, size=9, changed_ns=1, now=0, rotate_wait=5)
-    follower.from_end = True
-    follower.restart(make_source("new"), 9, 0)
-    assert not follower.from_end
-
-
 def test_there_is_something_to_read_until_it_was_looked_at() -> None:
     follower = _follower(10)
     assert follower.readable(0)
-    follower.looked(10)
+    follower.looked(10, written_to=10)
     assert not follower.readable(0)
     follower.observe(11, 2, 1)
     assert follower.readable(1)
 
 
+def test_space_that_was_set_aside_and_never_written_to_may_be_cut_off() -> None:
+    follower = _follower(1000)
+    assert follower.is_cut(999)
+    follower.looked(1000, written_to=10)
+    assert not follower.is_cut(10)
+    assert follower.is_cut(9)
+    assert follower.observe(10, 1, 0) is Sight.SUSPECT
+    assert follower.size == 10
+    assert follower.observe(1000, 2, 0) is Sight.GREW
+    assert follower.observe(999, 3, 0) is Sight.TRUNCATED
+
+
 def test_a_fragment_is_read_again_once_it_is_final() -> None:
     follower = _follower(10)
-    follower.looked(10)
+    follower.looked(10, written_to=10)
     follower.path = None
     assert not follower.readable(ROTATE_WAIT - 0.1)
     assert follower.readable(ROTATE_WAIT)

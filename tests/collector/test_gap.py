@@ -95,3 +95,49 @@ def test_nuls_at_the_head_are_passed_over_after_a_truncation_only(file: PlainFil
     assert sum(each.end - each.start for each in found if isinstance(each, Skip)) == size
     assert {each.reason for each in found if isinstance(each, Skip)} == {SkipReason.NULS}
     assert b"".join(each for each in found if isinstance(each, bytes)) == b"one\n\0\0\n"
+
+
+class Counted(PlainFile):
+    """A file that counts the bytes that are read of it."""
+
+    bytes_read = 0
+
+    def read(self, size: int, at: int) -> bytes:
+        data = super().read(size, at)
+        self.bytes_read += len(data)
+        return data
+
+
+def test_of_a_file_with_very_many_holes_little_is_read_but_what_was_written(file: PlainFile) -> None:
+    lines, every = 200, 2 * HOLE // 64
+    for number in range(lines):
+        os.pwrite(file.descriptor, b"%05d\n" % number, number * every)
+    counted = Counted(file.descriptor)
+    found = _all(counted, _follower(file), size=1 << 20)
+    assert len([each for each in found if isinstance(each, Skip)]) == lines - 1
+    assert b"".join(each for each in found if isinstance(each, bytes)) == b"".join(
+        b"%05d\n" % number for number in range(lines)
+    )
+    # The first read does not know of holes yet. Were the others as large, it would be a mebibyte for each line.
+    assert counted.bytes_read < lines * (1 << 16)
+
+
+@pytest.mark.parametrize("line", [1000, 70_000])
+def test_a_hole_that_is_filled_before_it_is_reached_ends_no_line(file: PlainFile, line: int) -> None:
+    os.pwrite(file.descriptor, b"one\n", 0)
+    os.pwrite(file.descriptor, b"two", HOLE)
+    os.pwrite(file.descriptor, b"end\n", 2 * HOLE)
+    follower = _follower(file)
+    assert isinstance(read(file, follower, size=1 << 16, max_line=1 << 20, final=False), Block)
+    assert isinstance(read(file, follower, size=1 << 16, max_line=1 << 20, final=False), Skip)
+    os.pwrite(file.descriptor, (b"x" * line + b"\n").ljust(HOLE - 3, b"y"), HOLE + 3)
+    rest = _all(file, follower)
+    assert [each for each in rest if isinstance(each, Skip)] == []
+    assert b"".join(each for each in rest if isinstance(each, bytes)) == file.read(HOLE + 4, HOLE)
+
+
+def test_a_hole_ends_a_line_that_is_longer_than_a_block(file: PlainFile) -> None:
+    os.pwrite(file.descriptor, b"x" * 9000, 0)
+    os.pwrite(file.descriptor, b"two\n", HOLE)
+    found = _all(file, _follower(file), size=1 << 12)
+    assert found == [b"x" * 9000, Skip(SOURCE, 9000, HOLE, SkipReason.HOLE), b"two\n"]

@@ -19,8 +19,15 @@ def opened(path: Path, content: bytes) -> PlainFile:
 
 @pytest.mark.parametrize("size", [0, 1, HEAD_SIZE - 1, HEAD_SIZE, HEAD_SIZE + 1, 5000])
 def test_the_head_is_as_much_as_is_written_but_no_more_than_its_size(tmp_path: Path, size: int) -> None:
-    file = opened(tmp_path / "file", CONTENT[:size])
-    assert head_of(file) == Marker.of(CONTENT[: min(size, HEAD_SIZE)])
+    content = (b"begin" + CONTENT)[:size]
+    file = opened(tmp_path / "file", content)
+    assert head_of(file) == Marker.of(content[:HEAD_SIZE])
+    file.close()
+
+
+def test_nuls_behind_the_head_are_no_part_of_it(tmp_path: Path) -> None:
+    file = opened(tmp_path / "file", b"one\0two\n" + bytes(5000))
+    assert head_of(file) == Marker.of(b"one\0two\n")
     file.close()
 
 

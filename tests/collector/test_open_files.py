@@ -11,6 +11,7 @@ from blocks import make_source
 from mega_collector.collector.file import Disk
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.siblings import Siblings
 
 
 class Files:
@@ -19,15 +20,18 @@ class Files:
     def __init__(self, directory: Path, limit: int) -> None:
         self._directory = directory
         self.needed: set[Follower] = set()
-        self.open_files = OpenFiles(limit=limit, expendable=lambda follower: follower not in self.needed, disk=Disk())
+        self.open_files = OpenFiles(
+            limit=limit,
+            expendable=lambda follower: follower not in self.needed,
+            disk=Disk(),
+            siblings=Siblings(Disk()),
+        )
 
     def open(self, name: str) -> Follower:
         path = self._directory / name
         size = path.write_text(f"this is {name}\n")
         changed_ns = path.stat().st_ctime_ns
-        follower = Follower(
-            make_source(name), path=bytes(path), size=size, changed_ns=changed_ns, now=0, rotate_wait=5
-        )
+        follower = Follower(make_source(name), path=bytes(path), size=size, changed_ns=changed_ns, now=0, rotate_wait=5)
         follower.passed(size)
         self.open_files.keep(follower, self.open_files.open(bytes(path)))
         return follower

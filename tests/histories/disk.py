@@ -156,8 +156,8 @@ class MemoryDisk:
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)
 
-    def sibling(self, _path: bytes, inode: int) -> bytes | None:
-        return next((name for name, each in self.names.items() if each.number == inode), None)
+    def entries(self, _directory: bytes) -> Iterator[tuple[int, bytes]]:
+        return ((each.number, path) for path, each in self.names.items())
 
     def _at(self, path: bytes) -> Inode | None:
         return self.names.get(self.links.get(path, path))

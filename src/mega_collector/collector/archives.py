@@ -1,5 +1,6 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,9 @@ from mega_collector.collector.sources import Sources
 from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.telemetry.printable import printable
 
-_SUFFIX = b".gz"
+_SUFFIX = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
+"""At the end of a name, or before what is appended to it while the archive is written, or when it is renamed: .gz.tmp,
+.gz~, .gz.1."""
 
 _MOST_SHIPPED = 2
 """Archives that are shipped at once: each holds a decompressor and a file."""
@@ -170,7 +173,9 @@ class Archives:
         del self._archives[identity]
         self._finder.forget(identity)
         if archive.entry is not None:
+            # As that of any other source: moved to another filesystem, it has another inode there.
             self._remembered.forget(archive.entry)
+            self._remembered.end(replace(archive.entry, inode=0, trailer=Marker()))
         if archive.entry is None and (archive.tried is not None or archive in self._queue or archive in self._delayed):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
@@ -337,7 +342,7 @@ class Archives:
 
     def _original_that_stays(self, look: _Look) -> Follower | None:
         """The follower of the file of which it was made, by its name and its beginning: it was not removed (yet)."""
-        plain, head = look.archive.path[: -len(_SUFFIX)], look.inspection.head
+        plain, head = _SUFFIX.split(look.archive.path, 1)[0], look.inspection.head
         for follower in self._followed:
             if follower.path == plain and follower not in self._shipped:
                 try:
@@ -456,7 +461,7 @@ def is_archive(path: bytes, file: File) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    return path.endswith(_SUFFIX) and MAGIC.startswith(file.read(len(MAGIC), 0))
+    return _SUFFIX.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))
 
 
 def _is_named_after(path: bytes, original: bytes) -> bool:

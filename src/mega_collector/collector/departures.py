@@ -97,25 +97,26 @@ class Departures:
         if follower in self._files:
             return
         try:
-            follower.vanished = not self._files.find(follower, self._leaving[follower])
+            follower.vanished = not self._files.find(follower, self._leaving[follower]) or not self._is_still(follower)
         except TooManyOpenFiles:
             # Tried again at the next poll.
             return
-        if not follower.vanished and not self._is_still(follower):
-            # Another file has its inode by now.
+        except OSError as error:
+            # The same.
             self._files.close(follower)
-            follower.vanished = True
+            if follower.fails(error.errno):
+                _log.warning("cannot_read", path=follower.source.name, error=error.strerror or str(error))
+            return
+        if follower.vanished:
+            # If anything was opened, it is another file that has its inode by now.
+            self._files.close(follower)
 
     def _is_still(self, follower: Follower) -> bool:
         """Whether the file that was found holds what was read of it, or what it began with when it was described."""
-        try:
-            file, known = self._files.of_any(follower), follower.position > 0
-            if known:
-                return holds(file, follower)
-            head = follower.source.head
-            return head.length > 0 and head.matches_head(file.read(head.length, 0))
-        except OSError:
-            return False
+        file, head = self._files.of_any(follower), follower.source.head
+        if follower.position > 0:
+            return holds(file, follower)
+        return head.length > 0 and head.matches_head(file.read(head.length, 0))
 
     def _bury(self, follower: Follower) -> None:
         deleted = "it was deleted before it could be read" if follower.lag else None

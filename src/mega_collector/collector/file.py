@@ -1,11 +1,15 @@
 """Files as they are read: the few calls that everything above needs, so that anything that answers them can be read."""
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from typing import Protocol
 
 from mega_collector.collector.discovery import FileFacts, facts_of
+
+_GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 class File(Protocol):
@@ -46,8 +50,12 @@ class Filesystem(Protocol):
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
 
-    def sibling(self, path: bytes, inode: int) -> bytes | None:
-        """Another name in the directory of `path`, by which that inode is found now."""
+    def entries(self, directory: bytes, /) -> Iterator[tuple[int, bytes]]:
+        """What is in a directory: inodes, with their paths. Nothing if it is not there, or may not be listed.
+
+        Raises:
+            OSError: it cannot be listed now.
+        """
 
 
 class PlainFile:
@@ -96,9 +104,7 @@ class Disk:
     def home(self, path: bytes) -> bytes | None:
         return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes
 
-    def sibling(self, path: bytes, inode: int) -> bytes | None:
-        try:
-            with os.scandir(os.path.dirname(path)) as entries:  # noqa: PTH120 - bytes
-                return next((entry.path for entry in entries if entry.inode() == inode), None)
-        except OSError:
-            return None
+    def entries(self, directory: bytes) -> Iterator[tuple[int, bytes]]:
+        with contextlib.suppress(*_GONE), os.scandir(directory) as found:
+            for entry in found:
+                yield entry.inode(), entry.path

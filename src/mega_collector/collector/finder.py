@@ -178,7 +178,7 @@ class Finder:
         self._roster.forget(identity)
 
     def warn(self, path: bytes, error: OSError, event: str) -> None:
-        """Say once that something cannot be done with a file; again only after it was followed or gone meanwhile."""
+        """Say once that a file cannot be followed; again only after it was followed or gone meanwhile."""
         self._warn_once(path, (error.errno, event), event, path=printable(path), error=error.strerror or str(error))
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """What is known of one followed file, and what is to be done with it next: a machine."""
 
 import math
+import sys
 from enum import Enum, auto
 
 from mega_collector.block import Source
@@ -30,16 +31,18 @@ class Follower:
 
     __slots__ = (
         "_changed_ns",
+        "_failures",
         "_grew_at",
         "_head_checksum",
         "_looked_to",
         "_renamed_at",
         "_rotate_wait",
+        "_written_to",
         "complete",
-        "from_end",
         "head_size",
         "home",
         "in_long_line",
+        "next_hole",
         "nuls_at_head",
         "path",
         "position",
@@ -71,8 +74,6 @@ class Follower:
         """The bytes just before the position, at most `TAIL_SIZE`: what the file must still hold there."""
         self.settled = False
         """Whether the handshake has said where the source goes on."""
-        self.from_end = False
-        """Whether to begin at the end of the file if nothing is known of it."""
         self.until = size
         """Where the file ended when this source was begun."""
         self.truncated = False
@@ -81,8 +82,11 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
+        self._failures: tuple[int | None, ...] = ()
         self.in_long_line = False
         """Whether what was read last is a piece of a line that goes on."""
+        self.next_hole = -1
+        """Where the hole begins that is next, if that is known (else -1): it may have been filled since."""
         self.head_size = 0
         """Bytes at the start of the file that it must still hold, as it does before the position."""
         self._head_checksum = 0
@@ -94,6 +98,7 @@ class Follower:
         self.size = size
         self._changed_ns = changed_ns
         self._looked_to = 0
+        self._written_to = sys.maxsize
         self._grew_at = now
         self._renamed_at = -math.inf if path is not None else now
         self._rotate_wait = rotate_wait
@@ -119,17 +124,22 @@ class Follower:
         """A look at the file: its size and when it was last written to."""
         if self.complete:
             return Sight.SAME
-        before, written = self.size, changed_ns != self._changed_ns
+        before, written, cut = self.size, changed_ns != self._changed_ns, self.is_cut(size)
         self.size, self._changed_ns = size, changed_ns
-        if size < self.position or size < before:
+        if cut:
             self.shrunk_by = max(before - self.position, 0)
             return Sight.TRUNCATED
         if size > before or written:
             # What was written may have been read already, and then shows in the time only.
             self._grew_at = now
         if size > before:
+            self._written_to = sys.maxsize
             return Sight.GREW
-        return Sight.SUSPECT if written else Sight.SAME
+        return Sight.SUSPECT if written or size < before else Sight.SAME
+
+    def is_cut(self, size: int) -> bool:
+        """Whether a file of that size lacks what was there: more than space that was set aside and never written to."""
+        return size < self.position or size < min(self.size, self._written_to)
 
     def is_as_seen(self, size: int, changed_ns: int) -> bool:
         """Whether the file is as it was at the last look, all of which was read."""
@@ -148,12 +158,13 @@ class Follower:
     def restart(self, source: Source, size: int, now: float) -> None:
         """The file was truncated or rewritten: a new source begins at 0, of which `size` bytes are there."""
         self.source, self.position, self.tail = source, 0, b""
-        self.settled, self.from_end, self.truncated, self.nuls_at_head = False, False, True, True
+        self.settled, self.truncated, self.nuls_at_head = False, True, True
         self.size = self.until = size
         self.shrunk_by = 0
-        self._looked_to, self._grew_at = 0, now
+        self._looked_to, self._written_to, self._grew_at = 0, sys.maxsize, now
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
+        self.next_hole = -1
 
     def keep_head(self, head: bytes) -> None:
         """The file begins so, and must from now on."""
@@ -172,9 +183,9 @@ class Follower:
         """Whether a read can give an entry: there are bytes that were not looked at, or the last line is final."""
         return self.size > self._looked_to or (self.size > self.position and self.final(now))
 
-    def looked(self, end: int) -> None:
-        """There is no whole entry before `end`, which is as far as the file goes."""
-        self._looked_to = end
+    def looked(self, end: int, *, written_to: int) -> None:
+        """There is no whole entry before `end`, which is as far as the file goes; from `written_to` on only NULs."""
+        self._looked_to, self._written_to = end, written_to
         self.size = max(self.size, end)
 
     def look_again(self) -> None:
@@ -193,6 +204,17 @@ class Follower:
         self.position = self._looked_to = end
         self.size = max(self.size, end)
         self.tail = b""
+
+    def fails(self, error: int | None) -> bool:
+        """Reading it fails with an error of that number: whether that is new since a read succeeded last."""
+        new = error not in self._failures
+        if new:
+            self._failures += (error,)
+        return new
+
+    def recovers(self) -> None:
+        """A read of it succeeded."""
+        self._failures = ()
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""

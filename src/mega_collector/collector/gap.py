@@ -6,9 +6,9 @@ from mega_collector.block import SkipReason
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
 
-_NUL = b"\0"
+NUL = b"\0"
 
-_RUN = _NUL * 512
+RUN = 512
 """No filesystem has smaller blocks: where a hole is, so many NULs are read."""
 
 _BLOCK = 64 << 10
@@ -25,6 +25,8 @@ class Gap:
     start: int
     end: int
     reason: SkipReason
+    next: int = -1
+    """Where the next hole begins, if it ends before data: else -1."""
 
 
 def find_gap(file: File, follower: Follower, data: bytes, offset: int) -> Gap | None:
@@ -37,26 +39,28 @@ def find_gap(file: File, follower: Follower, data: bytes, offset: int) -> Gap | 
         OSError: the file could not be read.
     """
     position = follower.position
-    if follower.complete or data.find(_NUL, offset) < 0:
+    if follower.complete or data.find(NUL, offset) < 0:
         return None
-    run = data.find(_RUN, offset)
+    run = data.find(NUL * RUN, offset)
     hole = file.hole(position) if run >= 0 else follower.size
     if hole < position + len(data) - offset and hole < follower.size:
-        start = position + len(data[offset : offset + hole - position].rstrip(_NUL))
-        return Gap(start, _end(file, hole), SkipReason.HOLE)
-    if follower.nuls_at_head and data[offset : offset + 1] == _NUL:
+        start = position + len(data[offset : offset + hole - position].rstrip(NUL))
+        begin = file.data(hole)
+        if begin is None:
+            return Gap(start, AT_END, SkipReason.HOLE)
+        following = file.hole(begin)
+        return Gap(start, _end(file, begin, following), SkipReason.HOLE, following)
+    if follower.nuls_at_head and data[offset : offset + 1] == NUL:
         return Gap(position, position + _leading(data[offset:]), SkipReason.NULS)
     return None
 
 
-def _end(file: File, hole: int) -> int:
-    begin = file.data(hole)
-    if begin is None:
-        return AT_END
-    there = file.read(_BLOCK, begin)
+def _end(file: File, begin: int, following: int) -> int:
+    """Where that begins which was written, in data between two holes."""
+    there = file.read(min(following - begin, _BLOCK), begin)
     leading = _leading(there)
     return begin if leading == len(there) else begin + leading
 
 
 def _leading(data: bytes) -> int:
-    return len(data) - len(data.lstrip(_NUL))
+    return len(data) - len(data.lstrip(NUL))

@@ -12,10 +12,12 @@ from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 def head_of(file: File) -> Marker:
     """The marker of a file's first bytes, at most `HEAD_SIZE`, as far as they are written.
 
+    NULs behind them are space that was set aside, and may be written to later.
+
     Raises:
         OSError: the file cannot be read.
     """
-    return Marker.of(file.read(HEAD_SIZE, 0))
+    return Marker.of(file.read(HEAD_SIZE, 0).rstrip(b"\0"))
 
 
 def before(file: File, position: int) -> bytes:

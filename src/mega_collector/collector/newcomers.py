@@ -1,5 +1,6 @@
 """Files that are followed from now on: those that appear, and those that are remembered."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +19,7 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Identity
+from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
 
@@ -46,6 +48,7 @@ class Newcomers:
         finder: Finder,
         files: OpenFiles,
         disk: Filesystem,
+        siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
         archives: Archives,
@@ -59,6 +62,7 @@ class Newcomers:
         self._finder = finder
         self._files = files
         self._disk = disk
+        self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
         self._archives = archives
@@ -101,6 +105,8 @@ class Newcomers:
             self.warn_of_crowd(error)
             return
         except FileNotFoundError:
+            if waited is not None and self._finds_again(identity, waited):
+                return
             self._finder.hurry()
             self._missed[identity] = path, self._finder.scans
             return
@@ -129,10 +135,11 @@ class Newcomers:
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
-        path = name if name is not None else self._disk.sibling(waiting.path, identity[1])
-        if path is not None:
-            waiting.path = path
-            self._finder.follow(identity, path)
+        if name is not None:
+            waiting.path = name
+            self._wait(identity, name, waiting)
+            return
+        if self._finds_again(identity, waiting):
             return
         del self._waiting[identity]
         self._finder.forget(identity)
@@ -145,6 +152,16 @@ class Newcomers:
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
         self._departures.lost(follower, "it was deleted before it could be opened")
+
+    def leave_out(self, outputs: Collection[Identity]) -> None:
+        """The aggregator writes to these files: they are not to be followed."""
+        for identity in outputs:
+            self._failing.pop(identity, None)
+            waiting = self._waiting.pop(identity, None)
+            if waiting is not None:
+                self._finder.forget(identity)
+                if waiting.file is not None:
+                    waiting.file.close()
 
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""
@@ -214,7 +231,7 @@ class Newcomers:
                 self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             # Else no pattern matches it any more.
             return
-        path = self._disk.sibling(entry.path, entry.inode)
+        path = self._siblings.find(entry.path, entry.inode)
         if path is None or not self._follow_nameless(entry, path, now):
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
 
@@ -279,11 +296,12 @@ class Newcomers:
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
+        if entry is None and self._start_at_end and self._is_first(waited):
+            entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
         follower.home = self._disk.home(path)
         follower.nuls_at_head = rewritten
-        follower.from_end = self._start_at_end and self._is_first(waited)
         self._files.keep(follower, file)
         self._finder.follow(identity, path)
         self._sources.begin(follower)
@@ -306,6 +324,19 @@ class Newcomers:
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
         self._finder.follow(identity, path)
+
+    def _finds_again(self, identity: Identity, waiting: _Waiting) -> bool:
+        """Whether a file that waits and has lost its name has another one near it, or may have: it waits on."""
+        try:
+            path = self._siblings.find(waiting.path, identity[1])
+        except OSError:
+            path = waiting.path
+            self._finder.hurry()
+        if path is None:
+            return False
+        waiting.path = path
+        self._wait(identity, path, waiting)
+        return True
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
         """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""

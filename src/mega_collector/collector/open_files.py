@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.siblings import Siblings
 
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE}
 
@@ -20,10 +21,13 @@ class OpenFiles:
     of it is acknowledged, and nothing of it waits to be read.
     """
 
-    def __init__(self, *, limit: int, expendable: Callable[[Follower], bool], disk: Filesystem) -> None:
+    def __init__(
+        self, *, limit: int, expendable: Callable[[Follower], bool], disk: Filesystem, siblings: Siblings
+    ) -> None:
         self._limit = limit
         self._expendable = expendable
         self._disk = disk
+        self._siblings = siblings
         self._open: dict[Follower, File] = {}
         """What was used last is the last."""
 
@@ -63,16 +67,20 @@ class OpenFiles:
         """Open the file of a follower under another name in the directory of `near`, where it has just lost one.
 
         Raises:
-            TooManyOpenFiles: none of the open files can be closed.
+            TooManyOpenFiles: none of the open files can be closed, or the system opens no more.
+            OSError: it cannot be looked for or opened now.
         """
-        path = self._disk.sibling(near, follower.source.inode)
+        try:
+            path = self._siblings.find(near, follower.source.inode)
+        except OSError as error:
+            if error.errno in _NONE_LEFT:
+                raise TooManyOpenFiles(error.errno, error.strerror) from error
+            raise
         if path is None:
             return False
         try:
             self._reopen(follower, path)
-        except TooManyOpenFiles:
-            raise
-        except OSError:
+        except (FileNotFoundError, PermissionError):
             return False
         return True
 

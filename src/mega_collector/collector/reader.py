@@ -7,7 +7,7 @@ from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gap import AT_END, Gap, find_gap
+from mega_collector.collector.gap import AT_END, NUL, RUN, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 
@@ -32,7 +32,7 @@ def read(
         OSError: the file could not be read; nothing has changed.
     """
     left = sys.maxsize if until is None else until - follower.position
-    size = min(size, left)
+    size = min(size, left, _to_next_hole(follower))
     data, offset = _read(file, follower, size)
     if _is_rewritten(file, follower, data, ended=len(data) - offset < size):
         return Reading.REWRITTEN
@@ -44,13 +44,13 @@ def read(
         data, left = data[: offset + gap.start - follower.position], gap.start - follower.position
         final = final or gap.end != AT_END
     part = cut(data, offset, max_line=max_line, final=final and (size >= left or len(data) - offset < size))
-    if part is None and len(data) - offset == size <= max_line:
-        size = min(max_line + 1, left)
-        data, offset = _read(file, follower, size)
-        ended = size == left or len(data) - offset < size
-        part = cut(data, offset, max_line=max_line, final=final and ended)
+    if part is None and len(data) - offset == size <= max_line and size < left:
+        # A line that is longer than a block.
+        follower.next_hole = -1
+        return read(file, follower, size=max_line + 1, max_line=max_line, final=final, until=until)
     if part is None:
-        follower.looked(follower.size if gap else follower.position + len(data) - offset)
+        end = follower.size if gap else follower.position + len(data) - offset
+        follower.looked(end, written_to=follower.position + len(data[offset:].rstrip(NUL)))
         return Reading.NOTHING
     end = offset + part.size
     block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
@@ -87,7 +87,15 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
 def _is_shorter(file: File, follower: Follower) -> bool:
     """There are files that hold less than their size says: those in sysfs(5)."""
     facts = file.facts()
-    return facts is None or facts.size < follower.size
+    return facts is None or follower.is_cut(facts.size)
+
+
+def _to_next_hole(follower: Follower) -> int:
+    """How many bytes there are up to the next hole, if it is known, and so many of it that it is seen.
+
+    Where there are many holes, most of a whole block would be holes, and be read once for each of them.
+    """
+    return follower.next_hole + RUN - follower.position if follower.next_hole >= follower.position else sys.maxsize
 
 
 def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
@@ -95,10 +103,11 @@ def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
     if end == AT_END:
         if not final:
             # Space that was set aside: it is written to later.
-            follower.looked(follower.size)
+            follower.looked(follower.size, written_to=gap.start)
             return Reading.NOTHING
         end = follower.size
     follower.passed(end)
+    follower.next_hole = gap.next
     return Skip(follower.source, gap.start, end, gap.reason)
 
 

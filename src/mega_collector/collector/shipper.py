@@ -188,6 +188,11 @@ class Shipper:
             self._forget(source)
         self._do(self._window.end(source, lost=lost))
 
+    def note(self, entry: Entry) -> None:
+        """Keep where a source is to begin, whatever the aggregator says of it and when."""
+        self._unsaved = True
+        self._checkpoint.put(entry)
+
     def changed(self) -> None:
         """Something else was put into the checkpoint, and is to be written with the rest."""
         self._unsaved = True
@@ -294,8 +299,7 @@ class Shipper:
         self._unsaved = True
 
     def _put(self, source: Source, position: int, before: Marker) -> None:
-        self._unsaved = True
-        self._checkpoint.put(
+        self.note(
             Entry(
                 source_id=source.id,
                 path=source.path,

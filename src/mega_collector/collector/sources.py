@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from mega_collector.block import Skip, SkipReason, Source
+from mega_collector.block import Source
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
@@ -69,6 +69,29 @@ class Sources:
             self._starts[source.id] = entry
             self._remembered.claim(entry)
         return source
+
+    def at_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
+        """The entry of a file that is begun behind its last whole line; None if it has none.
+
+        It is kept from now on: whether this run reaches the aggregator or not, the next one begins there too.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        end = _end_of_last_line(file, facts.size, step=self._max_line_size)
+        if not end:
+            return None
+        entry = Entry(
+            source_id=new_id(),
+            path=path,
+            device=facts.device,
+            inode=facts.inode,
+            head=head_of(file),
+            position=end,
+            before=Marker.of(before(file, end)),
+        )
+        self._shipper.note(entry)
+        return entry
 
     def begin(self, follower: Follower, *, found: bool = True) -> None:
         """Follow it from now on, and ask where its source goes on. `found`: as for `Followed.add`."""
@@ -224,15 +247,6 @@ class Sources:
             follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0))
         self._followed.replace(described, follower)
         self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail))
-        if follower.from_end and not goes_on.known:
-            self._pass_to_end(follower, file)
-
-    def _pass_to_end(self, follower: Follower, file: File) -> None:
-        """Begin behind the last whole line that is there, so that no line is shipped in part."""
-        end = _end_of_last_line(file, follower.until, step=self._max_line_size)
-        if end:
-            self._shipper.ship(Skip(follower.source, 0, end, SkipReason.START_AT_END))
-            follower.passed(end)
 
 
 def _is_recognisable(follower: Follower) -> bool:

@@ -25,10 +25,12 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Appeared, Identity, Renamed
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
+from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello
+from mega_collector.telemetry.printable import printable
 
 _PACE = 0.002
 """Seconds in which what is written is gathered once something was: with many files, looking at each write by itself
@@ -92,7 +94,10 @@ class Tailer:
         disk = Disk() if disk is None else disk
         self._followed = Followed()
         self._losses = Losses(shipper)
-        self._files = OpenFiles(limit=options.max_open_files, expendable=self._expendable, disk=disk)
+        self._siblings = Siblings(disk)
+        self._files = OpenFiles(
+            limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
+        )
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
@@ -124,6 +129,7 @@ class Tailer:
             finder=finder,
             files=self._files,
             disk=disk,
+            siblings=self._siblings,
             remembered=remembered,
             sources=self._sources,
             archives=self._archives,
@@ -196,6 +202,7 @@ class Tailer:
             self._look(now)
             if now >= self._poll_at:
                 self._poll(now)
+            self._siblings.forget()
             if self._archives.pending:
                 self._archives.step(now)
             self._turns.take(now, self._trouble)
@@ -245,6 +252,7 @@ class Tailer:
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
         self._finder.leave_out(outputs)
+        self._newcomers.leave_out(outputs)
         for follower in self._followed:
             if follower.identity in outputs:
                 self._shipper.end(follower.source)
@@ -261,7 +269,9 @@ class Tailer:
             follower = self._sources.settle(decide)
         except OSError as error:
             # Asked for anew at the next poll.
-            self._warn(decide.source.path, error)
+            unsettled = self._followed.of(decide.source.id)
+            assert unsettled is not None
+            self._warn(unsettled, error)
         else:
             self._turns.mark(follower, self._clock())
 
@@ -335,7 +345,7 @@ class Tailer:
             same = holds(file, follower)
         except OSError as error:
             self._suspects.add(follower)
-            self._warn(follower.source.path, error)
+            self._warn(follower, error)
             return
         if not same:
             self._restart(follower, now)
@@ -376,7 +386,7 @@ class Tailer:
         try:
             facts = self._files.of(follower).facts()
         except OSError as error:
-            self._warn(follower.source.path, error)
+            self._warn(follower, error)
             return
         if facts is not None:
             self._observe(follower, facts.size, facts.changed_ns, now)
@@ -405,21 +415,21 @@ class Tailer:
             case Rewritten(follower):
                 self._restart(follower, self._clock())
             case Unreadable(follower, error):
-                self._warn(follower.source.path, error)
+                self._warn(follower, error)
                 if self._options.once:
                     self.failed = True
                     self._departures.let_go(follower)
 
-    def _warn(self, path: bytes, error: OSError) -> None:
-        """It is tried again at the next poll; meanwhile the others go on."""
+    def _warn(self, follower: Follower, error: OSError) -> None:
+        """It is tried again at the next poll; meanwhile the others go on. Said once, until a read succeeds."""
         match error:
             case TooManyOpenFiles():
                 self._newcomers.warn_of_crowd(error)
             case FileNotFoundError():
                 # Between two names, perhaps: a scan tells.
                 self._finder.hurry()
-            case _:
-                self._finder.warn(path, error, "cannot_read")
+            case _ if follower.fails(error.errno):
+                _log.warning("cannot_read", path=printable(follower.source.path), error=error.strerror or str(error))
 
     def _expendable(self, follower: Follower) -> bool:
         """Whether a file can be closed and found again later."""

@@ -108,6 +108,7 @@ class Turns:
                 self._files.close(follower)
             trouble(Unreadable(follower, error))
             return
+        follower.recovers()
         match result:
             case Block() | Skip():
                 if isinstance(result, Block):

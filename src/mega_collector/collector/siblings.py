@@ -1,0 +1,56 @@
+"""Under which name a file is found that has lost the one it had: another in the same directory."""
+
+import os
+from itertools import islice
+
+from mega_collector.collector.file import Filesystem
+
+_MOST = 100_000
+"""Names of a directory that are kept for a moment, in about 20 MB; a larger one is listed for every file."""
+
+
+class Siblings:
+    """A directory is listed once a turn, however many files have lost their names there: thousands may rotate at once.
+
+    Files are asked for once their names are lost, so that a listing of the same turn shows whichever they have now.
+    """
+
+    def __init__(self, disk: Filesystem, *, most: int = _MOST) -> None:
+        self._disk = disk
+        self._most = most
+        self._listed: dict[bytes, dict[int, bytes]] = {}
+
+    def forget(self) -> None:
+        """The turn is over: names may change from here on."""
+        self._listed.clear()
+
+    def find(self, path: bytes, inode: int) -> bytes | None:
+        """Another name in the directory of `path`, by which that inode is found now.
+
+        Raises:
+            OSError: the directory cannot be listed now.
+        """
+        directory = os.path.dirname(path)  # noqa: PTH120 - bytes
+        known = directory in self._listed
+        found = self._find(directory, inode)
+        if known and found is not None and not self._is_there(found, inode):
+            # Renamed again since.
+            del self._listed[directory]
+            found = self._find(directory, inode)
+        return found
+
+    def _find(self, directory: bytes, inode: int) -> bytes | None:
+        names = self._listed.get(directory)
+        if names is not None:
+            return names.get(inode)
+        entries = self._disk.entries(directory)
+        names = dict(islice(entries, self._most))
+        if len(names) < self._most:
+            self._listed[directory] = names
+        return names.get(inode) or next((name for each, name in entries if each == inode), None)
+
+    def _is_there(self, path: bytes, inode: int) -> bool:
+        try:
+            return self._disk.inode(path) == inode
+        except OSError:
+            return False

@@ -1,0 +1,73 @@
+"""Where files are found that have lost their names, in real directories."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mega_collector.collector.file import Disk
+from mega_collector.collector.siblings import Siblings
+
+
+class Counted(Disk):
+    """Counts how often a directory is listed."""
+
+    listings = 0
+
+    def entries(self, directory: bytes) -> Iterator[tuple[int, bytes]]:
+        self.listings += 1
+        yield from super().entries(directory)
+
+
+@pytest.fixture
+def disk() -> Counted:
+    return Counted()
+
+
+@pytest.fixture
+def siblings(disk: Counted) -> Siblings:
+    return Siblings(disk)
+
+
+def _make(directory: Path, count: int) -> list[tuple[Path, int]]:
+    paths = [directory / f"{number}.log" for number in range(count)]
+    for path in paths:
+        path.touch()
+    return [(path, path.stat().st_ino) for path in paths]
+
+
+def test_a_directory_is_listed_once_a_turn_however_many_were_renamed(
+    tmp_path: Path, disk: Counted, siblings: Siblings
+) -> None:
+    files = _make(tmp_path, 100)
+    for path, _ in files:
+        path.rename(f"{path}.1")
+    for path, inode in files:
+        assert siblings.find(bytes(path), inode) == bytes(path) + b".1"
+    assert siblings.find(bytes(tmp_path / "never"), 1) is None
+    assert disk.listings == 1
+    siblings.forget()
+    files[0][0].with_name("0.log.1").rename(tmp_path / "0.log.2")
+    assert siblings.find(bytes(files[0][0]), files[0][1]) == bytes(tmp_path / "0.log.2")
+
+
+def test_what_is_renamed_again_since_the_directory_was_listed_is_found(tmp_path: Path, siblings: Siblings) -> None:
+    (path, inode), (other, number) = _make(tmp_path, 2)
+    assert siblings.find(bytes(path), inode) == bytes(path)
+    other.rename(tmp_path / "elsewhere")
+    assert siblings.find(bytes(other), number) == bytes(tmp_path / "elsewhere")
+    other.touch()
+    assert siblings.find(bytes(other), number) == bytes(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").unlink()
+    assert siblings.find(bytes(other), number) is None
+
+
+def test_in_a_directory_of_very_many_names_all_are_found(tmp_path: Path, disk: Counted) -> None:
+    siblings = Siblings(disk, most=10)
+    for path, inode in _make(tmp_path, 30):
+        assert siblings.find(bytes(tmp_path / "lost"), inode) == bytes(path)
+    assert disk.listings == 30
+
+
+def test_in_a_directory_that_is_gone_nothing_is_found(tmp_path: Path, siblings: Siblings) -> None:
+    assert siblings.find(bytes(tmp_path / "gone" / "a.log"), 1) is None
