@@ -63,6 +63,21 @@ def test_logrotate_compresses_one_rotation_later(site: Site) -> None:
 
 
 @pytest.mark.case(30)
+def test_rotated_and_compressed_before_the_aggregator_is_there(site: Site) -> None:
+    """Every file is held open, and nothing of any was shipped."""
+    collector = _collector(site)
+    writer = site.writer()
+    for _ in range(4):
+        writer.write(100)
+        until(lambda: collector.holds(writer.path), "a new file should be opened")
+        logrotate(site.directory, writer.path, "create", "compress")
+        writer.reopen()
+    writer.write(100)
+    site.aggregator()
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
 @pytest.mark.parametrize("unread", [0, 1000])
 def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread: int) -> None:
     """What was not read is in the archive, behind what was."""
