@@ -19,11 +19,9 @@ LINES, BATCH = 5000, 50
     "fault",
     [
         Fault(hang=True),
-        Fault(drip_body=0.01),
-        Fault(status=301, headers=(("Location", "https://127.0.0.1:9/"),)),
         Fault(status=500, body=b"<html>\xff\x00"),
     ],
-    ids=["hangs", "drips", "redirects", "fails"],
+    ids=["hangs", "fails"],
 )
 def test_a_service_that_misbehaves_holds_up_neither_lines_nor_the_end(site: Site, fault: Fault) -> None:
     """The destination takes nothing: each of a hundred batches fails at once, is told, and laid aside."""

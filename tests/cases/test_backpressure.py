@@ -40,9 +40,9 @@ def _write_much(site: Site, collector: Process, megabytes: int) -> None:
 
 
 @pytest.mark.case(60)
-def test_files_rotate_and_wait_while_the_aggregator_is_down(site: Site, watch: str) -> None:
+def test_files_rotate_and_wait_while_the_aggregator_is_down(site: Site) -> None:
     aggregator = site.aggregator()
-    collector = site.collector(watch=watch, window_size="2MiB")
+    collector = site.collector(window_size="2MiB")
     writer = site.writer()
     writer.write(10_000)
     site.assert_delivered()
@@ -61,8 +61,8 @@ def test_files_rotate_and_wait_while_the_aggregator_is_down(site: Site, watch: s
 
 
 @pytest.mark.case(60)
-def test_a_collector_may_be_there_before_its_aggregator(site: Site, watch: str) -> None:
-    collector = site.collector(watch=watch)
+def test_a_collector_may_be_there_before_its_aggregator(site: Site) -> None:
+    collector = site.collector()
     assert "no such socket" in collector.wait_for("connection_failed")["cause"]
     writer = site.writer()
     writer.write(1000)
@@ -270,12 +270,12 @@ def test_what_was_refused_for_good_is_still_seen_as_lag(site: Site) -> None:
 
 
 @pytest.mark.case(66)
-def test_a_quiet_file_with_lines_in_flight_is_not_closed_and_goes_on_exactly(site: Site, watch: str) -> None:
+def test_a_quiet_file_with_lines_in_flight_is_not_closed_and_goes_on_exactly(site: Site) -> None:
     writer, idle = site.writer(), site.writer("idle.log")
     writer.write(5000)
     idle.write(1)
     aggregator = site.aggregator()
-    collector = site.collector(watch=watch, close_inactive="100ms")
+    collector = site.collector(close_inactive="100ms")
     site.assert_delivered()
     until(lambda: not collector.holds(writer.path), "a quiet file whose lines are acknowledged should be closed")
     aggregator.freeze()

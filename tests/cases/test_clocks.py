@@ -113,14 +113,14 @@ def _wall_clock(path: Path) -> bool:
 
 
 @pytest.mark.case(97)
-def test_a_file_of_the_future_or_of_1970_is_read(site: Site, watch: str) -> None:
+def test_a_file_of_the_future_or_of_1970_is_read(site: Site) -> None:
     times = {"future.log": time.time() + 10 * 365 * 24 * HOUR, "old.log": 0.0, "older.log": -10.0 * HOUR}
     writers = [site.writer(name) for name in times]
     for writer, when in zip(writers, times.values(), strict=True):
         writer.write(10)
         os.utime(writer.path, (when, when))
     site.aggregator()
-    site.collector(watch=watch)
+    site.collector()
     site.assert_delivered()
     for writer, when in zip(writers, times.values(), strict=True):
         writer.write(10)
@@ -178,9 +178,9 @@ def test_a_file_written_to_with_its_time_put_back_is_shipped(site: Site, watch: 
 
 
 @pytest.mark.case(98)
-def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_when_it_grows(site: Site, watch: str) -> None:
+def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_when_it_grows(site: Site) -> None:
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()

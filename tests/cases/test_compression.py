@@ -20,10 +20,10 @@ _SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
 
 
 @pytest.mark.case(30)
-def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site, watch: str) -> None:
+def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site) -> None:
     """Its tail comes through the open descriptor; the archive is recognised."""
     aggregator = site.aggregator()
-    collector = _collector(site, watch=watch, **_SMALL)
+    collector = _collector(site, **_SMALL)
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
@@ -45,9 +45,9 @@ def test_logrotate_compresses_a_file_of_which_little_was_read(site: Site, watch:
 
 
 @pytest.mark.case(30)
-def test_logrotate_compresses_one_rotation_later(site: Site, watch: str) -> None:
+def test_logrotate_compresses_one_rotation_later(site: Site) -> None:
     site.aggregator()
-    collector = _collector(site, watch=watch)
+    collector = _collector(site)
     writer = site.writer()
     for number in range(4):
         writer.write(100)
@@ -59,6 +59,21 @@ def test_logrotate_compresses_one_rotation_later(site: Site, watch: str) -> None
     writer.write(100)
     site.assert_delivered()
     collector.wait_for("archive_recognised", count=3)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_rotated_and_compressed_before_the_aggregator_is_there(site: Site) -> None:
+    """Every file is held open, and nothing of any was shipped."""
+    collector = _collector(site)
+    writer = site.writer()
+    for _ in range(4):
+        writer.write(100)
+        until(lambda: collector.holds(writer.path), "a new file should be opened")
+        logrotate(site.directory, writer.path, "create", "compress")
+        writer.reopen()
+    writer.write(100)
+    site.aggregator()
     site.assert_delivered()
 
 
@@ -114,18 +129,18 @@ def test_rotated_and_compressed_again_and_again_while_the_collector_was_down(
 
 
 @pytest.mark.case(30)
-def test_an_archive_that_was_never_seen_is_shipped_once_whatever_becomes_of_its_name(site: Site, watch: str) -> None:
+def test_an_archive_that_was_never_seen_is_shipped_once_whatever_becomes_of_its_name(site: Site) -> None:
     site.aggregator()
     archive = site.logs / "a.log.1.gz"
     archive.write_bytes(gzip.compress(_lines(site, "old", 1000)))
-    collector = _collector(site, watch=watch)
+    collector = _collector(site)
     site.assert_delivered()
     for number in (1, 2):
         (site.logs / f"a.log.{number}.gz").rename(site.logs / f"a.log.{number + 1}.gz")
         quiet(site.size, "the destination")
     assert collector.stop() == 0
     (site.logs / "a.log.3.gz").rename(site.logs / "a.log.4.gz")
-    collector = _collector(site, watch=watch)
+    collector = _collector(site)
     site.writer().write(10)
     site.assert_delivered()
     archive.write_bytes(gzip.compress(_lines(site, "another", 1000)))
@@ -264,14 +279,14 @@ def test_a_file_that_is_only_named_like_an_archive_is_shipped_as_it_is(site: Sit
 
 @pytest.mark.case(30)
 @pytest.mark.parametrize("where", ["data", "checksum", "length"])
-def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, watch: str, where: str) -> None:
+def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, where: str) -> None:
     data = bytearray(gzip.compress(_lines(site, "damaged", 1000)))
     data[{"data": len(data) // 2, "checksum": -8, "length": -4}[where]] ^= 0xFF
     damaged = site.logs / "a.log.2.gz"
     damaged.write_bytes(data)
     unsure = site.written.pop(("damaged", 0))
     site.aggregator()
-    collector = _collector(site, watch=watch)
+    collector = _collector(site)
     told = collector.wait_for("archive_damaged", path=str(damaged))
     assert told["level"] == "warning"
     assert told["error"]

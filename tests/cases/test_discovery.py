@@ -287,12 +287,12 @@ def test_a_file_that_may_be_read_no_more_is_read_on(nobody: Site) -> None:
 
 
 @pytest.mark.case(6)
-def test_logrotate_s_file_that_its_owner_alone_can_read_at_first(nobody: Site, watch: str, aside: Aside) -> None:
+def test_logrotate_s_file_that_its_owner_alone_can_read_at_first(nobody: Site, aside: Aside) -> None:
     """logrotate creates the new file with mode 0600 and opens it to others after: here, as late as one likes."""
     require("logrotate")
     other, writer = nobody.writer("other.log"), nobody.writer()
     writer.write(10)
-    _, collector = both_as_nobody(nobody, watch=watch)
+    _, collector = both_as_nobody(nobody)
     nobody.assert_delivered()
     opened_to_all = nobody.directory / "opened-to-all"
     wait = f"while [ ! -e {opened_to_all} ]; do sleep 0.01; done"
@@ -341,7 +341,6 @@ def rotate(site: Site, path: Path, *how: str) -> None:
 @pytest.mark.parametrize(
     ("watch", "pattern"),
     [
-        ("auto", "hidden/*.log"),
         ("auto", "hidden/a.log\nhidden/b.log"),
         ("auto", "**/*.log"),
         ("poll", "*/*.log"),

@@ -41,10 +41,10 @@ def test_renamed_away_and_created_anew(site: Site, watch: str) -> None:
 
 
 @pytest.mark.case(22)
-def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site, watch: str) -> None:
+def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site) -> None:
     pattern = str(site.logs / "a.log*")
     site.aggregator()
-    collector = site.collector(paths=pattern, poll_interval="20ms", watch=watch)
+    collector = site.collector(paths=pattern, poll_interval="20ms")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -53,9 +53,7 @@ def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site, watch: str) -
         quiet(site.size, "the destination")
     assert collector.stop() == 0
     (site.logs / "a.log.3").rename(site.logs / "a.log.4")
-    site.collector(paths=pattern, poll_interval="20ms", watch=watch).wait_for(
-        "file_followed", position=site.bytes_written
-    )
+    site.collector(paths=pattern, poll_interval="20ms").wait_for("file_followed", position=site.bytes_written)
     site.assert_delivered()
 
 
@@ -75,10 +73,10 @@ def test_renamed_out_of_the_pattern_with_an_unread_tail_between_two_looks(site: 
 
 
 @pytest.mark.case(24)
-def test_two_writers_of_the_old_and_the_new_file_for_longer_than_rotate_wait(site: Site, watch: str) -> None:
+def test_two_writers_of_the_old_and_the_new_file_for_longer_than_rotate_wait(site: Site) -> None:
     """It is counted from the old file's last line, not from the rotation."""
     site.aggregator()
-    site.collector(rotate_wait="1500ms", watch=watch)
+    site.collector(rotate_wait="1500ms")
     late = site.writer()
     late.write(10)
     site.assert_delivered()
@@ -89,13 +87,16 @@ def test_two_writers_of_the_old_and_the_new_file_for_longer_than_rotate_wait(sit
         late.write(1)
         prompt.write(1)
         site.wait_for_bytes(site.bytes_written)
+        # Long enough for all of it to be acknowledged: what is not is held open anyway.
+        quiet(site.size, "the destination")
+    late.write(1)
     site.assert_delivered()
 
 
 @pytest.mark.case(24)
-def test_nothing_is_too_late_for_a_file_that_the_pattern_still_finds(site: Site, watch: str) -> None:
+def test_nothing_is_too_late_for_a_file_that_the_pattern_still_finds(site: Site) -> None:
     site.aggregator()
-    site.collector(paths=str(site.logs / "a.log*"), close_inactive="100ms", watch=watch)
+    site.collector(paths=str(site.logs / "a.log*"), close_inactive="100ms")
     late = site.writer()
     late.write(10)
     late.rotate(site.logs / "a.log.1", reopen=False)
@@ -126,9 +127,9 @@ def test_what_comes_after_a_file_without_a_name_was_let_go_is_left_and_its_end_w
 
 
 @pytest.mark.case(25)
-def test_the_path_stays_missing_while_the_old_file_is_written_to(site: Site, watch: str) -> None:
+def test_the_path_stays_missing_while_the_old_file_is_written_to(site: Site) -> None:
     site.aggregator()
-    collector = site.collector(rotate_wait="3s", watch=watch)
+    collector = site.collector(rotate_wait="3s")
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
@@ -163,10 +164,10 @@ def test_logrotate_makes_no_new_file(site: Site) -> None:
 
 @pytest.mark.case(26)
 @pytest.mark.parametrize("pattern", ["a.log*", "a.log"])
-def test_rotated_again_and_again_while_every_old_file_is_still_written_to(site: Site, watch: str, pattern: str) -> None:
+def test_rotated_again_and_again_while_every_old_file_is_still_written_to(site: Site, pattern: str) -> None:
     """`.1` becomes `.2` becomes `.3`; each inode has one reader, whatever its name is at the time."""
     site.aggregator()
-    collector = site.collector(paths=str(site.logs / pattern), rotate_wait="3s", watch=watch)
+    collector = site.collector(paths=str(site.logs / pattern), rotate_wait="3s")
     writers = [site.writer()]
     for number in range(4):
         writers[-1].write(20)
@@ -184,9 +185,9 @@ def test_rotated_again_and_again_while_every_old_file_is_still_written_to(site: 
 
 
 @pytest.mark.case(27)
-def test_logrotate_keeps_nothing_and_the_file_is_unlinked_unread(site: Site, watch: str) -> None:
+def test_logrotate_keeps_nothing_and_the_file_is_unlinked_unread(site: Site) -> None:
     aggregator = site.aggregator()
-    collector = site.collector(watch=watch, **_SMALL)
+    collector = site.collector(**_SMALL)
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
@@ -259,9 +260,9 @@ def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site) -> 
 
 
 @pytest.mark.case(29)
-def test_moved_away_truncated_and_moved_back(site: Site, watch: str) -> None:
+def test_moved_away_truncated_and_moved_back(site: Site) -> None:
     site.aggregator()
-    collector = site.collector(rotate_wait="1s", watch=watch)
+    collector = site.collector(rotate_wait="1s")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -276,10 +277,10 @@ def test_moved_away_truncated_and_moved_back(site: Site, watch: str) -> None:
 
 @pytest.mark.case(29)
 @pytest.mark.parametrize("forgotten", [False, True])
-def test_deleted_and_created_again(site: Site, watch: str, forgotten: bool) -> None:
+def test_deleted_and_created_again(site: Site, forgotten: bool) -> None:
     """Before and after the old file was let go; ext4 gives the new one the old one's inode then."""
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     writer = site.writer()
     for number in range(3):
         writer.write(50)
@@ -294,7 +295,7 @@ def test_deleted_and_created_again(site: Site, watch: str, forgotten: bool) -> N
 
 
 @pytest.mark.case(31)
-@pytest.mark.parametrize("names", ["unique", "cascade"])
+@pytest.mark.parametrize(("watch", "names"), [("auto", "unique"), ("poll", "unique"), ("poll", "cascade")])
 def test_rotated_hundreds_of_times_a_second_while_the_collector_looks(site: Site, watch: str, names: str) -> None:
     """And it is stopped for moments, so that names change between its listing of them and its opening."""
     site.aggregator()
@@ -313,6 +314,9 @@ def test_rotated_hundreds_of_times_a_second_while_the_collector_looks(site: Site
     rotating.join()
     assert len(site.written) == 301
     site.assert_delivered()
+    if names == "unique":
+        # Renamed once, each can be missed by one scan only. In a cascade any number of them may miss a file.
+        assert not collector.events("source_lost")
 
 
 @pytest.mark.case(32)

@@ -53,11 +53,11 @@ def test_a_bad_value_is_refused_by_start_and_by_check(
 
 
 @pytest.mark.case(100)
-def test_a_state_directory_among_the_logs_is_left_out(site: Site, watch: str) -> None:
+def test_a_state_directory_among_the_logs_is_left_out(site: Site) -> None:
     site.writer().write(10)
     site.aggregator()
     state = site.logs / "state"
-    collector = site.collector(paths=str(site.logs / "**" / "*"), state_directory=str(state), watch=watch)
+    collector = site.collector(paths=str(site.logs / "**" / "*"), state_directory=str(state))
     site.assert_delivered()
     for event in collector.wait_for("own_file_left_out"), *collector.events("own_file_left_out"):
         assert (event["level"], Path(event["path"]).parent) == ("warning", state)
@@ -66,11 +66,11 @@ def test_a_state_directory_among_the_logs_is_left_out(site: Site, watch: str) ->
 
 
 @pytest.mark.case(100)
-def test_the_collectors_own_log_among_the_logs_is_left_out(site: Site, watch: str) -> None:
+def test_the_collectors_own_log_among_the_logs_is_left_out(site: Site) -> None:
     site.writer().write(10)
     site.aggregator()
     paths = f"{site.logs / '*.log'}\n{site.directory / 'collector.std*'}"
-    collector = site.collector(paths=paths, watch=watch, log_level="debug")
+    collector = site.collector(paths=paths, log_level="debug")
     site.assert_delivered()
     told = collector.wait_for("own_file_left_out", path=str(collector.log))
     assert told["level"] == "warning"
@@ -92,14 +92,12 @@ def test_the_aggregators_output_among_the_logs_is_left_out(site: Site, watch: st
 
 
 @pytest.mark.case(100)
-def test_an_output_among_the_logs_that_is_renamed_and_made_anew_is_left_out_under_both_names(
-    site: Site, watch: str
-) -> None:
+def test_an_output_among_the_logs_that_is_renamed_and_made_anew_is_left_out_under_both_names(site: Site) -> None:
     site.out = site.logs / "all.log"
     writer = site.writer()
     writer.write(10)
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     site.assert_delivered()
     for rotation in (1, 2):
         before = site.output()
@@ -159,12 +157,12 @@ def test_standard_output_in_a_file_among_the_logs_is_left_out(site: Site) -> Non
 
 
 @pytest.mark.case(100)
-def test_the_aggregators_log_among_the_logs_comes_to_rest(site: Site, watch: str) -> None:
+def test_the_aggregators_log_among_the_logs_comes_to_rest(site: Site) -> None:
     """Shipping it makes no new lines of it."""
     writer = site.writer()
     writer.write(10)
     aggregator = site.aggregator()
-    collector = site.collector(paths=f"{site.logs / '*.log'}\n{aggregator.log}", watch=watch)
+    collector = site.collector(paths=f"{site.logs / '*.log'}\n{aggregator.log}")
     until(lambda: site.size() == site.bytes_written + aggregator.log.stat().st_size, "both should arrive")
     for _ in range(3):
         writer.write(10)

@@ -27,7 +27,7 @@ def nuls_behind(descriptor: int) -> None:
 
 
 @pytest.mark.case(44)
-@pytest.mark.parametrize("lines", [100, 150])
+@pytest.mark.parametrize(("watch", "lines"), [("auto", 150), ("poll", 100)])
 def test_truncated_and_refilled_to_the_old_position_or_beyond_between_two_looks(
     site: Site, watch: str, lines: int
 ) -> None:
@@ -50,9 +50,9 @@ def test_truncated_and_refilled_to_the_old_position_or_beyond_between_two_looks(
 
 
 @pytest.mark.case(44)
-def test_refilled_after_it_was_closed_for_being_idle(site: Site, watch: str) -> None:
+def test_refilled_after_it_was_closed_for_being_idle(site: Site) -> None:
     site.aggregator()
-    collector = site.collector(close_inactive="100ms", watch=watch)
+    collector = site.collector(close_inactive="100ms")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -66,13 +66,13 @@ def test_refilled_after_it_was_closed_for_being_idle(site: Site, watch: str) -> 
 
 @pytest.mark.case(44)
 @pytest.mark.parametrize("ticks", [100, 150])
-def test_refilled_with_the_same_bytes_before_the_old_position(site: Site, watch: str, ticks: int) -> None:
+def test_refilled_with_the_same_bytes_before_the_old_position(site: Site, ticks: int) -> None:
     """A log that says the same thing again and again differs in its first line only."""
     old, new = b"started at 12:00\n" + b"alive\n" * 100, b"started at 13:00\n" + b"alive\n" * ticks
     log = site.logs / "a.log"
     log.write_bytes(old)
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     _assert_holds(site, old)
     collector.freeze()
     log.write_bytes(new)
@@ -82,10 +82,10 @@ def test_refilled_with_the_same_bytes_before_the_old_position(site: Site, watch:
 
 @pytest.mark.case(45)
 @pytest.mark.parametrize("close_inactive", ["1h", "100ms"])
-def test_truncated_and_written_less(site: Site, watch: str, close_inactive: str) -> None:
+def test_truncated_and_written_less(site: Site, close_inactive: str) -> None:
     """Whether it was open at the time or closed for being idle."""
     site.aggregator()
-    collector = site.collector(close_inactive=close_inactive, watch=watch)
+    collector = site.collector(close_inactive=close_inactive)
     writer = site.writer()
     for lines in (100, 50, 1):
         writer.write(lines)
@@ -96,36 +96,36 @@ def test_truncated_and_written_less(site: Site, watch: str, close_inactive: str)
     writer.write(20)
     site.assert_delivered()
     assert collector.stop() == 0
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     collector.wait_for("file_followed", position=writer.path.stat().st_size)
     writer.write(1)
     site.assert_delivered()
 
 
 @pytest.mark.case(45)
-def test_truncated_and_written_less_of_the_same_text(site: Site, watch: str) -> None:
+def test_truncated_and_written_less_of_the_same_text(site: Site) -> None:
     text = b"".join(b"line %d\n" % number for number in range(100))
     less = text[: text.index(b"line 50")]
     log = site.logs / "a.log"
     log.write_bytes(text)
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     _assert_holds(site, text)
     log.write_bytes(less)
     _assert_holds(site, text + less)
     assert collector.stop() == 0
-    site.collector(watch=watch).wait_for("file_followed", position=len(less))
+    site.collector().wait_for("file_followed", position=len(less))
     _assert_holds(site, text + less)
 
 
 @pytest.mark.case(46)
-def test_cut_within_a_line_it_is_another_source_from_its_first_byte(site: Site, watch: str) -> None:
+def test_cut_within_a_line_it_is_another_source_from_its_first_byte(site: Site) -> None:
     """What is left is sent again; the stump is glued to what follows it in the file, and the truncation is told."""
     lines = [make_line("a", 0, number) for number in range(20)]
     log = site.logs / "a.log"
     log.write_bytes(b"".join(lines))
     site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     _assert_holds(site, b"".join(lines))
     stump = lines[4][:20]
     os.truncate(log, len(b"".join(lines[:4])) + len(stump))
@@ -230,9 +230,9 @@ def test_truncated_while_the_collector_was_down(site: Site, lines: int) -> None:
 
 
 @pytest.mark.case(48)
-def test_logrotate_copies_and_truncates(site: Site, watch: str) -> None:
+def test_logrotate_copies_and_truncates(site: Site) -> None:
     site.aggregator()
-    site.collector(watch=watch)
+    site.collector()
     writer = site.writer()
     for number in range(3):
         writer.write(1000 >> number)
@@ -262,10 +262,10 @@ def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_origi
 
 
 @pytest.mark.case(48)
-def test_what_was_cut_away_unread_is_told(site: Site, watch: str) -> None:
+def test_what_was_cut_away_unread_is_told(site: Site) -> None:
     """The patterns do not find the copy."""
     aggregator = site.aggregator()
-    collector = site.collector(watch=watch, **_SMALL)
+    collector = site.collector(**_SMALL)
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
@@ -335,10 +335,10 @@ def test_a_writer_that_goes_on_at_its_old_offset_leaves_nuls_that_are_no_line(
 
 @pytest.mark.case(49)
 @pytest.mark.parametrize("killed", [False, True])
-def test_truncated_while_the_destination_hangs(site: Site, watch: str, killed: bool) -> None:
+def test_truncated_while_the_destination_hangs(site: Site, killed: bool) -> None:
     """What was read before arrives, once, if need be from memory; late acknowledgements for it move nothing new."""
     aggregator = site.aggregator()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     writer = site.writer()
     writer.write(1)
     site.assert_delivered()
@@ -355,7 +355,7 @@ def test_truncated_while_the_destination_hangs(site: Site, watch: str, killed: b
         aggregator.thaw()
     site.assert_delivered()
     collector.kill()
-    collector = site.collector(watch=watch)
+    collector = site.collector()
     collector.wait_for("file_followed", path=str(writer.path), position=writer.path.stat().st_size)
     writer.write(3)
     site.assert_delivered()

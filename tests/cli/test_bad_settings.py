@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import mega_collector
+from starting.attempt import attempt
 
 KEY = "0123456789abcdef0123456789ABCDEF"
 
@@ -45,8 +45,8 @@ KEY = "0123456789abcdef0123456789ABCDEF"
 def test_bad_settings_are_one_line_and_exit_2(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], line: str
 ) -> None:
-    ended = mega_collector(*arguments, cwd=tmp_path, **environ)
-    assert ended.returncode == 2
+    ended = attempt(*arguments, cwd=tmp_path, environ=environ)
+    assert ended.code == 2
     assert ended.stderr.startswith("mega-collector: " + line)
     assert ended.stderr.count("\n") == 1
     assert ended.stdout == ""

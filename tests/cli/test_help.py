@@ -8,6 +8,7 @@ from cli.command import mega_collector
 from mega_collector import __version__
 from mega_collector.settings import AggregatorSettings, CollectorSettings
 from mega_collector.settings.declaration import Settings, declared
+from starting.attempt import attempt
 
 
 def _words(text: str) -> str:
@@ -19,8 +20,8 @@ def _words(text: str) -> str:
 def test_help_shows_every_flag_with_its_variable_and_default(
     tmp_path: Path, before: list[str], half: str, settings: type[Settings]
 ) -> None:
-    ended = mega_collector(*before, half, "--help", cwd=tmp_path, COLUMNS="400")
-    assert ended.returncode == 0
+    ended = attempt(*before, half, "--help", cwd=tmp_path, environ={"COLUMNS": "400"})
+    assert ended.code == 0
     for setting in declared(settings):
         assert f"{setting.flag} {setting.kind.name} " in _words(ended.stdout)
         assert f"[{setting.variable}; default: {setting.shown_default}]" in _words(ended.stdout)

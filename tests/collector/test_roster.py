@@ -160,6 +160,7 @@ def test_a_file_found_elsewhere_has_moved_even_if_its_old_place_is_hidden() -> N
 # Scans that run beside a rename may find neither name
 
 
+@pytest.mark.case(31)
 def test_a_file_that_one_scan_missed_is_not_gone() -> None:
     followed = Followed()
     followed.scan({b"/a": A})
@@ -314,6 +315,7 @@ def test_a_rename_told_in_one_is_a_rename() -> None:
     assert not followed.roster.unsettled
 
 
+@pytest.mark.case(31)
 def test_a_name_that_goes_leaves_its_file_unsettled_until_it_is_found_or_given_up() -> None:
     followed = Followed()
     followed.scan({b"/a": A})

@@ -51,7 +51,8 @@ def test_what_the_aggregator_holds_and_has_not_published_is_not_taken_twice(site
         collector.kill()
         # The next one hears of what was held when that is published.
         collector = site.collector()
-        site.wait_for_bytes(sum(map(len, writer.lines[:1000])))
+        collector.wait_for("file_followed")
+        assert site.size() >= sum(map(len, writer.lines[:1000]))
         writer.write(10)
         quiet(site.size, "a batch whose time has not come")
         writer.write(10)

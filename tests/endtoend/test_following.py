@@ -33,22 +33,6 @@ def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> N
     site.assert_delivered()
 
 
-@pytest.mark.case(23)
-def test_renamed_out_of_the_pattern_with_a_tail_that_was_not_read(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    for number in range(3):
-        collector.wait_for("file_followed", count=number + 1)
-        aggregator.freeze()
-        writer.write(100)
-        writer.rotate(site.logs / f"a.{number}", reopen=False)
-        writer.write(100)
-        writer.reopen()
-        aggregator.thaw()
-    writer.write(100)
-    site.assert_delivered()
-
-
 def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: Site) -> None:
     site.aggregator()
     collector = site.collector(rotate_wait="3s")
@@ -63,21 +47,6 @@ def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: 
     assert not collector.events("file_retired")
 
 
-@pytest.mark.case(27)
-def test_unlinked_with_a_tail_that_was_not_read(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    collector.wait_for("file_followed")
-    aggregator.freeze()
-    writer.write(1000)
-    writer.path.unlink()
-    writer.write(1000)
-    writer.reopen()
-    writer.write(100)
-    aggregator.thaw()
-    site.assert_delivered()
-
-
 @pytest.mark.case(24)
 def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(site: Site) -> None:
     site.aggregator()
@@ -90,50 +59,6 @@ def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(sit
     collector.wait_for("file_gone")
     writer.write(10)
     site.assert_delivered()
-
-
-@pytest.mark.case(28)
-def test_rotated_while_nobody_looked(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(paths=str(site.logs / "a.log*"))
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
-    collector.stop()
-    writer.write(100)
-    writer.rotate(site.logs / "a.log.1")
-    writer.write(100)
-    site.collector(paths=str(site.logs / "a.log*"))
-    site.assert_delivered()
-
-
-@pytest.mark.case(45)
-def test_truncated_and_written_again(site: Site) -> None:
-    site.both()
-    writer = site.writer()
-    for count in (1000, 10, 1000, 2000):
-        writer.write(count)
-        site.assert_delivered()
-        writer.truncate()
-    writer.write(500)
-    site.assert_delivered()
-
-
-@pytest.mark.case(44)
-def test_truncated_and_refilled_to_the_same_size_while_nobody_looked(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    for count in (100, 100, 300):
-        collector.freeze()
-        writer.write(count)
-        collector.thaw()
-        site.assert_delivered()
-        collector.freeze()
-        writer.truncate()
-        writer.write(100)
-        collector.thaw()
-        site.assert_delivered()
-        writer.truncate()
 
 
 @pytest.mark.case(49)
@@ -152,33 +77,6 @@ def test_truncated_while_what_was_read_of_it_is_not_acknowledged(site: Site) -> 
     site.assert_delivered()
     assert collector.stop() == 0
     site.collector()
-    site.assert_delivered()
-
-
-@pytest.mark.case(48)
-def test_copied_and_truncated_between_bursts(site: Site) -> None:
-    site.both()
-    writer = site.writer()
-    for number in range(4):
-        writer.write(1000)
-        site.assert_delivered()
-        writer.copy_and_truncate(site.logs / f"a.log.{number}")
-    writer.write(1000)
-    site.assert_delivered()
-
-
-@pytest.mark.case(10, 11, 54)
-def test_a_line_in_pieces_is_one_line(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
-    rest = writer.write_part()
-    quiet(site.size, "half a line")
-    collector.stop()
-    site.collector()
-    quiet(site.size, "half a line")
-    writer.write_rest(rest)
     site.assert_delivered()
 
 
@@ -217,32 +115,6 @@ def test_bytes_arrive_as_they_were_written(site: Site) -> None:
     site.wait_for_bytes(len(data))
     quiet(site.size, "the destination")
     assert site.output() == data
-
-
-@pytest.mark.case(17)
-def test_an_over_long_line_is_split_and_nothing_of_it_is_lost(site: Site) -> None:
-    line = bytes(ord("a") + each % 26 for each in range(1000))
-    (site.logs / "a.log").write_bytes(b"before\n" + line + b"\nafter\n")
-    site.aggregator()
-    site.collector(max_line_size="300")
-    pieces = [line[begin : begin + 300] for begin in range(0, 1000, 300)]
-    expected = b"\n".join([b"before", *pieces, b"after", b""])
-    site.wait_for_bytes(len(expected))
-    quiet(site.size, "the destination")
-    assert site.output() == expected
-
-
-@pytest.mark.case(18)
-def test_a_hundred_megabytes_without_newline_take_no_memory(site: Site) -> None:
-    with (site.logs / "a.log").open("wb") as file:
-        for _ in range(100):
-            file.write(b"x" * 1_000_000)
-        file.write(b"\nafter\n")
-    _, collector = site.both()
-    site.wait_for_bytes(100_000_000)
-    quiet(site.size, "the destination")
-    assert site.output().replace(b"\n", b"") == b"x" * 100_000_000 + b"after"
-    assert collector.peak_memory() < 200_000_000
 
 
 @pytest.mark.case(1, 2)

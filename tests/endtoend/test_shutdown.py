@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.health import NOT_SERVING, SERVING, health
+from harness.metrics import metric, unused_port
 from harness.pipe import Pipe
 from harness.process import Process
 from harness.site import Site, environ
@@ -138,10 +139,16 @@ def test_signals_during_the_start_end_it(site: Site) -> None:
 @pytest.mark.case(85)
 def test_health_says_not_serving_before_anything_else_ends(site: Site) -> None:
     site.writer().write(2000)
+    metrics = f"127.0.0.1:{unused_port()}"
     with Pipe() as pipe:
-        aggregator = site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing)
+        aggregator = site.aggregator(
+            file_configuration=None, text_configuration="1", metrics_address=metrics, stdout=pipe.writing
+        )
         pipe.close_writing()
         site.collector()
+        # In several blocks: what is not taken in yet would be refused.
+        received = "mega_collector_aggregator_received_bytes_total"
+        until(lambda: metric(metrics, received) == site.bytes_written, "not everything is taken in")
         until(lambda: pipe.waiting, "nothing came into the pipe")
         assert health(site.address) == SERVING
         aggregator.signal(signal.SIGTERM)

@@ -340,11 +340,16 @@ class Archives:
         except OSError:
             return False
 
-    def _original_that_stays(self, look: _Look) -> Follower | None:
-        """The follower of the file of which it was made, by its name and its beginning: it was not removed (yet)."""
-        plain, head = _SUFFIX.split(look.archive.path, 1)[0], look.inspection.head
+    def _original_that_is_there(self, look: _Look) -> Follower | None:
+        """The follower of the file of which it was made, by its name and its beginning.
+
+        It was not removed (yet), or is held open, and where it goes on is not known before there is a connection.
+        """
+        path, head = look.archive.path, look.inspection.head
+        plain = _SUFFIX.split(path, 1)[0]
         for follower in self._followed:
-            if follower.path == plain and follower not in self._shipped:
+            held = follower.path is None and not follower.settled and _is_named_after(path, follower.source.path)
+            if (held or follower.path == plain) and follower not in self._shipped:
                 try:
                     there = self._files.of(follower).read(HEAD_SIZE, 0)
                 except OSError:
@@ -381,7 +386,7 @@ class Archives:
             return False
         original = self._original(look, contents)
         position = original.position if original is not None else 0
-        follower = self._original_that_stays(look) if original is None else self._followed.of(original.source_id)
+        follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or reader
         if follower is not None and not follower.vanished:
             self._held.append(_Held(archive, follower, follower.position, contents.size))

@@ -23,6 +23,10 @@ from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
 
+_MISSES = 2
+"""Scans in a row: one that runs beside a rename may see a file under neither name. The one that has found it is counted
+only when all of it is told, and is none of them."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -178,12 +182,14 @@ class Newcomers:
         return any(each.until is not None and each.path.startswith(path) for each in self._waiting.values())
 
     def tell_missed(self) -> None:
-        """What was gone when it was to be opened, and was not found by a scan since, is lost."""
+        """What was gone when it was to be opened, and was not found by two scans since, is lost."""
         for identity, (path, scans) in list(self._missed.items()):
-            if scans < self._finder.scans:
+            if self._finder.scans - scans > _MISSES:
                 del self._missed[identity]
                 source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
                 self._losses.end(source, 0, None, "it was deleted before it could be opened")
+            else:
+                self._finder.hurry()
 
     def close(self) -> None:
         """Close what is held open."""
