@@ -142,8 +142,12 @@ class Logs:
         path, beside = self._path(name), self.directory / "logs" / f".{name}.tmp"
         if path in self._names:
             more = self._lines(name, count, 40)
-            beside.write_bytes(path.read_bytes() + more)
+            # Where the last line has no end, the first one more is of it.
+            own = more.partition(b"\n")[2] if self._names[path].now.fragment else more
+            beside.write_bytes(path.read_bytes() + more.removesuffix(own))
             self._adopt(beside)
+            with beside.open("ab") as file:
+                self._append(self._names[beside], file.fileno(), own)
             with self._naming():
                 self._rename(beside, path)
 

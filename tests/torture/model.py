@@ -165,6 +165,7 @@ class Model:
         lines = output.splitlines(keepends=True)
         found, wrong = Counter(lines), []
         most = Counter(entry.data for entry in self._entries() if not entry.archived)
+        most.update(set(self._rests()))
         wrong += [f"missing: {self._whose(entry.data)}" for entry in self.missing(found)]
         for data, count in found.items():
             if not most[data]:
@@ -189,6 +190,17 @@ class Model:
     def _entries(self) -> Iterable[Entry]:
         known = (body for body in self.bodies if body.known)
         return (entry for body in known for generation in body.generations for entry in generation.entries)
+
+    def _rests(self) -> Iterable[bytes]:
+        """Ends of lines of which the begin was shipped as the last line of a file that is gone.
+
+        What holds all of that file and more, such as an editor's copy of it, goes on where that ended.
+        """
+        generations = [generation for body in self.bodies for generation in body.generations]
+        for ended in (body.now.content[:-1] for body in self.bodies if body.sealed):
+            for generation in generations:
+                if generation.content.startswith(ended) and generation.content != ended:
+                    yield generation.content[len(ended) :].partition(b"\n")[0] + b"\n"
 
     def _standing(self, generation: Generation, committed: Counter[bytes], wanted: Counter[bytes]) -> set[Entry]:
         """Of its entries, those that are committed for certain: as often as the line is wanted."""

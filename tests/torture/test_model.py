@@ -135,3 +135,12 @@ def test_what_is_behind_a_copy_must_come(model: Model) -> None:
     write(model, copy, b"two\n")
     assert model.judge(b"one\n") != []
     assert model.judge(b"one\ntwo\n") == []
+
+
+def test_what_is_behind_the_unfinished_end_that_a_file_was_left_with_may_come_by_itself(model: Model) -> None:
+    body = a_file(model, b"one\ntw")
+    model.regained(model.appear((0, 2), b"one\ntwo\n"))
+    assert model.judge(b"one\no\n") != []
+    model.lost(body, NOTHING, held=True)
+    assert model.judge(b"one\ntw\no\n") == []
+    assert model.judge(b"one\ntw\nwo\n") != []
