@@ -14,6 +14,7 @@ from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
 from harness.until import until
+from mega_collector.settings import kinds
 from torture.history import FILE_OPERATIONS, History, Operation
 from torture.logs import Logs
 from torture.model import Identity, Model
@@ -37,7 +38,9 @@ class Stage:
         self._history = history
         self._site = Site(directory)
         (directory / "targets").mkdir()
-        self.model = Model(rotate_wait=ROTATE_WAIT)
+        self.model = Model(
+            rotate_wait=ROTATE_WAIT, max_line_size=kinds.size(history.collector.get("max_line_size", "1MiB"))
+        )
         self.logs = Logs(directory, self.model, self._held, self._committed)
         self._relay = Relay(directory / "relay", directory / "socket")
         self._collector: Process | None = None
