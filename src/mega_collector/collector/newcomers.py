@@ -213,9 +213,14 @@ class Newcomers:
                 self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             # Else no pattern matches it any more.
             return
-        path = self._disk.sibling(entry.path, entry.inode)
+        path = self._beside(entry)
         if path is None or not self._follow_nameless(entry, path, now):
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
+
+    def _beside(self, entry: Entry) -> bytes | None:
+        """The name that its file has now, where it lay or where a link leads that led to it."""
+        path, home = self._disk.sibling(entry.path, entry.inode), self._disk.home(entry.path)
+        return path if path is not None or home is None else self._disk.sibling(home, entry.inode)
 
     def _has_its_name(self, entry: Entry) -> bool:
         """As far as can be seen."""
