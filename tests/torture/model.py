@@ -38,6 +38,8 @@ class Generation:
     entries: list[Entry] = field(default_factory=list)
     fragment: bytes = b""
     """The begin of a line that has no end yet."""
+    forgotten: bool = False
+    """Whether only the aggregator may know what of it was shipped, by an inode that is gone: it may come again."""
 
     @property
     def content(self) -> bytes:
@@ -73,6 +75,8 @@ class Body:
     """Whether a collector that runs has it open, though it has no name."""
     known: bool = False
     """Whether it ever had a name in the pattern."""
+    unsaved: bool = False
+    """Whether the collector may have been killed before it could note that it has it."""
     sealed: bool = False
     """Whether its unterminated end was shipped, or may have been: nothing is written behind that."""
 
@@ -127,6 +131,7 @@ class Model:
     def lost(self, body: Body, committed: Counter[bytes], *, held: bool) -> None:
         """It has no name in the pattern any more."""
         body.lost_at, body.held = time.monotonic(), held
+        body.now.forgotten |= body.unsaved
         if not held:
             self._doom(body.now, committed)
         if body.now.fragment:
@@ -161,9 +166,14 @@ class Model:
         body.generations.append(new)
         body.rest = b""
 
-    def collector_ended(self, committed: Counter[bytes]) -> None:
-        """Killed or stopped: what it held open without a name is out of its reach."""
+    def collector_ended(self, committed: Counter[bytes], *, unsaved: bool = False) -> None:
+        """Killed or stopped: what it held open without a name is out of its reach.
+
+        `unsaved`: it has begun to follow something since it wrote its checkpoint.
+        """
         for body in self.bodies:
+            body.unsaved = unsaved
+            body.now.forgotten |= unsaved and body.known and body.lost_at is not None
             if body.held:
                 body.held = False
                 self._doom(body.now, committed)
@@ -184,6 +194,9 @@ class Model:
         found, wrong = Counter(lines), []
         most = Counter(entry.data for entry in self._entries() if not entry.archived)
         most.update(set(self._rests()))
+        most.update(
+            entry.data for generation in self._generations() if generation.forgotten for entry in generation.entries
+        )
         wrong += [f"missing: {self._whose(entry.data)}" for entry in self.missing(found)]
         for data, count in found.items():
             if not most[data]:
@@ -209,12 +222,15 @@ class Model:
         known = (body for body in self.bodies if body.known)
         return (entry for body in known for generation in body.generations for entry in generation.entries)
 
+    def _generations(self) -> Iterable[Generation]:
+        return (generation for body in self.bodies for generation in body.generations)
+
     def _rests(self) -> Iterable[bytes]:
         """Ends of lines of which the begin was shipped as the last line of a file that is gone.
 
         What holds all of that file and more, such as an editor's copy of it, goes on where that ended.
         """
-        generations = [generation for body in self.bodies for generation in body.generations]
+        generations = list(self._generations())
         for ended in (body.now.content for body in self.bodies if body.sealed):
             for generation in generations:
                 if generation.content.startswith(ended) and generation.content != ended:

@@ -26,6 +26,9 @@ _PATIENCE = 25.0
 """Seconds until what must come has come: only a defect gets there."""
 
 
+_MOST_TOLD = 20
+
+
 class Unfaithful(AssertionError):
     """What was promised is not what was found at the destination."""
 
@@ -77,7 +80,7 @@ class Stage:
         self._come_to_rest()
         wrong = self.model.judge(self._site.output())
         if wrong:
-            raise Unfaithful("\n".join(wrong))
+            raise Unfaithful(_told(wrong))
 
     def perform(self, operation: Operation) -> None:
         name, *values = operation
@@ -98,7 +101,7 @@ class Stage:
         try:
             until(self._delivered, "what must be delivered", self._patience)
         except AssertionError as error:
-            raise Unfaithful("\n".join([str(error), *self.model.judge(self._site.output())])) from error
+            raise Unfaithful(_told([str(error), *self.model.judge(self._site.output())])) from error
 
     def up_again(self) -> None:
         """Everything that is down is started, what is frozen runs, what is kept back goes on."""
@@ -171,9 +174,17 @@ class Stage:
         if self._collector is not None:
             committed = self._committed()
             end(self._collector)
+            unsaved = self._has_unsaved(self._collector)
             self._collector = None
             self.kills += 1
-            self.model.collector_ended(committed)
+            self.model.collector_ended(committed, unsaved=unsaved)
+
+    def _has_unsaved(self, collector: Process) -> bool:
+        """Whether it began to follow something after it wrote its checkpoint for the last time."""
+        checkpoint = self._site.directory / "collector" / "checkpoint"
+        saved = checkpoint.stat().st_mtime if checkpoint.exists() else 0
+        followed = (datetime.fromisoformat(str(event["timestamp"])) for event in collector.events("file_followed"))
+        return any(at.timestamp() > saved for at in followed)
 
     def _end_aggregator(self, end: Callable[[Process], object]) -> None:
         if self._aggregator is not None:
@@ -212,6 +223,11 @@ class Stage:
             time.sleep(0.02)
             if self._site.size() != seen[0]:
                 seen = self._site.size(), time.monotonic()
+
+
+def _told(wrong: list[str]) -> str:
+    more = len(wrong) - _MOST_TOLD
+    return "\n".join([*wrong[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _stop(process: Process) -> None:

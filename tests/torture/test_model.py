@@ -156,3 +156,15 @@ def test_a_line_that_is_too_long_comes_in_pieces_also_while_it_grows_and_where_i
     write(model, body, b"d\n")
     assert model.judge(b"0123456789\n" * 4 + b"abc\nd\n") == []
     assert model.judge(b"0123456789\n" * 2 + b"d\n") == []
+
+
+def test_what_was_lost_while_only_the_aggregator_may_have_known_of_it_may_come_twice(model: Model) -> None:
+    saved, unsaved = a_file(model, b"one\n"), a_file(model, b"two\n", inode=2)
+    model.lost(saved, NOTHING, held=True)
+    model.collector_ended(Counter([b"one\n", b"two\n"]))
+    model.regained(saved)
+    model.collector_ended(Counter([b"one\n", b"two\n"]), unsaved=True)
+    assert model.judge(b"one\ntwo\ntwo\n") != []
+    model.lost(unsaved, Counter([b"two\n"]), held=False)
+    assert model.judge(b"one\ntwo\ntwo\n") == []
+    assert model.judge(b"one\none\ntwo\n") != []
