@@ -563,6 +563,30 @@ def test_what_the_old_target_of_a_link_still_gets_is_shipped(site: Site) -> None
 
 
 @pytest.mark.case(40)
+def test_what_the_old_target_of_a_link_got_is_shipped_though_the_link_was_moved_while_nobody_looked(
+    site: Site, watch: str
+) -> None:
+    site.aggregator()
+    link = site.directory / "current.log"
+    blue, green = site.writer("blue"), site.writer("green")
+    blue.write(100)
+    point(link, blue.path)
+    collector = site.collector(watch=watch, paths=str(link))
+    site.assert_delivered()
+    collector.stop()
+    blue.write(10)
+    green.write(100)
+    point(link, green.path)
+    again = site.collector(watch=watch, paths=str(link), rotate_wait="50ms")
+    site.assert_delivered()
+    again.wait_for("file_retired")
+    point(link, blue.path)
+    again.wait_for("file_followed", count=3)
+    blue.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(40)
 def test_a_link_that_leads_back_to_an_earlier_file_gives_only_what_is_new(site: Site) -> None:
     site.aggregator()
     link = site.logs / "current.log"

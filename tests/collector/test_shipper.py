@@ -175,6 +175,16 @@ def test_a_new_source_is_written_within_a_second_however_long_that_takes(rig: Ri
     assert rig.kept().keys() == {A.id, B.id}
 
 
+def test_a_new_source_is_written_as_soon_as_writing_has_had_no_more_than_its_share(rig: Rig) -> None:
+    rig.checkpoint.takes = 0.01
+    rig.follow(A)
+    assert rig.wait(0) == 1
+    rig.follow(B)
+    assert rig.wait(0.4) == 0
+    assert rig.wait(0.2) == 1
+    assert rig.kept().keys() == {A.id, B.id}
+
+
 def test_at_the_end_it_is_written_whatever_the_time(rig: Rig) -> None:
     rig.checkpoint.takes = 0.1
     rig.follow(A)

@@ -81,7 +81,7 @@ class _Author:
         collector = {
             "watch": choose(["auto", "poll"]),
             "close_inactive": choose(["150ms", "5m"]),
-            "max_line_size": "16KiB",
+            "max_line_size": choose(["1KiB", "16KiB"]),
             "window_size": choose(["128KiB", "32MiB"]),
         }
         aggregator = {"max_batch_size": choose(["10", "1000"])}
@@ -141,7 +141,7 @@ class _Author:
             case "write":
                 return (name, log, self._random.choice([1, 1, 3, 10, 300]), self._random.choice([0, 40, 40, 900, 5000]))
             case "part":
-                return (name, log, some(1, 999))
+                return (name, log, some(1, 999), self._random.choice([50, 50, 5000]))
             case "late" | "recreate" | "replace":
                 return (name, log, some(1, 20))
             case "link" | "copy_and_truncate" | "compress":

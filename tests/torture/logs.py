@@ -9,9 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 from harness.lines import make_line
 from torture.model import Body, Identity, Model
+
+_LONG = 900
+"""Bytes."""
 
 LINKED = "s"
 """The log of which the pattern finds only a symlink, that is pointed elsewhere."""
@@ -59,11 +63,11 @@ class Logs:
         self._append(body, descriptor, body.rest + self._lines(name, count, padding))
         body.rest = b""
 
-    def part(self, name: str, thousandths: int) -> None:
+    def part(self, name: str, thousandths: int, padding: int = 50) -> None:
         """The begin of a line."""
         body, descriptor = self._open(name)
         if not body.rest:
-            line = self._lines(name, 1, 50)
+            line = self._lines(name, 1, padding)
             size = max(len(line) * thousandths // 1000, 1)
             body.rest = line[size:]
             self._append(body, descriptor, line[:size])
@@ -142,8 +146,12 @@ class Logs:
         path, beside = self._path(name), self.directory / "logs" / f".{name}.tmp"
         if path in self._names:
             more = self._lines(name, count, 40)
-            beside.write_bytes(path.read_bytes() + more)
+            # Where the last line has no end, the first one more is of it.
+            own = more.partition(b"\n")[2] if self._names[path].now.fragment else more
+            beside.write_bytes(path.read_bytes() + more.removesuffix(own))
             self._adopt(beside)
+            with beside.open("ab") as file:
+                self._append(self._names[beside], file.fileno(), own)
             with self._naming():
                 self._rename(beside, path)
 
@@ -267,7 +275,7 @@ class Logs:
     def _lines(self, name: str, count: int, padding: int) -> bytes:
         program = self._program(name)
         program.lines += count
-        return b"".join(make_line(name, 0, program.lines - count + each, padding) for each in range(count))
+        return b"".join(_line(name, program.lines - count + each, padding) for each in range(count))
 
     def _open(self, name: str) -> tuple[Body, int]:
         program = self._program(name)
@@ -340,6 +348,14 @@ class Logs:
         if self._link.is_symlink() and (body := self._names.get(self._link.readlink())):
             found.add(body)
         return found
+
+
+def _line(name: str, number: int, padding: int) -> bytes:
+    """What is long enough to be cut says everywhere what it is: its pieces are told from those of others."""
+    if padding < _LONG:
+        return make_line(name, 0, number, padding)
+    said = b"".join(b"%s:0:%d:%d:" % (name.encode(), number, at) for at in range(padding))[:padding]
+    return b"%s%08x\n" % (said, crc32(said))
 
 
 def _matches(name: str) -> bool:

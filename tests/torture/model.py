@@ -1,9 +1,10 @@
 """What must be delivered, what may be, and the judgement of what was.
 
 A **body** is one inode, a **generation** what it holds between two truncations: the source, in this product's words.
-An **entry** of a generation is a line (or the unterminated end of a finished file, which gets a newline), and *must*
-arrive once, unless its bytes were destroyed before they were known to be committed: then it *may*. The same line may be
-an entry of several generations (of a copy, or of what a partial truncation left), and arrives once for each.
+An **entry** of a generation is a line, or a piece of one that is longer than any may be, or the unterminated end of a
+finished file: what lacks a newline gets one. It *must* arrive once, unless its bytes were destroyed before they were
+known to be committed: then it *may*. The same line may be an entry of several generations (of a copy, or of what a
+partial truncation left), and arrives once for each.
 """
 
 import time
@@ -18,11 +19,18 @@ Identity = tuple[int, int]
 @dataclass(eq=False, slots=True)
 class Entry:
     data: bytes
+    """As it is at the destination."""
     must: bool = True
     unclear: bool = False
     """Whether it may be, or may not be, taken for what was delivered of an earlier file or generation."""
     archived: bool = False
     """Whether it is compressed: then it comes instead of the original's, never beside it."""
+    unended: bool = False
+    """Whether the newline is not the file's."""
+
+    @property
+    def written(self) -> bytes:
+        return self.data[:-1] if self.unended else self.data
 
 
 @dataclass(eq=False, slots=True)
@@ -30,10 +38,27 @@ class Generation:
     entries: list[Entry] = field(default_factory=list)
     fragment: bytes = b""
     """The begin of a line that has no end yet."""
+    forgotten: bool = False
+    """Whether only the aggregator may know what of it was shipped, by an inode that is gone: it may come again."""
 
     @property
     def content(self) -> bytes:
-        return b"".join(entry.data for entry in self.entries) + self.fragment
+        return b"".join(entry.written for entry in self.entries) + self.fragment
+
+    def add(self, data: bytes, *, longest: int, must: bool = True, unclear: bool = False) -> None:
+        """It is written behind what is there. A line that is longer than the longest is cut, also while it grows."""
+        for line in (self.fragment + data).splitlines(keepends=True):
+            *pieces, self.fragment = _pieces(line, longest)
+            self.entries += [Entry(piece + b"\n", must, unclear, unended=True) for piece in pieces]
+            if self.fragment.endswith(b"\n"):
+                self.entries.append(Entry(self.fragment, must, unclear))
+                self.fragment = b""
+
+    def seal(self, *, must: bool = True, unclear: bool = False) -> None:
+        """Its last line gets no end any more."""
+        if self.fragment:
+            self.entries.append(Entry(self.fragment + b"\n", must, unclear, unended=True))
+            self.fragment = b""
 
 
 @dataclass(eq=False, slots=True)
@@ -50,6 +75,8 @@ class Body:
     """Whether a collector that runs has it open, though it has no name."""
     known: bool = False
     """Whether it ever had a name in the pattern."""
+    unsaved: bool = False
+    """Whether the collector may have been killed before it could note that it has it."""
     sealed: bool = False
     """Whether its unterminated end was shipped, or may have been: nothing is written behind that."""
 
@@ -59,10 +86,14 @@ class Body:
 
 
 class Model:
-    """`rotate_wait` in seconds. `committed` is always the lines of the destination that are known to stay."""
+    """`rotate_wait` in seconds, `max_line_size` in bytes, without the newline.
 
-    def __init__(self, *, rotate_wait: float) -> None:
+    `committed` is always the lines of the destination that are known to stay.
+    """
+
+    def __init__(self, *, rotate_wait: float, max_line_size: int) -> None:
         self._rotate_wait = rotate_wait
+        self._longest = max_line_size
         self.bodies: list[Body] = []
 
     def appear(self, identity: Identity, copied: bytes = b"") -> Body:
@@ -72,19 +103,17 @@ class Model:
         rotation or an inode that is given again left. So it need not come, as long as it came of the original.
         """
         body = Body(identity)
-        for line in copied.splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                body.now.entries.append(Entry(line, must=False, unclear=True))
-            else:
-                body.now.fragment = line
+        body.now.add(copied, longest=self._longest, must=False, unclear=True)
         self.bodies.append(body)
         return body
 
     def archive(self, identity: Identity, content: bytes) -> Body:
         """A file is made that is an archive of that content."""
         body = Body(identity, sealed=True)
-        for line in content.splitlines(keepends=True):
-            body.now.entries.append(Entry(line.rstrip(b"\n") + b"\n", must=False, unclear=True, archived=True))
+        body.now.add(content, longest=self._longest, must=False, unclear=True)
+        body.now.seal(must=False, unclear=True)
+        for entry in body.now.entries:
+            entry.archived = True
         self.bodies.append(body)
         return body
 
@@ -95,16 +124,14 @@ class Model:
         in_time = body.lost_at is None or (
             body.held and held and time.monotonic() - body.lost_at < 0.8 * self._rotate_wait
         )
-        for line in (generation.fragment + data).splitlines(keepends=True):
-            generation.fragment = b"" if line.endswith(b"\n") else line
-            if not generation.fragment:
-                generation.entries.append(Entry(line, must=in_time))
+        generation.add(data, longest=self._longest, must=in_time)
         if generation.fragment and body.lost_at is not None:
             self._seal(body, must=in_time)
 
     def lost(self, body: Body, committed: Counter[bytes], *, held: bool) -> None:
         """It has no name in the pattern any more."""
         body.lost_at, body.held = time.monotonic(), held
+        body.now.forgotten |= body.unsaved
         if not held:
             self._doom(body.now, committed)
         if body.now.fragment:
@@ -122,30 +149,31 @@ class Model:
     def truncated(self, body: Body, size: int, committed: Counter[bytes]) -> None:
         """It was cut to so many bytes."""
         old = body.now
-        left = old.content[:size]
         stands = self._standing(old, committed, Counter(entry.data for entry in self._entries()))
         position = 0
         for entry in old.entries:
             if entry not in stands:
                 break
-            position += len(entry.data)
+            position += len(entry.written)
         # Cut behind what was read, it may pass for what it was: a truncation shows in what was read before.
         noticed = size < position
-        new, offset = Generation(), 0
-        for entry in old.entries:
-            offset += len(entry.data)
-            if offset > size:
-                break
-            unclear = not noticed and entry in stands
-            new.entries.append(Entry(entry.data, must=not unclear, unclear=unclear))
-        new.fragment = left[len(new.content) :]
+        new = Generation()
+        new.add(old.content[:size], longest=self._longest)
+        for before, entry in zip(old.entries, new.entries, strict=False):
+            if not noticed and before in stands:
+                entry.must, entry.unclear = False, True
         self._doom(old, committed)
         body.generations.append(new)
         body.rest = b""
 
-    def collector_ended(self, committed: Counter[bytes]) -> None:
-        """Killed or stopped: what it held open without a name is out of its reach."""
+    def collector_ended(self, committed: Counter[bytes], *, unsaved: bool = False) -> None:
+        """Killed or stopped: what it held open without a name is out of its reach.
+
+        `unsaved`: it has begun to follow something since it wrote its checkpoint.
+        """
         for body in self.bodies:
+            body.unsaved = unsaved
+            body.now.forgotten |= unsaved and body.known and body.lost_at is not None
             if body.held:
                 body.held = False
                 self._doom(body.now, committed)
@@ -165,6 +193,10 @@ class Model:
         lines = output.splitlines(keepends=True)
         found, wrong = Counter(lines), []
         most = Counter(entry.data for entry in self._entries() if not entry.archived)
+        most.update(set(self._rests()))
+        most.update(
+            entry.data for generation in self._generations() if generation.forgotten for entry in generation.entries
+        )
         wrong += [f"missing: {self._whose(entry.data)}" for entry in self.missing(found)]
         for data, count in found.items():
             if not most[data]:
@@ -189,6 +221,21 @@ class Model:
     def _entries(self) -> Iterable[Entry]:
         known = (body for body in self.bodies if body.known)
         return (entry for body in known for generation in body.generations for entry in generation.entries)
+
+    def _generations(self) -> Iterable[Generation]:
+        return (generation for body in self.bodies for generation in body.generations)
+
+    def _rests(self) -> Iterable[bytes]:
+        """Ends of lines of which the begin was shipped as the last line of a file that is gone.
+
+        What holds all of that file and more, such as an editor's copy of it, goes on where that ended.
+        """
+        generations = list(self._generations())
+        for ended in (body.now.content for body in self.bodies if body.sealed):
+            for generation in generations:
+                if generation.content.startswith(ended) and generation.content != ended:
+                    rest = generation.content[len(ended) :].partition(b"\n")[0]
+                    yield from (piece + b"\n" for piece in _pieces(rest, self._longest))
 
     def _standing(self, generation: Generation, committed: Counter[bytes], wanted: Counter[bytes]) -> set[Entry]:
         """Of its entries, those that are committed for certain: as often as the line is wanted."""
@@ -216,8 +263,8 @@ class Model:
 
     def _seal(self, body: Body, *, must: bool) -> None:
         body.sealed = True
-        body.now.entries.append(Entry(body.now.fragment + b"\n", must))
-        body.now.fragment = body.rest = b""
+        body.now.seal(must=must)
+        body.rest = b""
 
     def _whose(self, data: bytes) -> str:
         places = [
@@ -233,3 +280,9 @@ class Model:
 
 def _short(data: bytes) -> str:
     return repr(data if len(data) < 60 else data[:30] + b"~" + data[-26:])
+
+
+def _pieces(line: bytes, longest: int) -> list[bytes]:
+    """The last is what is left: it may have a newline, which does not count."""
+    whole = max(len(line.removesuffix(b"\n")) - 1, 0) // longest * longest
+    return [*(line[at : at + longest] for at in range(0, whole, longest)), line[whole:]]

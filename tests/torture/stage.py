@@ -14,6 +14,7 @@ from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
 from harness.until import until
+from mega_collector.settings import kinds
 from torture.history import FILE_OPERATIONS, History, Operation
 from torture.logs import Logs
 from torture.model import Identity, Model
@@ -23,6 +24,9 @@ ROTATE_WAIT = 0.4
 
 _PATIENCE = 25.0
 """Seconds until what must come has come: only a defect gets there."""
+
+
+_MOST_TOLD = 20
 
 
 class Unfaithful(AssertionError):
@@ -37,7 +41,9 @@ class Stage:
         self._history = history
         self._site = Site(directory)
         (directory / "targets").mkdir()
-        self.model = Model(rotate_wait=ROTATE_WAIT)
+        self.model = Model(
+            rotate_wait=ROTATE_WAIT, max_line_size=kinds.size(history.collector.get("max_line_size", "1MiB"))
+        )
         self.logs = Logs(directory, self.model, self._held, self._committed)
         self._relay = Relay(directory / "relay", directory / "socket")
         self._collector: Process | None = None
@@ -74,7 +80,7 @@ class Stage:
         self._come_to_rest()
         wrong = self.model.judge(self._site.output())
         if wrong:
-            raise Unfaithful("\n".join(wrong))
+            raise Unfaithful(_told(wrong))
 
     def perform(self, operation: Operation) -> None:
         name, *values = operation
@@ -95,7 +101,7 @@ class Stage:
         try:
             until(self._delivered, "what must be delivered", self._patience)
         except AssertionError as error:
-            raise Unfaithful("\n".join([str(error), *self.model.judge(self._site.output())])) from error
+            raise Unfaithful(_told([str(error), *self.model.judge(self._site.output())])) from error
 
     def up_again(self) -> None:
         """Everything that is down is started, what is frozen runs, what is kept back goes on."""
@@ -168,9 +174,17 @@ class Stage:
         if self._collector is not None:
             committed = self._committed()
             end(self._collector)
+            unsaved = self._has_unsaved(self._collector)
             self._collector = None
             self.kills += 1
-            self.model.collector_ended(committed)
+            self.model.collector_ended(committed, unsaved=unsaved)
+
+    def _has_unsaved(self, collector: Process) -> bool:
+        """Whether it began to follow something after it wrote its checkpoint for the last time."""
+        checkpoint = self._site.directory / "collector" / "checkpoint"
+        saved = checkpoint.stat().st_mtime if checkpoint.exists() else 0
+        followed = (datetime.fromisoformat(str(event["timestamp"])) for event in collector.events("file_followed"))
+        return any(at.timestamp() > saved for at in followed)
 
     def _end_aggregator(self, end: Callable[[Process], object]) -> None:
         if self._aggregator is not None:
@@ -209,6 +223,11 @@ class Stage:
             time.sleep(0.02)
             if self._site.size() != seen[0]:
                 seen = self._site.size(), time.monotonic()
+
+
+def _told(wrong: list[str]) -> str:
+    more = len(wrong) - _MOST_TOLD
+    return "\n".join([*wrong[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _stop(process: Process) -> None:

@@ -154,3 +154,42 @@ def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_ag
             taken=(),
         )
     assert (goes_on.source.id, goes_on.position) == (b"grown", 350)
+
+
+@pytest.mark.parametrize("linked", [(), (("link", "a", True),)], ids=["open", "under another name"])
+def test_an_archive_waits_for_the_file_that_holds_all_of_it_though_nothing_of_that_was_shipped_yet(
+    linked: tuple[Operation, ...], tmp_path: Path
+) -> None:
+    play(
+        tmp_path,
+        ("kill_aggregator",),
+        ("reopen", "a"),
+        ("pause", 300),
+        ("freeze_collector",),
+        *linked,
+        ("write", "a", 3, 40),
+        ("part", "a", 500),
+        ("rotate", "a"),
+        ("compress", "a", True),
+        ("thaw_collector",),
+        ("pause", 500),
+        ("start_aggregator",),
+        ("write", "a", 10, 40),
+    )
+
+
+def test_what_a_file_holds_behind_the_unfinished_end_of_another_is_shipped_from_there(tmp_path: Path) -> None:
+    # An editor's copy of a file that ended so, and was finished so, comes under a name that tells whose it is.
+    play(
+        tmp_path,
+        ("write", "a", 5, 40),
+        ("settle",),
+        ("part", "a", 500),
+        ("pause", 300),
+        ("freeze_collector",),
+        ("replace", "a", 9),
+        ("leave", "a"),
+        ("thaw_collector",),
+        ("pause", 1000),
+        ("come_back", "a"),
+    )

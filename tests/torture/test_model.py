@@ -11,7 +11,7 @@ NOTHING: Counter[bytes] = Counter()
 
 @pytest.fixture
 def model() -> Model:
-    return Model(rotate_wait=60)
+    return Model(rotate_wait=60, max_line_size=10)
 
 
 def a_file(model: Model, content: bytes, inode: int = 1) -> Body:
@@ -135,3 +135,36 @@ def test_what_is_behind_a_copy_must_come(model: Model) -> None:
     write(model, copy, b"two\n")
     assert model.judge(b"one\n") != []
     assert model.judge(b"one\ntwo\n") == []
+
+
+def test_what_is_behind_the_unfinished_end_that_a_file_was_left_with_may_come_by_itself(model: Model) -> None:
+    body = a_file(model, b"one\ntw")
+    model.regained(model.appear((0, 2), b"one\ntwo\n"))
+    assert model.judge(b"one\no\n") != []
+    model.lost(body, NOTHING, held=True)
+    assert model.judge(b"one\ntw\no\n") == []
+    assert model.judge(b"one\ntw\nwo\n") != []
+
+
+def test_a_line_that_is_too_long_comes_in_pieces_also_while_it_grows_and_where_it_is_cut(model: Model) -> None:
+    body = a_file(model, b"0123456789\n" + b"0123456789a")
+    assert model.judge(b"0123456789\n" * 2) == []
+    assert model.judge(b"0123456789\n") != []
+    write(model, body, b"bc\n")
+    assert model.judge(b"0123456789\n" * 2 + b"abc\n") == []
+    model.truncated(body, 21, NOTHING)
+    write(model, body, b"d\n")
+    assert model.judge(b"0123456789\n" * 4 + b"abc\nd\n") == []
+    assert model.judge(b"0123456789\n" * 2 + b"d\n") == []
+
+
+def test_what_was_lost_while_only_the_aggregator_may_have_known_of_it_may_come_twice(model: Model) -> None:
+    saved, unsaved = a_file(model, b"one\n"), a_file(model, b"two\n", inode=2)
+    model.lost(saved, NOTHING, held=True)
+    model.collector_ended(Counter([b"one\n", b"two\n"]))
+    model.regained(saved)
+    model.collector_ended(Counter([b"one\n", b"two\n"]), unsaved=True)
+    assert model.judge(b"one\ntwo\ntwo\n") != []
+    model.lost(unsaved, Counter([b"two\n"]), held=False)
+    assert model.judge(b"one\ntwo\ntwo\n") == []
+    assert model.judge(b"one\none\ntwo\n") != []

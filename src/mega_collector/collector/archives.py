@@ -319,14 +319,13 @@ class Archives:
             elif (entry := self._sources.expected(follower)) is not None:
                 yield replace(entry, source_id=follower.source.id)
 
-    def _follower_that_read(self, look: _Look, contents: Contents) -> Follower | None:
-        """A follower that has read all of it already, from the original. By its name: there may be very many."""
+    def _follower_that_holds(self, look: _Look, contents: Contents) -> Follower | None:
+        """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
         for follower in self._followed:
             if (
-                follower.position >= contents.size > 0
+                contents.size > 0
                 and follower not in self._shipped
                 and not follower.vanished
-                and follower.settled
                 and _is_named_after(look.archive.path, follower.source.path)
                 and self._begins_with(follower, contents)
             ):
@@ -380,14 +379,14 @@ class Archives:
         """Whether something of it is left to ship."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
-        reader = self._follower_that_read(look, contents)
-        if reader is not None and self._acknowledged(reader) >= contents.size:
-            self._recognise(archive, contents, reader.source.path)
+        holder = self._follower_that_holds(look, contents)
+        if holder is not None and self._acknowledged(holder) >= contents.size:
+            self._recognise(archive, contents, holder.source.path)
             return False
         original = self._original(look, contents)
         position = original.position if original is not None else 0
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
-        follower = follower or reader
+        follower = follower or holder
         if follower is not None and not follower.vanished:
             self._held.append(_Held(archive, follower, follower.position, contents.size))
             return False

@@ -237,9 +237,14 @@ class Newcomers:
                 self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             # Else no pattern matches it any more.
             return
-        path = self._siblings.find(entry.path, entry.inode)
+        path = self._beside(entry)
         if path is None or not self._follow_nameless(entry, path, now):
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
+
+    def _beside(self, entry: Entry) -> bytes | None:
+        """The name that its file has now, where it lay or where a link leads that led to it."""
+        path, home = self._siblings.find(entry.path, entry.inode), self._disk.home(entry.path)
+        return path if path is not None or home is None else self._siblings.find(home, entry.inode)
 
     def _has_its_name(self, entry: Entry) -> bool:
         """As far as can be seen."""

@@ -84,6 +84,8 @@ class Shipper:
         self._flushing = False
         self._unsaved = False
         self._saved_at = -math.inf
+        self._rest = 0.0
+        """Seconds between writes of the checkpoint that would be their share."""
         self._save_at = 0.0
         self._failing = False
         self._notes: dict[bytes, Acknowledged] = {}
@@ -273,8 +275,8 @@ class Shipper:
                 _log.info("checkpoint_recovered")
             self._failing = self._unsaved = False
         self._saved_at = self._clock()
-        took = self._saved_at - began
-        self._save_at = self._saved_at + min(max(took * _SAVE_SHARE, _SAVE_INTERVAL), _SLOWEST_SAVE_INTERVAL)
+        self._rest = (self._saved_at - began) * _SAVE_SHARE
+        self._save_at = self._saved_at + min(max(self._rest, _SAVE_INTERVAL), _SLOWEST_SAVE_INTERVAL)
 
     def _flush(self) -> None:
         for acknowledged in self._notes.values():
@@ -283,8 +285,8 @@ class Shipper:
         self._checkpoint.flush()
 
     def _hurry(self) -> None:
-        """There is a new source, of which the ledger may know nothing yet."""
-        self._save_at = min(self._save_at, self._saved_at + _SAVE_INTERVAL)
+        """There is a new source: until that is written, its file alone can tell the next process what was shipped."""
+        self._save_at = min(self._save_at, self._saved_at + min(self._rest, _SAVE_INTERVAL))
 
     def _note(self, acknowledged: Acknowledged) -> None:
         if acknowledged.ended:
