@@ -342,13 +342,13 @@ class Archives:
     def _original_that_is_there(self, look: _Look) -> Follower | None:
         """The follower of the file of which it was made, by its name and its beginning.
 
-        It was not removed (yet), or is held open, and where it goes on is not known before there is a connection.
+        It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
         """
         path, head = look.archive.path, look.inspection.head
         plain = _SUFFIX.split(path, 1)[0]
         for follower in self._followed:
-            held = follower.path is None and not follower.settled and _is_named_after(path, follower.source.path)
-            if (held or follower.path == plain) and follower not in self._shipped:
+            unsettled = not follower.settled and _is_named_after(path, follower.source.path)
+            if (unsettled or follower.path == plain) and follower not in self._shipped:
                 try:
                     there = self._files.of(follower).read(HEAD_SIZE, 0)
                 except OSError:
