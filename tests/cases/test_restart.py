@@ -1,5 +1,6 @@
 """The collector ends, however it ends, and begins again: nothing is lost, and nothing comes twice."""
 
+import fcntl
 import re
 import resource
 import shutil
@@ -162,6 +163,8 @@ def test_what_was_sent_and_is_not_acknowledged_is_not_in_the_checkpoint(site: Si
     writer = site.writer()
     writer.write(2000)
     with Pipe() as pipe:
+        # A page: less than any block.
+        fcntl.fcntl(pipe.writing, fcntl.F_SETPIPE_SZ, 4096)
         aggregator = site.aggregator(
             file_configuration=None, text_configuration="1", max_batch_size="100000", stdout=pipe.writing
         )

@@ -34,4 +34,5 @@ def quiet(look: Callable[[], object], what: str, seconds: float = 0.25) -> None:
     before, end = look(), time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(_PACE)
-        assert look() == before, f"{what} should have been quiet"
+        now = look()
+        assert now == before, f"{what} should have been quiet: {before!r:.500}, and then {now!r:.500}"
