@@ -1,7 +1,9 @@
 """Two processes: whatever happens to files, every line of theirs stands in the destination once."""
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -129,6 +131,9 @@ def test_start_at_end_passes_over_what_is_there_but_not_what_comes(site: Site) -
     site.writer("late.log").write(10)
     site.assert_delivered()
     collector.stop()
+    with closing(sqlite3.connect(site.directory / "aggregator" / "ledger.sqlite3")) as ledger:
+        passed_over = ledger.execute("SELECT start, end, reason FROM ranges").fetchall()
+    assert passed_over == [(0, len(old), "start at end")] * 2
     site.writer("later.log").write(10)
     with (site.logs / "b.log").open("ab") as file:
         file.write(make_line("b", 0, 0))

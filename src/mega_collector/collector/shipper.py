@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from mega_collector import wire
-from mega_collector.block import Source
+from mega_collector.block import Skip, Source
 from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
@@ -164,9 +164,16 @@ class Shipper:
         """Where the source goes on cannot be said now: another `begin` asks again."""
         self._window.postpone(source)
 
-    def settle(self, described: Source, source: Source, position: int, before: Marker) -> None:
-        """What was described goes on as `source` at `position`, behind the bytes that `before` marks."""
-        self._do(self._window.open(described, source, position))
+    def settle(
+        self, described: Source, source: Source, position: int, before: Marker, *, skip: Skip | None = None
+    ) -> None:
+        """What was described goes on as `source` at `position`, behind the bytes that `before` marks.
+
+        `skip`: all before the position is passed over.
+        """
+        self._do(self._window.open(described, source, position if skip is None else skip.start))
+        if skip is not None:
+            self._do(self._window.send(skip))
         if described.id != source.id:
             self._forget(described)
         self._notes.pop(source.id, None)
@@ -291,9 +298,14 @@ class Shipper:
     def _note(self, acknowledged: Acknowledged) -> None:
         if acknowledged.ended:
             self._forget(acknowledged.source)
-        else:
+        elif acknowledged.tail or not self._is_noted(acknowledged):
             self._notes[acknowledged.source.id] = acknowledged
             self._unsaved = True
+
+    def _is_noted(self, acknowledged: Acknowledged) -> bool:
+        """Whether the checkpoint has that position, and may know the bytes before it."""
+        entry = self._checkpoint.entries.get(acknowledged.source.id)
+        return entry is not None and entry.position == acknowledged.position
 
     def _forget(self, source: Source) -> None:
         self._notes.pop(source.id, None)

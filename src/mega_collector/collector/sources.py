@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from mega_collector.block import Source
+from mega_collector.block import Skip, SkipReason, Source
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
@@ -47,6 +47,8 @@ class Sources:
         self._losses = losses
         self._starts: dict[bytes, Entry] = {}
         """What was remembered of the sources that are not settled yet."""
+        self._at_end: set[bytes] = set()
+        """Those of them that are begun at the end of their file, of which the aggregator is to hear."""
         self._unsettled: set[Follower] = set()
         self.truncations = 0
 
@@ -91,6 +93,7 @@ class Sources:
             before=Marker.of(before(file, end)),
         )
         self._shipper.note(entry)
+        self._at_end.add(entry.source_id)
         return entry
 
     def begin(self, follower: Follower, *, found: bool = True) -> None:
@@ -246,7 +249,10 @@ class Sources:
         if not follower.complete:
             follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0))
         self._followed.replace(described, follower)
-        self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail))
+        at_end = described.id in self._at_end and goes_on.source is described and not decide.resume.known
+        skip = Skip(described, 0, goes_on.position, SkipReason.START_AT_END) if at_end else None
+        self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail), skip=skip)
+        self._at_end.discard(described.id)
 
 
 def _is_recognisable(follower: Follower) -> bool:
