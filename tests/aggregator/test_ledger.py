@@ -130,6 +130,14 @@ def test_the_end_of_a_source_keeps_what_recognises_it(tmp_path: Path) -> None:
     assert _rows(tmp_path, "SELECT finished, entries, first_position FROM sources") == [(1, 1, 0)]
 
 
+def test_a_source_whose_file_is_gone_is_known_like_one_that_goes_on(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)])
+        ledger.commit([Advance(SOURCE, 100, 100, 0, Marker(), finished=True, gone=True)])
+        assert _known(ledger) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
+        assert _known(ledger, replace(SOURCE, id=b"another")) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
+
+
 def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     assert ledger.clean

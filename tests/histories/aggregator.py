@@ -75,8 +75,8 @@ class MemoryAggregator:
                     self.answers.append(refusal)
             case Block() | Skip():
                 self._admit(message)
-            case Finish(source, _):
-                if source.id in self._opened:
+            case Finish(source, position):
+                if self._opened.pop(source.id, None) and self._admission.expected(source.id) == position:
                     self._in_flight.append(message)
             case Flush() | Hello():
                 pass
@@ -100,7 +100,7 @@ class MemoryAggregator:
         if isinstance(item, Finish):
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
-                self.ledger[source.id].finished = True
+                self.ledger[source.id].finished = not item.lost
             return item.position
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"

@@ -35,7 +35,7 @@ CREATE TABLE sources (
     entries INTEGER NOT NULL,
     before_length INTEGER NOT NULL,
     before_digest BLOB NOT NULL,
-    finished INTEGER NOT NULL DEFAULT 0,
+    finished INTEGER NOT NULL DEFAULT 0, -- 2: its file is gone; if that is found after all, the source goes on
     updated_at INTEGER NOT NULL      -- nanoseconds since the epoch
 ) WITHOUT ROWID;
 CREATE INDEX sources_by_file ON sources (collector, inode, device);
@@ -69,10 +69,12 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
+_FINISHED, _GONE = 1, 2
+
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
-    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished = 0
+    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished <> 1
 ) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
 """
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
@@ -84,7 +86,10 @@ class LedgerError(MegaCollectorError):
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """How far a source is committed."""
+    """How far a source is committed; `finished` if nothing more comes of it.
+
+    `gone`: because its file cannot be found. If it is found after all, the source goes on.
+    """
 
     source: Source
     start: int
@@ -92,6 +97,7 @@ class Advance:
     entries: int
     before: Marker
     finished: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class Ledger:
         """What is committed of a source and of others of that collector with its device and inode, the latest first."""
         rows = self._read(_KNOWN, collector, source_id, str(inode), str(device), most)
         return tuple(
-            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), bool(row[6])) for row in rows
+            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), row[6] == _FINISHED) for row in rows
         )
 
     def committed(self, source_id: bytes) -> Committed | None:
@@ -291,7 +297,7 @@ def _row(advance: Advance, now: int) -> tuple[object, ...]:
         advance.entries,
         advance.before.length,
         advance.before.digest,
-        advance.finished,
+        _GONE if advance.gone else advance.finished,
         now,
     )
 

@@ -222,7 +222,7 @@ def _tell_lost(lost: Range) -> None:
 
 def _move(item: Skip | Finish) -> Advance:
     if isinstance(item, Finish):
-        return Advance(item.source, item.position, item.position, 0, Marker(), finished=True)
+        return Advance(item.source, item.position, item.position, 0, Marker(), finished=True, gone=item.lost)
     return Advance(item.source, item.start, item.end, 0, Marker())
 
 
