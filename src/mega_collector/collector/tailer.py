@@ -203,6 +203,7 @@ class Tailer:
             self._turns.flush_if_stuck(now)
         else:
             self._shipper.flush()
+        self._shipper.say()
         self._shipper.save()
 
     def ended(self) -> bool:

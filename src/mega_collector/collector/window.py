@@ -174,7 +174,7 @@ class Window:
         flight.asked = flight.opened = True
         return [Open(source, position)]
 
-    def send(self, item: Item) -> list[Outcome]:
+    def send(self, item: Item) -> list[Item]:
         """Ship a block, or pass over bytes, of a source that is `ready`."""
         self._flights[item.source.id].items.append(item)
         self._in_flight += _size(item)
