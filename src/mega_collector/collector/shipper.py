@@ -228,8 +228,9 @@ class Shipper:
         match message:
             case Ack(positions):
                 self._flushing = False
+                ack, do = self._window.ack, self._do
                 for source_id, position in positions.items():
-                    self._do(self._window.ack(source_id, position))
+                    do(ack(source_id, position))
             case Resume():
                 # What is sent again may be held back to fill a batch again.
                 self._flushing = False

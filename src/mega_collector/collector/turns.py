@@ -72,15 +72,16 @@ class Turns:
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
+        shipper = self._shipper
         for follower in list(self._ready):
-            if not self._shipper.open:
+            if not shipper.open:
                 return
-            if not self._shipper.ready(follower.source):
-                # It is marked again when its handshake is done.
-                self._shipper.begin(follower.source)
-                del self._ready[follower]
-            else:
+            del self._ready[follower]
+            if shipper.ready(follower.source):
                 self._read(follower, now, trouble)
+            else:
+                # It is marked again when its handshake is done.
+                shipper.begin(follower.source)
 
     def flush_if_stuck(self, now: float) -> None:
         """A window that stays full waits for a batch that does not fill: have it published."""
@@ -96,7 +97,6 @@ class Turns:
         return self._flush_at if self._flush_at is not None and self._flush_at > now else None
 
     def _read(self, follower: Follower, now: float, trouble: Callable[[Trouble], None]) -> None:
-        del self._ready[follower]
         if self._once and follower.position >= follower.until:
             return
         try:
@@ -108,17 +108,15 @@ class Turns:
                 self._files.close(follower)
             trouble(Unreadable(follower, error))
             return
-        match result:
-            case Block() | Skip():
-                if isinstance(result, Block):
-                    self._count(follower, result)
-                self._shipper.ship(result)
-                if follower.readable(now):
-                    self._ready[follower] = None
-            case Reading.REWRITTEN:
+        if isinstance(result, Reading):
+            if result is Reading.REWRITTEN:
                 trouble(Rewritten(follower))
-            case Reading.NOTHING:
-                pass
+            return
+        if isinstance(result, Block):
+            self._count(follower, result)
+        self._shipper.ship(result)
+        if follower.readable(now):
+            self._ready[follower] = None
 
     def _count(self, follower: Follower, block: Block) -> None:
         self.bytes += len(block.data)

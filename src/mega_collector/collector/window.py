@@ -1,6 +1,7 @@
 """What is in flight between a collector and its aggregator, and what must be said next: a machine."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mega_collector.block import Block, Skip, Source
 from mega_collector.marker import TAIL_SIZE
@@ -24,8 +25,7 @@ class Decide:
     resume: Resume
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """A source is committed up to `position`; `tail` is the bytes before it, at most `TAIL_SIZE`, as far as at hand.
 
     `ended` says that this is all of it and that it is forgotten here.
@@ -259,12 +259,14 @@ class Window:
 
     def _release(self, flight: _Flight, position: int) -> bytes:
         """Let go of what is committed; the bytes before the position."""
-        items, done, last = flight.items, 0, None
+        items, done, tail = flight.items, 0, b""
         for item in items:
             if item.start >= position:
                 break
-            last = item
-            if item.end > position:
+            end = item.end
+            if end >= position:
+                tail = _tail(item, position)
+            if end > position:
                 break
             self._in_flight -= _size(item)
             done += 1
@@ -272,7 +274,7 @@ class Window:
         self._items -= done
         if not items:
             self._unsent.discard(flight.source.id)
-        return b"" if last is None else _tail(last, position)
+        return tail
 
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
@@ -324,7 +326,7 @@ def _tail(item: Item, position: int) -> bytes:
     """The last bytes of an item before a position in it."""
     if isinstance(item, Skip):
         return b""
-    end = min(position, item.end) - item.start
+    end = position - item.start
     return bytes(item.data[max(end - TAIL_SIZE, 0) : end])
 
 
