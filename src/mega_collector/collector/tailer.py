@@ -13,8 +13,9 @@ import structlog
 from mega_collector.collector.archives import Archives, is_archive
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
+from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import Disk, Filesystem
-from mega_collector.collector.finder import Finder, Seen
+from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.identity import holds
@@ -271,7 +272,7 @@ class Tailer:
     def _look(self, now: float) -> None:
         for change in self._finder.look(now):
             match change:
-                case Seen():
+                case FileFacts():
                     self._seen(change, now)
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
@@ -279,8 +280,8 @@ class Tailer:
                     self._newcomers.appeared(identity, path, now)
         self._newcomers.tell_missed()
 
-    def _seen(self, seen: Seen, now: float) -> None:
-        identity = seen.identity
+    def _seen(self, seen: FileFacts, now: float) -> None:
+        identity = seen.device, seen.inode
         follower = self._followed.get(identity)
         if follower is not None:
             self._observe(follower, seen.size, seen.changed_ns, now)

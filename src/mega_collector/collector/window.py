@@ -177,7 +177,8 @@ class Window:
     def send(self, item: Item) -> list[Item]:
         """Ship a block, or pass over bytes, of a source that is `ready`."""
         self._flights[item.source.id].items.append(item)
-        self._in_flight += _size(item)
+        if isinstance(item, Block):
+            self._in_flight += len(item.data)
         self._items += 1
         return [item]
 
@@ -268,7 +269,8 @@ class Window:
                 tail = _tail(item, position)
             if end > position:
                 break
-            self._in_flight -= _size(item)
+            if isinstance(item, Block):
+                self._in_flight -= end - item.start
             done += 1
         del items[:done]
         self._items -= done
