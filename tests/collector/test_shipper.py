@@ -156,7 +156,7 @@ def test_the_checkpoint_is_written_once_a_second_while_that_is_quick(rig: Rig) -
     assert rig.shipper.save_at is None
 
 
-@pytest.mark.parametrize(("takes", "rests"), [(0.1, 5.0), (60.0, 10.0)])
+@pytest.mark.parametrize(("takes", "rests"), [(0.05, 5.0), (60.0, 10.0)])
 def test_the_checkpoint_is_written_more_rarely_where_that_takes_long(rig: Rig, takes: float, rests: float) -> None:
     rig.checkpoint.takes = takes
     rig.follow(A)

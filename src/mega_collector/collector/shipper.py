@@ -24,8 +24,8 @@ _SAVE_INTERVAL = 1.0
 _SLOWEST_SAVE_INTERVAL = 10.0
 """Likewise, where writing takes long: of ten thousand files that all grow, a tenth of a second."""
 
-_SAVE_SHARE = 50
-"""The checkpoint is written at least so many times as long after the last time as that took: 2% of a core."""
+_SAVE_SHARE = 100
+"""The checkpoint is written at least so many times as long after the last time as that took: 1% of a core."""
 
 _TOGETHER = 128
 """Messages that are handed over at once: each time wakes the sending thread, which costs as much as three lines do."""

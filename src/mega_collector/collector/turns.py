@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mega_collector.block import Block, Skip
-from mega_collector.collector.file import File
+from mega_collector.block import Block
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.reader import Reading, read
@@ -72,13 +71,13 @@ class Turns:
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
-        shipper = self._shipper
+        shipper, size, max_line = self._shipper, self._shipper.block_size, self._max_line
         for follower in list(self._ready):
             if not shipper.open:
                 return
             del self._ready[follower]
             if shipper.ready(follower.source):
-                self._read(follower, now, trouble)
+                self._read(follower, size, max_line, now, trouble)
             else:
                 # It is marked again when its handshake is done.
                 shipper.begin(follower.source)
@@ -96,11 +95,20 @@ class Turns:
         """When `flush_if_stuck` is to be called, if it is."""
         return self._flush_at if self._flush_at is not None and self._flush_at > now else None
 
-    def _read(self, follower: Follower, now: float, trouble: Callable[[Trouble], None]) -> None:
+    def _read(
+        self, follower: Follower, size: int, max_line: int, now: float, trouble: Callable[[Trouble], None]
+    ) -> None:
         if self._once and follower.position >= follower.until:
             return
         try:
-            result = self._read_from(self._files.of(follower), follower, now)
+            result = read(
+                self._files.of(follower),
+                follower,
+                size=size,
+                max_line=max_line,
+                final=self._once or follower.final(now),
+                until=follower.until if self._once else None,
+            )
         except OSError as error:
             self._unreadable.add(follower)
             if follower.path is not None and not follower.complete:
@@ -128,13 +136,3 @@ class Turns:
     @property
     def _max_line(self) -> int:
         return min(self._max_line_size, self._shipper.largest_block - 1)
-
-    def _read_from(self, file: File, follower: Follower, now: float) -> Block | Skip | Reading:
-        return read(
-            file,
-            follower,
-            size=self._shipper.block_size,
-            max_line=self._max_line,
-            final=self._once or follower.final(now),
-            until=follower.until if self._once else None,
-        )
