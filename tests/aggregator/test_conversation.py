@@ -141,7 +141,7 @@ def test_without_a_handshake_on_this_stream_nothing_comes_in(aggregator: Aggrega
 def test_a_block_that_lies_is_refused_for_good_and_leaves_no_trace(aggregator: Aggregator) -> None:
     stream = Stream(aggregator)
     stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
-    stream.say(replace(make_block(LINE, 7, SOURCE), entries=2))
+    stream.say(make_block(LINE, 7, SOURCE)._replace(entries=2))
     stream.say(make_block(LINE, 7, SOURCE))
     assert stream.taken() == [(0, LINE), (7, LINE)]
     assert stream.refusals() == [(RefusalReason.MALFORMED, 7, 7, False)]
@@ -305,7 +305,7 @@ TOGETHER: dict[str, list[FromCollector]] = {
     "one that lies": [
         Open(SOURCE, 0),
         SOUND,
-        replace(make_block(LINE, 7, SOURCE), entries=2),
+        make_block(LINE, 7, SOURCE)._replace(entries=2),
         make_block(LINE, 7, SOURCE),
     ],
     "one that was never opened": [Open(SOURCE, 0), SOUND, make_block(LINE, 0, OTHER), make_block(LINE, 7, SOURCE)],

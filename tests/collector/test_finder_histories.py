@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.collector.discovery import Discovery, Scan
-from mega_collector.collector.finder import Finder, Seen
+from mega_collector.collector.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.finder import Finder
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
 from mega_collector.collector.slices import Slices
 from mega_collector.collector.watch import Watch
@@ -76,8 +76,8 @@ class Followed:
 
     def _take(self, change: object) -> None:
         match change:
-            case Seen(identity, size):
-                self.sizes[identity] = size
+            case FileFacts(device, inode, size):
+                self.sizes[device, inode] = size
             case Appeared(identity, path) | Renamed(identity, bytes() as path):
                 self.names[identity] = path
                 self.finder.follow(identity, path)

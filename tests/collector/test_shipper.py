@@ -10,12 +10,12 @@ from blocks import make_block, make_source
 from mega_collector.block import Source
 from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError
-from mega_collector.collector.inbox import Answered, Connected, Inbox
+from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
 from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.shipper import Reconnected, Shipper
 from mega_collector.collector.window import Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Finish, FromCollector, Hello, Resume, Welcome
+from mega_collector.protocol import Ack, Describe, Finish, FromCollector, Hello, Resume, Welcome
 
 LINE = b"a line\n"
 A, B = make_source("a"), make_source("b")
@@ -27,10 +27,11 @@ class Listener(Publisher):
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(target="nowhere", hello=Hello("me", "here"), deliver=inbox.put)
         self.said: list[FromCollector] = []
+        self.sessions: list[int] = []
 
-    def send(self, session: int, message: FromCollector) -> None:
-        assert session == 1
-        self.said.append(message)
+    def send(self, session: int, *messages: FromCollector) -> None:
+        self.said += messages
+        self.sessions += [session] * len(messages)
 
 
 class Writing(Checkpoint):
@@ -130,6 +131,7 @@ def test_a_source_that_has_ended_is_kept_no_longer(rig: Rig) -> None:
     rig.shipper.ship(make_block(LINE, 7, A))
     rig.shipper.end(A)
     rig.hear(Ack({A.id: 14}))
+    rig.shipper.say()
     assert rig.listener.said[-1] == Finish(A, 14)
     rig.shipper.save(now=True)
     assert rig.kept() == {}
@@ -154,7 +156,7 @@ def test_the_checkpoint_is_written_once_a_second_while_that_is_quick(rig: Rig) -
     assert rig.shipper.save_at is None
 
 
-@pytest.mark.parametrize(("takes", "rests"), [(0.1, 5.0), (60.0, 10.0)])
+@pytest.mark.parametrize(("takes", "rests"), [(0.05, 5.0), (60.0, 10.0)])
 def test_the_checkpoint_is_written_more_rarely_where_that_takes_long(rig: Rig, takes: float, rests: float) -> None:
     rig.checkpoint.takes = takes
     rig.follow(A)
@@ -216,6 +218,34 @@ def test_what_is_noted_of_a_source_is_its_last_acknowledgement_before_that_is_wr
     assert (entry.position, entry.before) == (7, Marker.of(LINE))
     rig.shipper.save(now=True)
     assert rig.kept() == {A.id: (7, Marker.of(LINE))}
+
+
+def test_what_is_small_is_handed_over_together_and_what_is_large_at_once(rig: Rig) -> None:
+    rig.follow(A)
+    rig.shipper.say()
+    said = rig.listener.said
+    said.clear()
+    small = [make_block(LINE, at * len(LINE), A) for at in range(300)]
+    for block in small:
+        rig.shipper.ship(block)
+    assert 0 < len(said) < len(small)
+    rig.shipper.say()
+    assert said == small
+    large = make_block(b"x" * 10_000 + b"\n", small[-1].end, A)
+    rig.shipper.ship(large)
+    assert said == [*small, large]
+
+
+def test_what_was_to_be_said_on_one_connection_is_not_said_on_the_next(rig: Rig) -> None:
+    rig.follow(A)
+    rig.shipper.say()
+    block = make_block(LINE, 0, A)
+    rig.shipper.ship(block)
+    rig.inbox.put(Disconnected(1))
+    rig.inbox.put(Connected(2, Welcome(1 << 20, 1 << 20)))
+    rig.shipper.hear()
+    rig.shipper.say()
+    assert (rig.listener.said[-2:], rig.listener.sessions[-2:]) == ([block, Describe(A)], [1, 2])
 
 
 def test_bytes_are_counted_when_they_are_acknowledged(rig: Rig) -> None:

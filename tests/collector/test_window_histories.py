@@ -7,7 +7,7 @@ byte stands at the destination once, in order.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -375,7 +375,7 @@ class Histories(RuleBasedStateMachine):
             case Grant(window):
                 self.window.grant(window)
 
-    def _do(self, outcomes: list[Outcome]) -> None:
+    def _do(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
                 case Acknowledged(source, position):

@@ -100,10 +100,10 @@ class MemoryCollector:
     def follower(self, inode: int) -> Follower | None:
         return self.tailer._followed.get((DEVICE, inode))
 
-    def send(self, session: int, message: FromCollector) -> None:
+    def send(self, session: int, *messages: FromCollector) -> None:
         """As the publisher's: lost if its stream has ended."""
         if session == self._session:
-            self.sent.append(message)
+            self.sent += messages
 
     def connect(self) -> None:
         self._session += 1

@@ -1,13 +1,12 @@
 """Where a block ends in the bytes that were read: at the last whole entry."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mega_collector.block import NEWLINE
 from mega_collector.entries import newlines
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """`size` bytes from the front, which hold `entries`; the last may be `unterminated`."""
 
     size: int

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -65,16 +65,8 @@ class Watch(Protocol):
     def close(self) -> None: ...
 
 
-class Seen(NamedTuple):
-    """A followed file, as it was found."""
-
-    identity: Identity
-    size: int
-    changed_ns: int
-    links: int = 1
-
-
-Change = Appeared | Renamed | Seen
+Change = Appeared | Renamed | FileFacts
+"""`FileFacts`: a followed file, as it was found."""
 
 
 class Finder:
@@ -242,7 +234,7 @@ class Finder:
                 continue
             identity = facts.device, facts.inode
             if self._roster.follows(identity):
-                yield Seen(identity, facts.size, facts.changed_ns, facts.links)
+                yield facts
             elif identity in self._roster:
                 yield from self._look_at_names([path])
 
@@ -342,8 +334,7 @@ def _directory(path: bytes) -> bytes:
 def _in_order(changes: Sequence[Appeared | Renamed], seen: Iterable[FileFacts]) -> Iterator[Change]:
     """What goes by another name now is opened by that, if its size asks for a look at its bytes."""
     yield from (change for change in changes if isinstance(change, Renamed))
-    for facts in seen:
-        yield Seen((facts.device, facts.inode), facts.size, facts.changed_ns, facts.links)
+    yield from seen
     yield from (change for change in changes if isinstance(change, Appeared))
 
 

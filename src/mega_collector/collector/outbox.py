@@ -37,13 +37,13 @@ class Outbox:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
 
-    def say(self, message: FromCollector) -> None:
-        """Add a message. Never waits."""
-        weight = wire.weight(message)
+    def say(self, *messages: FromCollector) -> None:
+        """Add messages, in order. Never waits."""
+        weight = sum(map(wire.weight, messages))
         with self._lock:
             if self._closed:
                 return
-            self._unsaid.append(message)
+            self._unsaid += messages
             before, self._weight = self._weight, self._weight + weight
             # Whoever waits does so for a first message, or for enough of them.
             if not before or before < _ENOUGH <= self._weight:

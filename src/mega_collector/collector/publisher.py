@@ -88,11 +88,11 @@ class Publisher:
     def start(self) -> None:
         self._thread.start()
 
-    def send(self, session: int, message: FromCollector) -> None:
-        """Say something on the stream of a session; it is lost if that stream has ended. Never waits."""
+    def send(self, session: int, *messages: FromCollector) -> None:
+        """Say this, in order, on the stream of a session; it is lost if that stream has ended. Never waits."""
         current = self._session
         if current is not None and current.number == session:
-            current.outbox.say(message)
+            current.outbox.say(*messages)
 
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""

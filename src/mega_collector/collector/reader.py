@@ -10,6 +10,9 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.gap import AT_END, NUL, RUN, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
+_SMALL = 4 << 10
+"""Bytes that are copied sooner than a view of them is made."""
+
 
 class Reading(Enum):
     """What a read gives where it gives no block."""
@@ -112,8 +115,8 @@ def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
 
 
 def _payload(data: bytes, start: int, end: int) -> bytes | memoryview:
-    """A part of what was read: not copied, unless that would hold much more in memory than the window counts."""
-    return memoryview(data)[start:end] if end - start > len(data) // 2 else data[start:end]
+    """A part of what was read: not copied, unless it is small, or that would hold much more than the window counts."""
+    return memoryview(data)[start:end] if end - start > max(len(data) // 2, _SMALL) else data[start:end]
 
 
 def _read(file: File, follower: Follower, size: int) -> tuple[bytes, int]:

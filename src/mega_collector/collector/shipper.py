@@ -16,7 +16,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, Grant, Refusal, Resume, Welcome
+from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Welcome
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -24,8 +24,14 @@ _SAVE_INTERVAL = 1.0
 _SLOWEST_SAVE_INTERVAL = 10.0
 """Likewise, where writing takes long: of ten thousand files that all grow, a tenth of a second."""
 
-_SAVE_SHARE = 50
-"""The checkpoint is written at least so many times as long after the last time as that took: 2% of a core."""
+_SAVE_SHARE = 100
+"""The checkpoint is written at least so many times as long after the last time as that took: 1% of a core."""
+
+_TOGETHER = 128
+"""Messages that are handed over at once: each time wakes the sending thread, which costs as much as three lines do."""
+
+_LARGE = 4 << 10
+"""Bytes of a block for which that does not count, and which the sending thread should have soon."""
 
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +96,8 @@ class Shipper:
         self._failing = False
         self._notes: dict[bytes, Acknowledged] = {}
         """What is acknowledged and not in the checkpoint yet: most of it is outdated before that is written."""
+        self._unsaid: list[FromCollector] = []
+        """What is to be said on the stream of the session, and was not handed over yet."""
         self._tasks: list[Task] = []
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
@@ -186,7 +194,15 @@ class Shipper:
 
     def ship(self, item: Item) -> None:
         """Send a block, or pass over bytes, of a source that is ready."""
-        self._do(self._window.send(item))
+        self._unsaid += self._window.send(item)
+        if len(self._unsaid) >= _TOGETHER or item.end - item.start >= _LARGE:
+            self.say()
+
+    def say(self) -> None:
+        """Hand over to the publisher what is to be said so far, behind each step: what is small goes out together."""
+        if self._unsaid:
+            unsaid, self._unsaid = self._unsaid, []
+            self._publisher.send(self._session, *unsaid)
 
     def end(self, source: Source, *, keep: bool = False, lost: bool = False) -> None:
         """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry.
@@ -209,7 +225,7 @@ class Shipper:
     def flush(self) -> None:
         """Have the aggregator publish what it has, once until it answers: nothing more comes before that."""
         if not self._flushing and self._window.connected and self._window.all_sent and not self._window.idle:
-            self._publisher.send(self._session, Flush())
+            self._unsaid.append(Flush())
             self._flushing = True
 
     # What the aggregator says
@@ -219,6 +235,7 @@ class Shipper:
         for event in self._inbox.take():
             match event:
                 case Connected(session, welcome):
+                    self.say()  # nobody hears it any more
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self._do(self._window.connect(welcome.window))
@@ -236,8 +253,9 @@ class Shipper:
         match message:
             case Ack(positions):
                 self._flushing = False
+                ack, do = self._window.ack, self._do
                 for source_id, position in positions.items():
-                    self._do(self._window.ack(source_id, position))
+                    do(ack(source_id, position))
             case Resume():
                 # What is sent again may be held back to fill a batch again.
                 self._flushing = False
@@ -262,7 +280,7 @@ class Shipper:
                 case Stopped():
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
                 case _:
-                    self._publisher.send(self._session, outcome)
+                    self._unsaid.append(outcome)
 
     # What is kept
 

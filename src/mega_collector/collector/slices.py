@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from mega_collector.collector.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.discovery import Discovery, Scan
 
 _SLICE = 0.02
 """Seconds: what a line may have to wait for, once a scan takes longer."""
@@ -16,6 +16,7 @@ class Slices:
         self, discovery: Discovery, *, seconds: float = _SLICE, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._discovery = discovery
+        self.look = discovery.look
         self._seconds = seconds
         self._clock = clock
         self._scan = Scan()
@@ -32,6 +33,3 @@ class Slices:
                 return self._scan
         self._scan.finished = True
         return self._scan
-
-    def look(self, path: bytes) -> FileFacts | None:
-        return self._discovery.look(path)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mega_collector.block import Block, Skip
-from mega_collector.collector.file import File
+from mega_collector.block import Block
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.reader import Reading, read
@@ -72,15 +71,16 @@ class Turns:
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
+        shipper, size, max_line = self._shipper, self._shipper.block_size, self._max_line
         for follower in list(self._ready):
-            if not self._shipper.open:
+            if not shipper.open:
                 return
-            if not self._shipper.ready(follower.source):
-                # It is marked again when its handshake is done.
-                self._shipper.begin(follower.source)
-                del self._ready[follower]
+            del self._ready[follower]
+            if shipper.ready(follower.source):
+                self._read(follower, size, max_line, now, trouble)
             else:
-                self._read(follower, now, trouble)
+                # It is marked again when its handshake is done.
+                shipper.begin(follower.source)
 
     def flush_if_stuck(self, now: float) -> None:
         """A window that stays full waits for a batch that does not fill: have it published."""
@@ -95,12 +95,20 @@ class Turns:
         """When `flush_if_stuck` is to be called, if it is."""
         return self._flush_at if self._flush_at is not None and self._flush_at > now else None
 
-    def _read(self, follower: Follower, now: float, trouble: Callable[[Trouble], None]) -> None:
-        del self._ready[follower]
+    def _read(
+        self, follower: Follower, size: int, max_line: int, now: float, trouble: Callable[[Trouble], None]
+    ) -> None:
         if self._once and follower.position >= follower.until:
             return
         try:
-            result = self._read_from(self._files.of(follower), follower, now)
+            result = read(
+                self._files.of(follower),
+                follower,
+                size=size,
+                max_line=max_line,
+                final=self._once or follower.final(now),
+                until=follower.until if self._once else None,
+            )
         except OSError as error:
             self._unreadable.add(follower)
             if follower.path is not None and not follower.complete:
@@ -109,17 +117,15 @@ class Turns:
             trouble(Unreadable(follower, error))
             return
         follower.recovers()
-        match result:
-            case Block() | Skip():
-                if isinstance(result, Block):
-                    self._count(follower, result)
-                self._shipper.ship(result)
-                if follower.readable(now):
-                    self._ready[follower] = None
-            case Reading.REWRITTEN:
+        if isinstance(result, Reading):
+            if result is Reading.REWRITTEN:
                 trouble(Rewritten(follower))
-            case Reading.NOTHING:
-                pass
+            return
+        if isinstance(result, Block):
+            self._count(follower, result)
+        self._shipper.ship(result)
+        if follower.readable(now):
+            self._ready[follower] = None
 
     def _count(self, follower: Follower, block: Block) -> None:
         self.bytes += len(block.data)
@@ -131,13 +137,3 @@ class Turns:
     @property
     def _max_line(self) -> int:
         return min(self._max_line_size, self._shipper.largest_block - 1)
-
-    def _read_from(self, file: File, follower: Follower, now: float) -> Block | Skip | Reading:
-        return read(
-            file,
-            follower,
-            size=self._shipper.block_size,
-            max_line=self._max_line,
-            final=self._once or follower.final(now),
-            until=follower.until if self._once else None,
-        )

@@ -1,6 +1,7 @@
 """What is in flight between a collector and its aggregator, and what must be said next: a machine."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE
@@ -24,8 +25,7 @@ class Decide:
     resume: Resume
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """A source is committed up to `position`; `tail` is the bytes before it, at most `TAIL_SIZE`, as far as at hand.
 
     `ended` says that this is all of it and that it is forgotten here.
@@ -182,10 +182,11 @@ class Window:
         flight.asked = flight.opened = True
         return [Open(source, position)]
 
-    def send(self, item: Item) -> list[Outcome]:
+    def send(self, item: Item) -> list[Item]:
         """Ship a block, or pass over bytes, of a source that is `ready`."""
         self._flights[item.source.id].items.append(item)
-        self._in_flight += _size(item)
+        if isinstance(item, Block):
+            self._in_flight += len(item.data)
         self._items += 1
         return [item]
 
@@ -270,20 +271,23 @@ class Window:
 
     def _release(self, flight: _Flight, position: int) -> bytes:
         """Let go of what is committed; the bytes before the position."""
-        items, done, last = flight.items, 0, None
+        items, done, tail = flight.items, 0, b""
         for item in items:
             if item.start >= position:
                 break
-            last = item
-            if item.end > position:
+            end = item.end
+            if end >= position:
+                tail = _tail(item, position)
+            if end > position:
                 break
-            self._in_flight -= _size(item)
+            if isinstance(item, Block):
+                self._in_flight -= end - item.start
             done += 1
         del items[:done]
         self._items -= done
         if not items:
             self._unsent.discard(flight.source.id)
-        return b"" if last is None else _tail(last, position)
+        return tail
 
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
@@ -335,7 +339,7 @@ def _tail(item: Item, position: int) -> bytes:
     """The last bytes of an item before a position in it."""
     if isinstance(item, Skip):
         return b""
-    end = min(position, item.end) - item.start
+    end = position - item.start
     return bytes(item.data[max(end - TAIL_SIZE, 0) : end])
 
 
