@@ -178,7 +178,7 @@ def test_a_new_source_is_written_within_a_second_however_long_that_takes(rig: Ri
 
 
 def test_a_new_source_is_written_as_soon_as_writing_has_had_no_more_than_its_share(rig: Rig) -> None:
-    rig.checkpoint.takes = 0.01
+    rig.checkpoint.takes = 0.005
     rig.follow(A)
     assert rig.wait(0) == 1
     rig.follow(B)
