@@ -78,6 +78,41 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """Bytes of a source that are not at the destination, with the reason in words.
+
+    `end` as `start`: it is not known how many.
+    """
+
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that the ledger holds of a source.
+
+    `first` is where the ledger first saw it: what came before is unknown to it. `checksum` is the CRC-32 of the bytes
+    between `first` and `position` that were sent: those in `ranges` that were given up after retries are among them,
+    those that were passed over are not.
+    """
+
+    source: Source
+    first: int
+    position: int
+    entries: int
+    checksum: int
+    before: Marker
+    finished: bool
+    gone: bool
+    """Whether its file cannot be found. If it is found after all, the source goes on."""
+    updated_at: int
+    """Nanoseconds since the epoch."""
+    ranges: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """The answer to Describe: nothing known means that the collector goes on from its checkpoint."""
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -14,12 +15,12 @@ import pytest
 
 from blocks import make_source
 from mega_collector.aggregator import ledger as ledger_module
-from mega_collector.aggregator.ledger import VERSION, Advance, Committed, Ledger, LedgerError, Range
+from mega_collector.aggregator.ledger import DISCARDED, VERSION, Advance, Committed, Ledger, LedgerError, Range
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import Known
+from mega_collector.protocol import Known, Passage, Record
 
 BEFORE = Marker.of(b"the bytes before")
 HEAD = Marker.of(b"the first bytes")
@@ -103,7 +104,7 @@ def test_a_source_has_the_owner_that_committed_it_first(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         assert ledger.committed(SOURCE.id) is None
         ledger.commit([_advance(10)])
-        assert ledger.committed(SOURCE.id) == Committed("me", 10)
+        assert ledger.committed(SOURCE.id) == Committed("me", 10, 0)
 
 
 def test_an_output_is_known_as_the_last_commit_left_it(tmp_path: Path) -> None:
@@ -120,6 +121,112 @@ def test_what_was_given_up_is_recorded(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         ledger.commit([_advance(30)], [Range(SOURCE, 10, 20, "discarded")])
     assert _rows(tmp_path, "SELECT source, start, end, reason FROM ranges") == [(SOURCE.id, 10, 20, "discarded")]
+
+
+def test_what_was_given_up_piece_by_piece_is_one_range_for_each_reason(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([], [Range(SOURCE, 0, 10, DISCARDED), Range(SOURCE, 10, 20, DISCARDED)])
+        ledger.commit([], [Range(SOURCE, 20, 30, DISCARDED), Range(SOURCE, 30, 40, "hole")])
+        ledger.commit([], [Range(SOURCE, 50, 50, "lost")])
+        ledger.commit([], [Range(SOURCE, 50, 60, "lost")])
+    assert _rows(tmp_path, "SELECT start, end, reason FROM ranges") == [
+        (0, 30, DISCARDED),
+        (30, 40, "hole"),
+        (50, 50, "lost"),
+        (50, 60, "lost"),
+    ]
+
+
+def test_a_record_holds_everything_and_those_of_a_collector_are_its_own(tmp_path: Path) -> None:
+    other = make_source("b", collector="other")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([Advance(SOURCE, 5, 100, 3, BEFORE, checksum=7)], [Range(SOURCE, 10, 20, "hole")])
+        ledger.commit([Advance(SOURCE, 100, 120, 1, HEAD, checksum=(1 << 32) - 1)])
+        ledger.commit([_advance(10, source=other)])
+        (record,) = ledger.records("me")
+        assert replace(record, updated_at=0) == Record(
+            record.source, 5, 120, 4, (1 << 32) - 1, HEAD, False, False, 0, (Passage(10, 20, "hole"),)
+        )
+        assert (record.source.id, record.source.path, record.source.head) == (SOURCE.id, SOURCE.path, HEAD)
+        assert [each.source.id for each in ledger.records()] == [SOURCE.id, other.id]
+        ledger.commit([Advance(SOURCE, 120, 120, 0, Marker(), finished=True, gone=True)])
+        (record,) = ledger.records("me")
+        assert (record.finished, record.gone, record.checksum) == (False, True, (1 << 32) - 1)
+
+
+def test_records_come_whole_however_many_they_are(tmp_path: Path) -> None:
+    sources = [make_source(f"{number:05}", collector="me") for number in range(2500)]
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=source) for source in sources])
+        assert [each.source.id for each in ledger.records("me")] == [source.id for source in sources]
+
+
+def test_an_id_belongs_to_whoever_came_with_it_first(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        assert ledger.bind("me", "CN=one")
+        assert not ledger.bind("me", "CN=two")
+        assert ledger.bind("other", "CN=two")
+    with _ledger(tmp_path) as ledger:
+        assert ledger.bind("me", "CN=one")
+        assert not ledger.bind("me", "CN=two")
+
+
+def test_what_ended_long_ago_is_forgotten_but_not_what_may_come_back_or_goes_on(tmp_path: Path) -> None:
+    ended, gone, discarded, open_ = (make_source(name, collector="me") for name in ("1", "2", "3", "4"))
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=each) for each in (ended, gone, discarded, open_)])
+        ledger.commit([], [Range(ended, 0, 5, "hole"), Range(discarded, 0, 5, DISCARDED), Range(open_, 0, 5, "hole")])
+        for each in (ended, gone, discarded):
+            ledger.commit([Advance(each, 10, 10, 0, Marker(), finished=True, gone=each is gone)])
+        assert ledger.forget(time.time_ns() - 60 * 10**9) == 0
+        assert ledger.forget(time.time_ns() + 1) == 2
+        assert [each.source.id for each in ledger.records()] == [b"3", b"4"]
+    assert _rows(tmp_path, "SELECT source FROM ranges") == [(b"3",), (b"4",)]
+
+
+def test_thousands_that_ended_are_all_forgotten(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        sources = [make_source(str(number), collector="me") for number in range(2500)]
+        ledger.commit([Advance(source, 0, 10, 1, Marker(), finished=True) for source in sources])
+        assert ledger.forget(time.time_ns() + 1) == 2500
+        assert list(ledger.records()) == []
+
+
+def test_a_ledger_of_the_first_version_is_gone_on_with_and_knows_no_checksum_of_what_it_had(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+        connection.executescript(_FIRST_VERSION)
+    with _ledger(tmp_path) as ledger:
+        (record,) = ledger.records()
+        assert (record.first, record.position, record.entries, record.checksum) == (70, 70, 9, 0)
+        assert ledger.output("/out") == OutputState("/out", 1, 2, 80, Marker(1, b"d"))
+        assert ledger.bind("me", "CN=one")
+        ledger.commit([Advance(record.source, 70, 100, 1, BEFORE, checksum=5)])
+        assert next(ledger.records()).checksum == 5
+    assert _rows(tmp_path, "PRAGMA user_version") == [(VERSION,)]
+
+
+_FIRST_VERSION = """
+CREATE TABLE sources (
+    id BLOB PRIMARY KEY, collector TEXT NOT NULL, path BLOB NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL,
+    head_length INTEGER NOT NULL, head_digest BLOB NOT NULL, first_position INTEGER NOT NULL, position INTEGER NOT NULL,
+    entries INTEGER NOT NULL, before_length INTEGER NOT NULL, before_digest BLOB NOT NULL,
+    finished INTEGER NOT NULL DEFAULT 0, updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sources_by_file ON sources (collector, inode, device);
+CREATE TABLE ranges (
+    source BLOB NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (source, start, end)
+) WITHOUT ROWID;
+CREATE TABLE outputs (
+    path TEXT PRIMARY KEY, device TEXT NOT NULL, inode TEXT NOT NULL, length INTEGER NOT NULL,
+    before_length INTEGER NOT NULL, before_digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE ends (clean INTEGER NOT NULL);
+INSERT INTO ends VALUES (1);
+INSERT INTO sources VALUES (x'61', 'me', x'2f61', '1', '2', 0, x'', 0, 70, 9, 0, x'', 0, 0);
+INSERT INTO outputs VALUES ('/out', '1', '2', 80, 1, x'64');
+PRAGMA user_version = 1;
+"""
 
 
 def test_the_end_of_a_source_keeps_what_recognises_it(tmp_path: Path) -> None:

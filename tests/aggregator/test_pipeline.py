@@ -200,7 +200,7 @@ def test_what_was_discarded_is_recorded_acknowledged_and_counted_apart(tmp_path:
         statistics = rig.pipeline.statistics()
         assert (statistics.entries_discarded, statistics.bytes_discarded, statistics.entries_emitted) == (2, 14, 1)
         ranges = rig.ledger._reader.execute("SELECT source, start, end, reason FROM ranges").fetchall()
-        assert ranges == [(A.id, 0, 7, "discarded"), (A.id, 7, 14, "discarded")]
+        assert ranges == [(A.id, 0, 14, "discarded")]
 
 
 def test_a_shutdown_that_allows_no_other_try_leaves_the_rest_unacknowledged(tmp_path: Path) -> None:

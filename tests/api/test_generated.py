@@ -17,6 +17,7 @@ TEXT = {
     "Hello.TagsEntry.value",
     "Welcome.version",
     "Refusal.message",
+    "Passage.reason",
 }
 
 
@@ -40,10 +41,16 @@ def test_positions_and_sizes_hold_64_bits() -> None:
     assert all(field.type == FieldDescriptor.TYPE_UINT64 for field in FIELDS if field.name in numbers)
 
 
-def test_both_ways_to_publish_are_there() -> None:
-    service = pb.DESCRIPTOR.services_by_name["Aggregator"]
-    ways = {each.name: (each.client_streaming, each.server_streaming) for each in service.methods}
-    assert ways == {"Publish": (False, False), "PublishStream": (True, True)}
+@pytest.mark.parametrize(
+    ("service", "calls"),
+    [
+        ("Aggregator", {"Publish": (False, False), "PublishStream": (True, True), "Audit": (False, True)}),
+        ("Operator", {"Replay": (False, False)}),
+    ],
+)
+def test_every_call_is_there(service: str, calls: dict[str, tuple[bool, bool]]) -> None:
+    methods = pb.DESCRIPTOR.services_by_name[service].methods
+    assert {each.name: (each.client_streaming, each.server_streaming) for each in methods} == calls
 
 
 @pytest.mark.parametrize("kind", ["message", "enum"])

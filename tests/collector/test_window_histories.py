@@ -101,7 +101,7 @@ class Aggregator:
         if isinstance(item, Flush):
             return
         source, finished = item.source, isinstance(item, Finish)
-        start, position = (item.position, item.position) if isinstance(item, Finish) else (item.start, item.end)
+        start, position = (item.start, item.end) if isinstance(item, Block | Skip) else (item.position, item.position)
         self.ledger.commit([Advance(source, start, position, 0, Marker(), finished)])
         ended = {"me": {source.id}} if finished else {}
         self.peers.commit({"me": {source.id: position}}, ended)

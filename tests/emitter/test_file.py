@@ -22,6 +22,48 @@ def events(logs: Sequence[Mapping[str, object]]) -> list[object]:
     return [log["event"] for log in logs]
 
 
+# A ledger that was restored
+
+
+def test_nothing_is_cut_for_a_ledger_that_was_restored_from_an_older_copy(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    for batch in (ONE, TWO):
+        ledger.commit(emitter.emit([batch]))
+        emitter.committed()
+    older = ledger.state
+    ledger.commit(emitter.emit([THREE]))
+    emitter.committed()
+    emitter.close()
+    ledger.state = older
+    with capture_logs() as logs:
+        emitter = ledger.start()
+    assert "output_adopted" in events(logs)
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    assert ledger.path.read_bytes() == b"one\ntwo\nthree\none\n"
+
+
+def test_what_a_kill_left_is_cut_whatever_was_committed_before(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE, TWO]))
+    emitter.committed()
+    emitter.emit([THREE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_that_others_cut_is_stamped_anew_before_it_is_appended_to(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE, TWO]))
+    emitter.committed()
+    os.truncate(ledger.path, 0)
+    emitter.emit([ONE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b""
+
+
 # What an emit answers
 
 

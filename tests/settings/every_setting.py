@@ -98,6 +98,7 @@ AGGREGATOR = {
         {"0.0.0.0:0": Address("0.0.0.0", 0), "unix:/a": Address(path=Path("/a"))}, ["8000", ":8000", "unix:", "a:65536"]
     ),
     "state_directory": _directory,
+    "forget_after": _durations,
     "max_batch_bytes": _sizes,
     "ingest_buffer_size": _sizes,
     "max_streams": _counts,

@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import TypedDict
@@ -35,6 +36,9 @@ from mega_collector.telemetry.native import Native
 
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
+
+_FORGET_INTERVAL = 600.0
+"""Seconds between two times at which the ledger forgets what has ended."""
 
 _CLOSING = 1.0
 """Seconds for what must still be said when the time for draining is over."""
@@ -84,6 +88,7 @@ class Aggregator:
         self._settings = settings
         self._shutdown = shutdown
         self._stop = Stop()
+        self._forget_at = 0.0
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         credentials = _credentials(settings)
@@ -116,6 +121,7 @@ class Aggregator:
             ledger=self._ledger,
             peers=peers,
             pause=shutdown.pause,
+            on_outputs=self._output.committed if isinstance(self._output, FileEmitter) else lambda: None,
             on_failure=shutdown.ask,
         )
         self._servicer = AggregatorServicer(
@@ -138,8 +144,20 @@ class Aggregator:
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
     def look(self) -> None:
-        """Let health follow the destination."""
+        """Let health follow the destination, and the ledger forget what has ended long ago."""
         self._listener.serving(ready=self.statistics().ready[0])
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + _FORGET_INTERVAL
+            self._forget()
+
+    def _forget(self) -> None:
+        try:
+            forgotten = self._ledger.forget(time.time_ns() - int(self._settings.forget_after * 1e9))
+        except LedgerError as error:
+            _log.error("ledger_failed", error=str(error))
+            return
+        if forgotten:
+            _log.info("sources_forgotten", count=forgotten)
 
     def statistics(self) -> AggregatorStatistics:
         return AggregatorStatistics(

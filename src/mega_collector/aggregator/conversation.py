@@ -17,7 +17,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, Source
 from mega_collector.errors import WireError
-from mega_collector.protocol import Finish, Flush, Hello, Refusal, RefusalReason, Resume
+from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Resume
 from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
@@ -121,7 +121,11 @@ class Conversation:
             committed = self._ledger.committed(source.id)
             theirs = committed is not None and committed.collector != self._hello.collector
             at = None if committed is None else committed.position
+            new = committed is None and self._peer.admission.expected(source.id) is None
             refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
+            if new and position:
+                # Noted, so that it is known of what came before that it is not known.
+                self._buffer.put(Open(source, position))
         if theirs:
             unsound = self._unsound(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
             self._answer(source.id, self._refusal(unsound))

@@ -5,9 +5,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from mega_collector.block import Block, Skip
-from mega_collector.protocol import Finish, Flush
+from mega_collector.protocol import Finish, Flush, Open
 
-Item = Block | Skip | Finish | Flush
+Item = Block | Skip | Finish | Flush | Open
 
 MOST_ITEMS = 16_384
 """Items that wait to be taken, whatever their size: what has no bytes costs memory too, and small blocks cost more than

@@ -13,10 +13,13 @@ from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import MegaCollectorError, StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import Known
+from mega_collector.protocol import Known, Passage, Record
 from mega_collector.state_lock import InUse, StateLock
 
-VERSION = 1
+VERSION = 2
+
+DISCARDED = "discarded"
+"""The reason of a range that was given up after all retries, and may come back."""
 
 _NAME = "ledger.sqlite3"
 _HOLDER = "aggregator"
@@ -36,7 +39,8 @@ CREATE TABLE sources (
     before_length INTEGER NOT NULL,
     before_digest BLOB NOT NULL,
     finished INTEGER NOT NULL DEFAULT 0, -- 2: its file is gone; if that is found after all, the source goes on
-    updated_at INTEGER NOT NULL      -- nanoseconds since the epoch
+    updated_at INTEGER NOT NULL,     -- nanoseconds since the epoch
+    checksum INTEGER NOT NULL DEFAULT 0 -- CRC-32 of the bytes from first_position on, without those passed over
 ) WITHOUT ROWID;
 CREATE INDEX sources_by_file ON sources (collector, inode, device);
 CREATE TABLE ranges (                -- what was passed over or given up
@@ -59,17 +63,51 @@ CREATE TABLE ends (clean INTEGER NOT NULL);
 INSERT INTO ends VALUES (1);
 """
 
-_PUT_SOURCE = """
-INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
-    before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
-    finished = ?13, updated_at = ?14
+_SINCE_2 = """
+CREATE INDEX sources_ended ON sources (updated_at) WHERE finished <> 0;
+CREATE TABLE collectors (            -- whose each id is: the holder of the certificate that it first came with
+    id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    since INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
+_FROM_1 = """
+ALTER TABLE sources ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE sources SET first_position = position;
+"""
+# Nobody knows any more what was committed before.
+
+_UPGRADES = {0: _SCHEMA + _SINCE_2, 1: _FROM_1 + _SINCE_2}
+
+_PUT_SOURCE = """
+INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?15, 0))
+ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
+    before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
+    finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
+"""
+
+_ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
+_RECORDS = """
+SELECT id, path, device, inode, head_length, head_digest, collector, first_position, position, entries, checksum,
+    before_length, before_digest, finished, updated_at
+FROM sources WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3
+"""
+
+_FORGET = """
+DELETE FROM sources WHERE id IN (
+    SELECT id FROM sources WHERE finished <> 0 AND updated_at < ?1
+        AND NOT EXISTS (SELECT 1 FROM ranges WHERE source = id AND reason = ?3) LIMIT ?2
+) RETURNING id
+"""
+
 _FINISHED, _GONE = 1, 2
+
+_PAGE = 1000
+"""Rows that are read or removed at a time: whoever commits waits that long."""
 
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
@@ -98,6 +136,8 @@ class Advance:
     before: Marker
     finished: bool = False
     gone: bool = False
+    checksum: int | None = None
+    """The running CRC-32 of its committed bytes, with these; None: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +155,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """How far a source is committed, and the collector that it belongs to."""
+    """How far a source is committed, the CRC-32 of that, and the collector that it belongs to."""
 
     collector: str
     position: int
+    checksum: int
 
 
 class Ledger:
@@ -154,8 +195,47 @@ class Ledger:
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""
-        rows = self._read("SELECT collector, position FROM sources WHERE id = ?", source_id)
+        rows = self._read("SELECT collector, position, checksum FROM sources WHERE id = ?", source_id)
         return Committed(*rows[0]) if rows else None
+
+    def records(self, collector: str | None = None) -> Iterator[Record]:
+        """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
+        rows, last = self._read(_RECORDS, b"", collector, _PAGE), b""
+        while rows:
+            for row in rows:
+                yield _record(row, self._ranges(row[0]))
+            last = rows[-1][0]
+            rows = self._read(_RECORDS, last, collector, _PAGE)
+
+    def bind(self, collector: str, holder: str) -> bool:
+        """Whether a collector's id is `holder`'s: whoever comes first with an id has it from then on.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written.
+        """
+        found = self._read("SELECT holder FROM collectors WHERE id = ?", collector)
+        if not found:
+            with self._committing() as write:
+                write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
+            found = self._read("SELECT holder FROM collectors WHERE id = ?", collector)
+        return bool(found[0][0] == holder)
+
+    def forget(self, before: int) -> int:
+        """Forget sources that ended before that time (nanoseconds since the epoch); how many they were.
+
+        Not those of which something was discarded: that may come back.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        forgotten, some = 0, True
+        while some:
+            with self._committing() as write:
+                ids = write(_FORGET, (before, _PAGE, DISCARDED)).fetchall()
+                self._writer.executemany("DELETE FROM ranges WHERE source = ?", ids)
+            forgotten += len(ids)
+            some = len(ids) == _PAGE
+        return forgotten
 
     def output(self, path: str) -> OutputState | None:
         """An output file as the last commit left it."""
@@ -173,13 +253,14 @@ class Ledger:
             LedgerError: nothing of it is recorded.
         """
         now = time.time_ns()
-        try:
-            with self._writing, self._transaction() as write:
-                write(_PUT_SOURCE, (_row(advance, now) for advance in advances))
-                write(_PUT_RANGE, ((each.source.id, each.start, each.end, each.reason, now) for each in ranges))
-                write(_PUT_OUTPUT, map(_out, outputs))
-        except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
+        with self._committing() as write:
+            self._writer.executemany(_PUT_SOURCE, (_row(advance, now) for advance in advances))
+            for each in ranges:
+                # What adjoins is one range: whatever is given up for hours is one row.
+                adjoining = write(_ADJOINING, (each.source.id, each.start, each.reason)).fetchone()
+                start = each.start if adjoining is None else adjoining[0]
+                write(_PUT_RANGE, (each.source.id, start, each.end, each.reason, now))
+            self._writer.executemany(_PUT_OUTPUT, map(_out, outputs))
 
     def close(self, *, clean: bool) -> None:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""
@@ -207,16 +288,24 @@ class Ledger:
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
 
+    def _ranges(self, source_id: bytes) -> tuple[Passage, ...]:
+        query = "SELECT start, end, reason FROM ranges WHERE source = ? ORDER BY start, end"
+        return tuple(Passage(*row) for row in self._read(query, source_id))
+
     @contextmanager
-    def _transaction(self) -> Iterator[Callable[[str, Iterable[Sequence[object]]], object]]:
-        """Whatever goes wrong, no transaction is left open: it would be in the way of every later one."""
-        self._writer.execute("BEGIN IMMEDIATE")
+    def _committing(self) -> Iterator[Callable[[str, Sequence[object]], sqlite3.Cursor]]:
+        """One transaction. Whatever goes wrong, none is left open: it would be in the way of every later one."""
         try:
-            yield self._writer.executemany
-            self._writer.execute("COMMIT")
-        finally:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            with self._writing:
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer.execute
+                    self._writer.execute("COMMIT")
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -226,8 +315,8 @@ class Ledger:
         _require_known(self._path, version)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        if version == 0:
-            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+        if version < VERSION:
+            connection.executescript(f"BEGIN;{_UPGRADES[version]}PRAGMA user_version = {VERSION};COMMIT;")
         return connection
 
 
@@ -299,6 +388,22 @@ def _row(advance: Advance, now: int) -> tuple[object, ...]:
         advance.before.digest,
         _GONE if advance.gone else advance.finished,
         now,
+        advance.checksum,
+    )
+
+
+def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:
+    return Record(
+        source=Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), row[6]),
+        first=row[7],
+        position=row[8],
+        entries=row[9],
+        checksum=row[10],
+        before=Marker(row[11], row[12]),
+        finished=row[13] == _FINISHED,
+        gone=row[13] == _GONE,
+        updated_at=row[14],
+        ranges=ranges,
     )
 
 

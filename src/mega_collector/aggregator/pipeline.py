@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import structlog
 
 from mega_collector.aggregator.batcher import Batcher
+from mega_collector.aggregator.checksums import Checksums
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
-from mega_collector.aggregator.ledger import Advance, Ledger, LedgerError, Range
+from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, LedgerError, Range
 from mega_collector.aggregator.peers import Peers
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.emitter.protocol import Emitter, OutputState, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
-from mega_collector.protocol import Finish
+from mega_collector.protocol import Finish, Open
 
 _LEDGER_PACE = 1.0
 """Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
@@ -43,8 +44,8 @@ class PipelineStatistics:
 class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
-    `pause(seconds)` waits and says whether there is still time to try again. `failure` is set if it cannot go on, and
-    `on_failure` is called then.
+    `pause(seconds)` waits and says whether there is still time to try again. `on_outputs` is called when the ledger has
+    the state of outputs that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Pipeline:
         ledger: Ledger,
         peers: Peers,
         pause: Callable[[float], bool],
+        on_outputs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None],
     ) -> None:
         self._buffer = buffer
@@ -64,7 +66,9 @@ class Pipeline:
         self._ledger = ledger
         self._peers = peers
         self._pause = pause
+        self._on_outputs = on_outputs
         self._on_failure = on_failure
+        self._checksums = Checksums(self._committed_checksum)
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self.failure: MegaCollectorError | None = None
         self.complete = False
@@ -114,9 +118,9 @@ class Pipeline:
         deadline = self._batcher.deadline
         timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
         sealed: list[Batch] = []
-        moves: list[Skip | Finish] = []
+        moves: list[Move] = []
         for item in self._buffer.take(timeout):
-            if isinstance(item, Skip | Finish):
+            if isinstance(item, Skip | Finish | Open):
                 # Positions move in order: what came before is committed first.
                 sealed += self._batcher.flush()
                 self._emit(sealed)
@@ -152,12 +156,36 @@ class Pipeline:
 
     def _record_batches(self, batches: Sequence[Batch], taken: Taken) -> Sequence[Advance]:
         blocks = [block for batch in batches for block in batch.blocks]
-        discarded = [Range(block.source, block.start, block.end, "discarded") for block in blocks if taken.discarded]
-        advances = _advances(blocks)
+        discarded = [Range(block.source, block.start, block.end, DISCARDED) for block in blocks if taken.discarded]
+        advances = self._advances(blocks)
         self._record(advances, discarded, taken.outputs)
+        if taken.outputs:
+            self._on_outputs()
         return advances
 
-    def _commit_moves(self, moves: list[Skip | Finish]) -> None:
+    def _advances(self, blocks: Sequence[Block]) -> list[Advance]:
+        """The last position of each source, with all its entries."""
+        by_source: dict[bytes, list[Block]] = {}
+        for block in blocks:
+            by_source.setdefault(block.source.id, []).append(block)
+        self._insist(lambda: self._checksums.look_up(by_source))
+        return [
+            Advance(
+                each[-1].source,
+                each[0].start,
+                each[-1].end,
+                sum(block.entries for block in each) if len(each) > 1 else each[0].entries,
+                Marker.of(each[-1].data[-TAIL_SIZE:]),
+                checksum=self._checksums.extend(source_id, each),
+            )
+            for source_id, each in by_source.items()
+        ]
+
+    def _committed_checksum(self, source_id: bytes) -> int | None:
+        committed = self._ledger.committed(source_id)
+        return None if committed is None else committed.checksum
+
+    def _commit_moves(self, moves: "list[Move]") -> None:
         """Commit until the list is empty: in one transaction, since each costs a sync, and rotations bring many."""
         if not moves:
             return
@@ -168,22 +196,29 @@ class Pipeline:
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
         self._acknowledge(advances)
+        for move in moves:
+            if isinstance(move, Finish):
+                self._checksums.forget(move.source.id)
         moves.clear()
 
     def _record(
         self, advances: Sequence[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
     ) -> None:
-        """Write it into the ledger, however long that takes."""
+        """Write it into the ledger."""
+        self._insist(lambda: self._ledger.commit(advances, ranges, outputs))
+        self._commits += 1
+
+    def _insist(self, use_ledger: Callable[[], None]) -> None:
+        """Use the ledger, however long that takes."""
         while True:
             try:
-                self._ledger.commit(advances, ranges, outputs)
+                use_ledger()
                 break
             except LedgerError as error:
                 self._committing = False
                 _log.error("ledger_failed", error=str(error))
                 self._wait(_LEDGER_PACE)
         self._committing = True
-        self._commits += 1
 
     def _acknowledge(self, advances: Sequence[Advance]) -> None:
         positions: dict[str, dict[bytes, int]] = {}
@@ -207,11 +242,20 @@ class Pipeline:
         return size
 
 
-def _passed(item: Skip | Finish) -> Range | None:
+Move = Skip | Finish | Open
+"""What moves a position, or says where one stands, without bytes. An `Open` comes here of a source that the ledger does
+not know and that goes on behind its beginning: what is before is unknown to it from now on."""
+
+
+def _passed(item: Move) -> Range | None:
     """What of a source will not come."""
-    if isinstance(item, Skip):
-        return Range(item.source, item.start, item.end, item.reason.value)
-    return Range(item.source, item.position, item.position, SkipReason.LOST.value) if item.lost else None
+    match item:
+        case Skip(source, start, end, reason):
+            return Range(source, start, end, reason.value)
+        case Finish(source, position, True):
+            return Range(source, position, position, SkipReason.LOST.value)
+        case _:
+            return None
 
 
 def _tell_lost(lost: Range) -> None:
@@ -220,27 +264,14 @@ def _tell_lost(lost: Range) -> None:
     tell("source_lost", path=source.name, host=source.host, start=lost.start, end=lost.end if known else None)
 
 
-def _move(item: Skip | Finish) -> Advance:
-    if isinstance(item, Finish):
-        return Advance(item.source, item.position, item.position, 0, Marker(), finished=True, gone=item.lost)
-    return Advance(item.source, item.start, item.end, 0, Marker())
-
-
-def _advances(blocks: Sequence[Block]) -> list[Advance]:
-    """The last position of each source, with all its entries."""
-    by_source: dict[bytes, list[Block]] = {}
-    for block in blocks:
-        by_source.setdefault(block.source.id, []).append(block)
-    return [
-        Advance(
-            each[-1].source,
-            each[0].start,
-            each[-1].end,
-            sum(block.entries for block in each) if len(each) > 1 else each[0].entries,
-            Marker.of(each[-1].data[-TAIL_SIZE:]),
-        )
-        for each in by_source.values()
-    ]
+def _move(item: Move) -> Advance:
+    match item:
+        case Skip(source, start, end, _):
+            return Advance(source, start, end, 0, Marker())
+        case Finish(source, position, lost):
+            return Advance(source, position, position, 0, Marker(), finished=True, gone=lost)
+        case Open(source, position):
+            return Advance(source, position, position, 0, Marker())
 
 
 @dataclass(slots=True)

@@ -292,3 +292,67 @@ class PublishResponse(_message.Message):
     POSITION_FIELD_NUMBER: _ClassVar[int]
     position: int
     def __init__(self, position: _Optional[int] = ...) -> None: ...
+
+class AuditRequest(_message.Message):
+    __slots__ = ("collector",)
+    COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    collector: Hello
+    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ...) -> None: ...
+
+class AuditResponse(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[Record]
+    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ...) -> None: ...
+
+class Record(_message.Message):
+    __slots__ = ("source", "first", "position", "entries", "crc32", "before", "finished", "gone", "updated_at", "ranges")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    CRC32_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    source: Description
+    first: int
+    position: int
+    entries: int
+    crc32: int
+    before: Marker
+    finished: bool
+    gone: bool
+    updated_at: int
+    ranges: _containers.RepeatedCompositeFieldContainer[Passage]
+    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ..., first: _Optional[int] = ..., position: _Optional[int] = ..., entries: _Optional[int] = ..., crc32: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., finished: _Optional[bool] = ..., gone: _Optional[bool] = ..., updated_at: _Optional[int] = ..., ranges: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ...) -> None: ...
+
+class Passage(_message.Message):
+    __slots__ = ("start", "end", "reason")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    reason: str
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReplayRequest(_message.Message):
+    __slots__ = ("dead_letter",)
+    DEAD_LETTER_FIELD_NUMBER: _ClassVar[int]
+    dead_letter: bytes
+    def __init__(self, dead_letter: _Optional[bytes] = ...) -> None: ...
+
+class ReplayResponse(_message.Message):
+    __slots__ = ("entries", "bytes", "bytes_known", "bytes_unknown")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_KNOWN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    entries: int
+    bytes: int
+    bytes_known: int
+    bytes_unknown: int
+    def __init__(self, entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_known: _Optional[int] = ..., bytes_unknown: _Optional[int] = ...) -> None: ...

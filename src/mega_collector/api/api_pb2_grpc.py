@@ -44,6 +44,11 @@ class AggregatorStub:
                 request_serializer=mega__collector_dot_api_dot_api__pb2.CollectorMessage.SerializeToString,
                 response_deserializer=mega__collector_dot_api_dot_api__pb2.AggregatorMessage.FromString,
                 _registered_method=True)
+        self.Audit = channel.unary_stream(
+                '/mega_collector.v1.Aggregator/Audit',
+                request_serializer=mega__collector_dot_api_dot_api__pb2.AuditRequest.SerializeToString,
+                response_deserializer=mega__collector_dot_api_dot_api__pb2.AuditResponse.FromString,
+                _registered_method=True)
 
 
 class AggregatorServicer:
@@ -63,6 +68,13 @@ class AggregatorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Audit(self, request, context):
+        """Everything that the ledger holds of a collector's own sources, in pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AggregatorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +87,11 @@ def add_AggregatorServicer_to_server(servicer, server):
                     servicer.PublishStream,
                     request_deserializer=mega__collector_dot_api_dot_api__pb2.CollectorMessage.FromString,
                     response_serializer=mega__collector_dot_api_dot_api__pb2.AggregatorMessage.SerializeToString,
+            ),
+            'Audit': grpc.unary_stream_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=mega__collector_dot_api_dot_api__pb2.AuditRequest.FromString,
+                    response_serializer=mega__collector_dot_api_dot_api__pb2.AuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +148,109 @@ class Aggregator:
             '/mega_collector.v1.Aggregator/PublishStream',
             mega__collector_dot_api_dot_api__pb2.CollectorMessage.SerializeToString,
             mega__collector_dot_api_dot_api__pb2.AggregatorMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/mega_collector.v1.Aggregator/Audit',
+            mega__collector_dot_api_dot_api__pb2.AuditRequest.SerializeToString,
+            mega__collector_dot_api_dot_api__pb2.AuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class OperatorStub:
+    """For whoever runs the aggregator: served on a socket in its state directory, and never where collectors connect.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Replay = channel.unary_unary(
+                '/mega_collector.v1.Operator/Replay',
+                request_serializer=mega__collector_dot_api_dot_api__pb2.ReplayRequest.SerializeToString,
+                response_deserializer=mega__collector_dot_api_dot_api__pb2.ReplayResponse.FromString,
+                _registered_method=True)
+
+
+class OperatorServicer:
+    """For whoever runs the aggregator: served on a socket in its state directory, and never where collectors connect.
+    """
+
+    def Replay(self, request, context):
+        """A discarded batch comes back: what of it the ledger holds as discarded is pushed, and answered when committed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_OperatorServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Replay': grpc.unary_unary_rpc_method_handler(
+                    servicer.Replay,
+                    request_deserializer=mega__collector_dot_api_dot_api__pb2.ReplayRequest.FromString,
+                    response_serializer=mega__collector_dot_api_dot_api__pb2.ReplayResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'mega_collector.v1.Operator', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('mega_collector.v1.Operator', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Operator:
+    """For whoever runs the aggregator: served on a socket in its state directory, and never where collectors connect.
+    """
+
+    @staticmethod
+    def Replay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mega_collector.v1.Operator/Replay',
+            mega__collector_dot_api_dot_api__pb2.ReplayRequest.SerializeToString,
+            mega__collector_dot_api_dot_api__pb2.ReplayResponse.FromString,
             options,
             channel_credentials,
             insecure,

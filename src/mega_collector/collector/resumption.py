@@ -51,7 +51,7 @@ def resumption(
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or known.head.length == HEAD_SIZE
-        if usable and certain and _agrees(file, known):
+        if usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
     if agreeing:
         known = max(agreeing, key=lambda each: each.position)
@@ -72,5 +72,9 @@ def new_id() -> bytes:
     return uuid.uuid4().bytes
 
 
-def _agrees(file: File, known: Known) -> bool:
-    return agrees(file, position=known.position, head=known.head, tail=known.before)
+def _agrees(file: File, known: Known, entry: Entry | None) -> bool:
+    tail = known.before
+    if not tail.length and entry is not None and (entry.source_id, entry.position) == (known.source_id, known.position):
+        # A ledger that was lost knows of the position only.
+        tail = entry.before
+    return agrees(file, position=known.position, head=known.head, tail=tail)

@@ -87,6 +87,15 @@ class FileEmitter:
         self._emitted = self._emitted.plus(batches[: taken.count])
         return taken
 
+    def committed(self) -> None:
+        """The ledger has the state that the last emit answered with: the file says so too.
+
+        By that a ledger that was restored from an older copy is told from one that a kill left behind: what the latter
+        does not know is cut away, what the former does not know was acknowledged.
+        """
+        if self._remembered is not None:
+            self._output.put_stamp(self._remembered.length)
+
     def statistics(self) -> Emitted:
         return self._emitted
 
@@ -121,6 +130,7 @@ class FileEmitter:
         if state != self._remembered:
             self._remember(state)
             self._remembered = state
+            self.committed()
         return before
 
     def _mend(self) -> None:

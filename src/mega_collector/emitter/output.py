@@ -1,5 +1,6 @@
 """An open output file."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -11,6 +12,8 @@ from mega_collector.emitter.cause import cause
 from mega_collector.emitter.payload import Payload
 from mega_collector.errors import EmitError
 from mega_collector.marker import TAIL_SIZE
+
+_STAMP = "user.mega-collector.committed"
 
 # O_NONBLOCK: not to hang on a pipe that took the place of the file. It means nothing for the file itself.
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -83,6 +86,19 @@ class Output:
         size = self.size
         while length < size:
             length += os.sendfile(target, self._fd, length, size - length)
+
+    @property
+    def stamp(self) -> int:
+        """The length that was committed when the file was stamped last; 0 if it never was."""
+        try:
+            return int(os.getxattr(self._fd, _STAMP))
+        except (OSError, ValueError):
+            return 0
+
+    def put_stamp(self, length: int) -> None:
+        """Have the file itself say how much of it is committed, where it can: xattr(7)."""
+        with contextlib.suppress(OSError):
+            os.setxattr(self._fd, _STAMP, b"%d" % length)
 
     def close(self) -> None:
         os.close(self._fd)

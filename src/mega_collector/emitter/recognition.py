@@ -9,12 +9,16 @@ from mega_collector.marker import TAIL_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file as it is now. `before` are up to `TAIL_SIZE` bytes that end at the committed length, if it has them."""
+    """A file as it is now. `before` are up to `TAIL_SIZE` bytes that end at the committed length, if it has them.
+
+    `stamp` is the length that the file itself says was committed, 0 if it says nothing.
+    """
 
     device: int
     inode: int
     size: int
     before: bytes
+    stamp: int = 0
 
 
 class Verdict(Enum):
@@ -25,6 +29,7 @@ class Verdict(Enum):
     SHORTER = "shorter than recorded"
     CHANGED = "other bytes than recorded"
     GROWN = "grown by others since a clean end"
+    AHEAD = "more of it was committed than the ledger knows: that was restored from an older copy"
 
     @property
     def is_same(self) -> bool:
@@ -49,4 +54,6 @@ def recognise(known: OutputState | None, found: Found, *, clean: bool) -> Verdic
         return Verdict.CHANGED
     if found.size == known.length:
         return Verdict.COMMITTED
+    if found.stamp > known.length:
+        return Verdict.AHEAD
     return Verdict.GROWN if clean else Verdict.UNCOMMITTED

@@ -50,7 +50,8 @@ class Recovery:
     def _mend(self, output: Output) -> Verdict:
         known = self._known
         before = output.before(known.length) if known else b""
-        verdict = recognise(known, Found(output.device, output.inode, output.size, before), clean=self._clean)
+        found = Found(output.device, output.inode, output.size, before, output.stamp)
+        verdict = recognise(known, found, clean=self._clean)
         if known and verdict is Verdict.UNCOMMITTED:
             self._cut(output, known.length)
         return verdict

@@ -56,6 +56,9 @@ class AggregatorSettings:
         default_state_directory("aggregator"),
         "where the ledger is kept",
     )
+    forget_after: float = setting(
+        kinds.DURATION, "168h", "how long the ledger remembers a source that has ended, by which it is recognised again"
+    )
     max_batch_bytes: int = setting(kinds.SIZE, "8MiB", "a batch is also emitted when it has this many bytes")
     ingest_buffer_size: int = setting(
         kinds.SIZE, "12MiB", "bytes taken in and not yet emitted; when it is full, collectors wait"
