@@ -23,6 +23,11 @@ def read_only(*writable: Path) -> Sequence[str]:
     return _wrapped(["--user", "--map-root-user", "--mount"], " && ".join(mounts))
 
 
+def mounted(directory: Path, *, size: str) -> Sequence[str]:
+    """The directory is a disk of that size, empty at first: seen from outside through /proc/PID/root."""
+    return _wrapped(["--user", "--map-root-user", "--mount"], f"mount -t tmpfs -o size={size} tmpfs {directory}")
+
+
 def _wrapped(namespaces: Sequence[str], prepare: str) -> Sequence[str]:
     wrapper = ["unshare", *namespaces, "sh", "-c", f'{prepare} && exec "$@"', "sh"]
     tried = subprocess.run([*wrapper, "true"], check=False, capture_output=True, text=True)

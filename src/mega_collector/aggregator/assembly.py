@@ -182,7 +182,8 @@ class Aggregator:
         complete = ended and self._pipeline.complete
         if ended:
             self._stack.emitter.close()
-            self._ledger.close(clean=not isinstance(self._output, FileEmitter) or self._output.settled)
+            destination = not isinstance(self._output, FileEmitter) or self._output.settled
+            self._ledger.close(clean=destination and self._pipeline.settled)
         if failure is not None:
             _log.error("failed", error=str(failure))
         _log.info("stopped", complete=complete)

@@ -1,5 +1,6 @@
 """The aggregator's durable note of what is committed: SQLite in the state directory."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -278,6 +279,8 @@ class Ledger:
     def _start(self) -> None:
         self._writer = self._connect()
         self._reader = self._connect()
+        status = self._path.stat()
+        self._file = status.st_dev, status.st_ino
         (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
         self._writer.execute("UPDATE ends SET clean = 0")
 
@@ -297,6 +300,7 @@ class Ledger:
         """One transaction. Whatever goes wrong, none is left open: it would be in the way of every later one."""
         try:
             with self._writing:
+                self._require_named()
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._writer.execute
@@ -306,6 +310,15 @@ class Ledger:
                         self._writer.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
+
+    def _require_named(self) -> None:
+        """SQLite would go on in a file that has no name any more, and all of it would be gone at the next start."""
+        try:
+            named = os.stat(self._path)  # noqa: PTH116 - as the other
+        except OSError as error:
+            raise sqlite3.OperationalError(f"it is not there any more ({error.strerror})") from error
+        if (named.st_dev, named.st_ino) != self._file:
+            raise sqlite3.OperationalError("another file is in its place: start the aggregator anew")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

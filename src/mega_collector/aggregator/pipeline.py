@@ -78,6 +78,8 @@ class Pipeline:
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self.settled = True
+        """Whether the ledger knows of all that the destination took."""
 
     def start(self) -> None:
         self._thread.start()
@@ -147,7 +149,9 @@ class Pipeline:
                 continue
             finally:
                 self._emitting_since = None
+            self.settled = False
             advances = self._record_batches(batches[: taken.count], taken)
+            self.settled = True
             size = self._count(batches[: taken.count], taken)
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
@@ -210,14 +214,19 @@ class Pipeline:
 
     def _insist(self, use_ledger: Callable[[], None]) -> None:
         """Use the ledger, however long that takes."""
+        told: str | None = None
         while True:
             try:
                 use_ledger()
                 break
             except LedgerError as error:
                 self._committing = False
-                _log.error("ledger_failed", error=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    _log.error("ledger_failed", error=told)
                 self._wait(_LEDGER_PACE)
+        if told is not None:
+            _log.info("ledger_recovered")
         self._committing = True
 
     def _acknowledge(self, advances: Sequence[Advance]) -> None:

@@ -1,0 +1,118 @@
+"""The ledger cannot be written for a while: nothing is acknowledged, and it goes on by itself."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cases.namespace import mounted
+from harness.health import NOT_SERVING, SERVING, health
+from harness.process import Process
+from harness.site import Site
+from harness.until import quiet, until
+
+Trouble = Callable[[Process, Path], contextlib.AbstractContextManager[None]]
+
+
+@contextlib.contextmanager
+def _full(aggregator: Process, state: Path) -> Iterator[None]:
+    filler = Path(f"/proc/{aggregator.pid}/root{state}") / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    yield
+    filler.unlink()
+
+
+@contextlib.contextmanager
+def _moved_away(aggregator: Process, state: Path) -> Iterator[None]:
+    there = Path(f"/proc/{aggregator.pid}/root{state}")
+    ledger, elsewhere = there / "ledger.sqlite3", there / "elsewhere"
+    ledger.rename(elsewhere)
+    yield
+    elsewhere.rename(ledger)
+
+
+@pytest.mark.parametrize("trouble", [_full, _moved_away])
+def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, trouble: Trouble) -> None:
+    state = site.directory / "aggregator"
+    state.mkdir()
+    aggregator = site.aggregator(wrapper=mounted(state, size="8m"))
+    collector = site.collector(shutdown_timeout="300ms")
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    acknowledged = site.bytes_written
+    with trouble(aggregator, state):
+        writer.write(1000)
+        failure = aggregator.wait_for("ledger_failed")
+        assert "ledger.sqlite3" in str(failure["error"])
+        until(lambda: health(site.address) == NOT_SERVING, "health should follow the ledger")
+        quiet(site.size, "the destination")
+        # Told once, however often it is tried.
+        assert len(aggregator.events("ledger_failed")) == 1
+        collector.stop()
+        assert collector.events("stopped", acknowledged=acknowledged)
+    aggregator.wait_for("ledger_recovered")
+    until(lambda: health(site.address) == SERVING, "health should follow the ledger")
+    site.collector()
+    site.assert_delivered()
+
+
+def test_what_the_ledger_could_not_note_before_the_end_comes_once(site: Site) -> None:
+    state = site.directory / "aggregator"
+    aggregator = site.aggregator(shutdown_timeout="500ms")
+    collector = site.collector()
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    (state / "ledger.sqlite3").rename(state / "elsewhere")
+    writer.write(1000)
+    aggregator.wait_for("ledger_failed")
+    assert aggregator.stop() == 0
+    assert aggregator.events("stopped", complete=False)
+    (state / "elsewhere").rename(state / "ledger.sqlite3")
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.stop() == 0
+
+
+@pytest.mark.parametrize("also", [[], ["-wal", "-shm"]], ids=["the file", "all of it"])
+def test_without_the_ledger_nothing_is_lost_and_nothing_is_cut(site: Site, also: list[str]) -> None:
+    aggregator, collector = site.both()
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    aggregator.kill()
+    before = site.output()
+    for suffix in ("", *also):
+        (site.directory / "aggregator" / f"ledger.sqlite3{suffix}").unlink(missing_ok=True)
+    writer.write(100)
+    site.aggregator()
+    site.assert_lossless()
+    assert site.output().startswith(before)
+    assert collector.stop() == 0
+
+
+def test_a_ledger_that_was_restored_from_an_older_copy_cuts_nothing(site: Site) -> None:
+    aggregator, collector = site.both()
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    state = site.directory / "aggregator"
+    # Copied while it runs, as a backup does: it says that its process has not ended.
+    shutil.copytree(state, site.directory / "copy", ignore=lambda *_: ["operator.sock"])
+    writer.write(1)
+    site.assert_delivered()
+    aggregator.kill()
+    before = site.output()
+    shutil.rmtree(state)
+    shutil.copytree(site.directory / "copy", state)
+    again = site.aggregator()
+    again.wait_for("output_adopted")
+    writer.write(100)
+    site.assert_lossless()
+    assert site.output().startswith(before)
+    assert collector.stop() == 0
