@@ -392,6 +392,19 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
     assert path.read_bytes() == content
 
 
+def test_a_ledger_that_is_damaged_inside_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=make_source(str(number), collector="me")) for number in range(2000)])
+    path = tmp_path / "ledger.sqlite3"
+    content = path.read_bytes()
+    middle = len(content) // 2 // 4096 * 4096
+    path.write_bytes(content[:middle] + b"\xa5" * 4096 + content[middle + 4096 :])
+    before = path.read_bytes()
+    with pytest.raises(StartError, match=r"ledger.sqlite3 cannot be used: it is damaged .* Move it away"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == before
+
+
 def test_a_state_that_was_refused_can_be_tried_again_once_it_is_mended(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").write_bytes(b"no database" * 1000)
     with pytest.raises(StartError):

@@ -201,12 +201,11 @@ class Ledger:
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
-        rows, last = self._read(_RECORDS, b"", collector, _PAGE), b""
-        while rows:
-            for row in rows:
-                yield _record(row, self._ranges(row[0]))
+        last = b""
+        while rows := self._read(_RECORDS, last, collector, _PAGE):
             last = rows[-1][0]
-            rows = self._read(_RECORDS, last, collector, _PAGE)
+            ranges = self._ranges(rows[0][0], last)
+            yield from (_record(row, tuple(ranges.get(row[0], ()))) for row in rows)
 
     def bind(self, collector: str, holder: str) -> bool:
         """Whether a collector's id is `holder`'s: whoever comes first with an id has it from then on.
@@ -279,6 +278,12 @@ class Ledger:
     def _start(self) -> None:
         self._writer = self._connect()
         self._reader = self._connect()
+        (verdict,) = self._reader.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(
+                f"it is damaged ({verdict.splitlines()[-1]}). Move it away: the collectors go on from their checkpoints,"
+                " and only what was in flight may come twice"
+            )
         status = self._path.stat()
         self._file = status.st_dev, status.st_ino
         (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
@@ -291,9 +296,13 @@ class Ledger:
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
 
-    def _ranges(self, source_id: bytes) -> tuple[Passage, ...]:
-        query = "SELECT start, end, reason FROM ranges WHERE source = ? ORDER BY start, end"
-        return tuple(Passage(*row) for row in self._read(query, source_id))
+    def _ranges(self, first: bytes, last: bytes) -> dict[bytes, list[Passage]]:
+        """Those of all sources from one id to another, by id."""
+        ranges: dict[bytes, list[Passage]] = {}
+        query = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
+        for source_id, *passage in self._read(query, first, last):
+            ranges.setdefault(source_id, []).append(Passage(*passage))
+        return ranges
 
     @contextmanager
     def _committing(self) -> Iterator[Callable[[str, Sequence[object]], sqlite3.Cursor]]:
