@@ -282,8 +282,8 @@ class Ledger:
         if verdict != "ok":
             what = verdict.splitlines()[-1]
             raise sqlite3.DatabaseError(
-                f"it is damaged ({what}). Move it away: the collectors go on from their checkpoints, and only what was in"
-                " flight may come twice"
+                f"it is damaged ({what}). Move it away: the collectors go on from their checkpoints, and only what was"
+                " in flight may come twice"
             )
         status = self._path.stat()
         self._file = status.st_dev, status.st_ino
