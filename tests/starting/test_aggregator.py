@@ -11,6 +11,7 @@ import pytest
 
 from certificates import Authority
 from harness.site import Site, environ
+from mega_collector.aggregator.ledger import VERSION
 from starting.attempt import assert_refused, attempt, give_away, tree, unprivileged
 from starting.material import encrypted, tls
 
@@ -154,7 +155,7 @@ def test_a_ledger_of_a_newer_version(tmp_path: Path) -> None:
     with sqlite3.connect(state / "ledger.sqlite3") as ledger:
         ledger.execute("PRAGMA user_version = 99")
     ledger.close()
-    refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", "ledger.sqlite3", "of version 99", "knows 1")
+    refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", "ledger.sqlite3", "of version 99", f"knows {VERSION}")
 
 
 def test_a_ledger_that_is_none(tmp_path: Path) -> None:
