@@ -19,7 +19,7 @@ from mega_collector.errors import MegaCollectorError, SettingError, StartError
 
 if TYPE_CHECKING:
     from mega_collector.check.finding import Finding
-    from mega_collector.settings import Loaded
+    from mega_collector.settings import AggregatorSettings, Loaded
     from mega_collector.settings.declaration import Setting, Settings
 
     S = TypeVar("S", bound=Settings)
@@ -202,20 +202,72 @@ def _make_check_aggregator() -> click.Command:
     return _half("aggregator", AggregatorSettings, start, what)
 
 
+def _make_replay() -> click.Command:
+    from mega_collector.settings import AggregatorSettings
+
+    def start(loaded: "Loaded[AggregatorSettings]", letters: tuple[str, ...]) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what fails is told here, in one line
+        from mega_collector.operate.replay import Replaying
+
+        replaying = Replaying(_replayed_from(letters, loaded.settings), loaded.settings.state_directory)
+        for line in replaying:
+            click.echo(line)
+        click.echo(replaying.total)
+        return CLEAN if replaying.complete else FAILED
+
+    what = "Have the running aggregator push again what it has discarded, and remove what it has pushed."
+    where = click.Argument(["letters"], metavar="[DIRECTORY|FILE]...", nargs=-1, type=click.UNPROCESSED)
+    return _half("replay", AggregatorSettings, start, what, [where], only=("state_directory", "dead_letter_directory"))
+
+
+def _replayed_from(letters: Sequence[str], settings: "AggregatorSettings") -> list[Path]:
+    """Where to look: what was named, or else where an aggregator with these settings lays them."""
+    if letters:
+        return [Path(each) for each in letters]
+    if settings.dead_letter_directory is None:
+        raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", "no dead letters are kept: name where some are")
+    return [settings.dead_letter_directory]
+
+
+def _make_ledger() -> click.Command:
+    from mega_collector.settings import AggregatorSettings
+
+    def start(loaded: "Loaded[AggregatorSettings]", as_json: bool) -> int:
+        from mega_collector.operate.ledger import document, lines
+
+        directory = loaded.settings.state_directory
+        for line in [document(directory)] if as_json else lines(directory):
+            click.echo(line)
+        return CLEAN
+
+    what = "Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing."
+    json_ = click.Option(["--json", "as_json"], is_flag=True, help="One JSON object. Default: lines.")
+    return _half("ledger", AggregatorSettings, start, what, [json_], only=("state_directory",))
+
+
 def _half(
     name: str,
     settings: "type[S]",
-    start: "Callable[[Loaded[S]], int]",
+    start: "Callable[..., int]",
     what: str,
     arguments: Sequence[click.Parameter] = (),
+    *,
+    only: Sequence[str] = (),
 ) -> click.Command:
+    """Make a command that is told the settings of a half, by flag those in `only` or all, and what its arguments say.
+
+    `start` gets the settings, and of the arguments those that are no settings.
+    """
     from mega_collector.settings import load
     from mega_collector.settings.declaration import declared
 
-    def resolve_and_start(**given: Any) -> int:
-        return start(load(settings, os.environ, _flags(given)))
+    known = {setting.name: setting for setting in declared(settings)}
 
-    params = [*arguments, *(_option(setting) for setting in declared(settings))]
+    def resolve_and_start(**given: Any) -> int:
+        others = {name: value for name, value in given.items() if name not in known and name != "arguments"}
+        return start(load(settings, os.environ, _flags(given)), **others)
+
+    params = [*arguments, *(_option(known[name]) for name in only or known)]
     return click.Command(name, callback=resolve_and_start, params=params, help=what)
 
 
@@ -266,6 +318,8 @@ command = _Lazy(
         "collector": _make_collector,
         "aggregator": _make_aggregator,
         "check": _make_check,
+        "replay": _make_replay,
+        "ledger": _make_ledger,
     },
     help="Tail log files and ship them to one place: whole, in order, once.",
 )

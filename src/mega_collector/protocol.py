@@ -7,6 +7,9 @@ from enum import Enum
 from mega_collector.block import Block, Skip, Source
 from mega_collector.marker import Marker
 
+DISCARDED = "discarded"
+"""The reason of a passage that was given up after all retries, and may come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hello:

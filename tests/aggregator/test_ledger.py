@@ -442,7 +442,7 @@ def test_a_lock_without_a_process_does_not_hold_anybody_up(tmp_path: Path) -> No
 
 def test_what_is_known_is_found_without_looking_at_every_source(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    plan = ledger._reader.execute(f"EXPLAIN QUERY PLAN {ledger_module._KNOWN}", ("me", b"a", "1", "2", 8)).fetchall()
+    plan = ledger._reader.read(f"EXPLAIN QUERY PLAN {ledger_module._KNOWN}", "me", b"a", "1", "2", 8)
     steps = [step for *_, step in plan if "sources" in step]
     assert all(step.startswith("SEARCH") for step in steps)
     assert any("collector=? AND inode=? AND device=?" in step for step in steps)

@@ -62,12 +62,16 @@ class FailingLedger(Ledger):
     failures = 0
 
     def commit(
-        self, advances: Iterable[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
+        self,
+        advances: Iterable[Advance],
+        ranges: Sequence[Range] = (),
+        outputs: Sequence[OutputState] = (),
+        cleared: Sequence[Range] = (),
     ) -> None:
         if self.failures:
             self.failures -= 1
             raise LedgerError("the disk fails")
-        super().commit(advances, ranges, outputs)
+        super().commit(advances, ranges, outputs, cleared)
 
 
 class Rig:
@@ -199,7 +203,7 @@ def test_what_was_discarded_is_recorded_acknowledged_and_counted_apart(tmp_path:
         assert rig.buffer.statistics().size == 0
         statistics = rig.pipeline.statistics()
         assert (statistics.entries_discarded, statistics.bytes_discarded, statistics.entries_emitted) == (2, 14, 1)
-        ranges = rig.ledger._reader.execute("SELECT source, start, end, reason FROM ranges").fetchall()
+        ranges = rig.ledger._reader.read("SELECT source, start, end, reason FROM ranges")
         assert ranges == [(A.id, 0, 14, "discarded")]
 
 
@@ -264,9 +268,9 @@ def test_positions_move_in_order_over_skips_and_ends(tmp_path: Path) -> None:
     with closing(Rig(tmp_path, max_age=60).put(*items).run()) as rig:
         assert entries_of(rig.destination.taken) == [b"a line\n", b"the end\n"]
         assert rig.acknowledged() == {A.id: 207}
-        rows = rig.ledger._reader.execute("SELECT start, end, reason FROM ranges ORDER BY start").fetchall()
+        rows = rig.ledger._reader.read("SELECT start, end, reason FROM ranges ORDER BY start")
         assert rows == [(0, 100, "start at end"), (107, 200, "lost")]
-        assert rig.ledger._reader.execute("SELECT finished, position FROM sources").fetchall() == [(1, 207)]
+        assert rig.ledger._reader.read("SELECT finished, position FROM sources") == [(1, 207)]
 
 
 @pytest.mark.parametrize("item", [Skip(A, 7, 100, SkipReason.HOLE), Finish(A, 7)])

@@ -21,6 +21,7 @@ from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
 from mega_collector.aggregator.ledger import Advance, Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
+from mega_collector.aggregator.replay import Replay
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
 from mega_collector.marker import Marker
@@ -98,7 +99,7 @@ class Aggregator:
         return done
 
     def _commit(self, item: Item) -> None:
-        if isinstance(item, Flush):
+        if isinstance(item, Flush | Replay):
             return
         source, finished = item.source, isinstance(item, Finish)
         start, position = (item.start, item.end) if isinstance(item, Block | Skip) else (item.position, item.position)

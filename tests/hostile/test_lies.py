@@ -242,7 +242,7 @@ def test_a_message_over_the_limit_ends_the_stream_with_the_reason(served: Served
 def test_the_source_of_another_collector_is_not_opened(served: Served, beside: Bystander) -> None:
     ledger = served.aggregator._ledger._reader
     sources = "SELECT id, position FROM sources"
-    ((source, position),) = until(lambda: ledger.execute(sources).fetchall(), "the bystander's first commit")
+    ((source, position),) = until(lambda: ledger.read(sources), "the bystander's first commit")
     with connect(served.target) as channel, Stream(channel) as stream:
         stream.greet("thief")
         stream.open(source, position)

@@ -13,6 +13,7 @@ from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
+from mega_collector.aggregator.operator_server import OperatorServer
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
@@ -118,6 +119,7 @@ class Aggregator:
             buffer=self._buffer,
             batcher=self._batcher,
             emitter=self._stack.emitter,
+            destination=self._output,
             ledger=self._ledger,
             peers=peers,
             pause=shutdown.pause,
@@ -132,6 +134,8 @@ class Aggregator:
             writes_to=lambda: self._output.writes_to,
         )
 
+        self._operator = OperatorServer(settings.state_directory, self._buffer)
+
     @property
     def address(self) -> Address:
         """Where it listens: with the real port, where any free one was asked for."""
@@ -140,6 +144,7 @@ class Aggregator:
     def start(self) -> None:
         self._pipeline.start()
         self._listener.start(self._servicer)
+        self._operator.start()
         self.look()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
@@ -177,6 +182,7 @@ class Aggregator:
         self._buffer.close()
         ended = self._drain()
         self._servicer.stop()
+        self._operator.stop(min(self._shutdown.remaining, _CLOSING))
         self._listener.stop(min(self._shutdown.remaining, _CLOSING))
         failure = self._pipeline.failure
         complete = ended and self._pipeline.complete

@@ -4,10 +4,11 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from mega_collector.aggregator.replay import Replay
 from mega_collector.block import Block, Skip
 from mega_collector.protocol import Finish, Flush, Open
 
-Item = Block | Skip | Finish | Flush | Open
+Item = Block | Skip | Finish | Flush | Open | Replay
 
 MOST_ITEMS = 16_384
 """Items that wait to be taken, whatever their size: what has no bytes costs memory too, and small blocks cost more than
@@ -57,7 +58,8 @@ class IngestBuffer:
 
     def _put(self, item: Item) -> None:
         size = len(item.data) if isinstance(item, Block) else 0
-        if not self._has_room(size):
+        # A replay needs no room: there is one at a time, and who waits for it must be able to turn away.
+        if not isinstance(item, Replay) and not self._has_room(size):
             self._wait_for_room(size)
         if self._closed:
             raise BufferClosed

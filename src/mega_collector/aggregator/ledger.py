@@ -8,21 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from mega_collector.aggregator.ledger_reader import FINISHED, GONE, NAME, PAGE, VERSION, LedgerError, LedgerReader
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
-from mega_collector.errors import MegaCollectorError, StartError
+from mega_collector.errors import StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import Known, Passage, Record
+from mega_collector.protocol import DISCARDED, Known, Record
 from mega_collector.state_lock import InUse, StateLock
 
-VERSION = 2
+__all__ = ["DISCARDED", "VERSION", "Advance", "Committed", "Ledger", "LedgerError", "Range", "look"]
 
-DISCARDED = "discarded"
-"""The reason of a range that was given up after all retries, and may come back."""
-
-_NAME = "ledger.sqlite3"
 _HOLDER = "aggregator"
 
 _SCHEMA = """
@@ -90,13 +86,10 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
 
 _ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
-_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
-
-_RECORDS = """
-SELECT id, path, device, inode, head_length, head_digest, collector, first_position, position, entries, checksum,
-    before_length, before_digest, finished, updated_at
-FROM sources WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3
+_OVERLAPPING = """
+DELETE FROM ranges WHERE source = ? AND end > ? AND start < ? AND reason = ? RETURNING start, end, at
 """
+_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
 _FORGET = """
 DELETE FROM sources WHERE id IN (
@@ -105,11 +98,6 @@ DELETE FROM sources WHERE id IN (
 ) RETURNING id
 """
 
-_FINISHED, _GONE = 1, 2
-
-_PAGE = 1000
-"""Rows that are read or removed at a time: whoever commits waits that long."""
-
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
@@ -117,10 +105,6 @@ SELECT id, position, before_length, before_digest, head_length, head_digest, fin
 ) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
 """
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
-
-
-class LedgerError(MegaCollectorError):
-    """The ledger could not be written or read: nothing is acknowledged. Trying again can help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +158,8 @@ class Ledger:
 
     def __init__(self, directory: Path) -> None:
         self._lock = _locked(directory)
-        self._path = directory / _NAME
+        self._path = directory / NAME
         self._writing = threading.Lock()
-        self._reading = threading.Lock()
         try:
             _require_known(self._path, _version_in(self._path))
             self._start()
@@ -189,23 +172,23 @@ class Ledger:
 
     def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
         """What is committed of a source and of others of that collector with its device and inode, the latest first."""
-        rows = self._read(_KNOWN, collector, source_id, str(inode), str(device), most)
+        rows = self._reader.read(_KNOWN, collector, source_id, str(inode), str(device), most)
         return tuple(
-            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), row[6] == _FINISHED) for row in rows
+            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), row[6] == FINISHED) for row in rows
         )
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""
-        rows = self._read("SELECT collector, position, checksum FROM sources WHERE id = ?", source_id)
+        rows = self._reader.read("SELECT collector, position, checksum FROM sources WHERE id = ?", source_id)
         return Committed(*rows[0]) if rows else None
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
-        last = b""
-        while rows := self._read(_RECORDS, last, collector, _PAGE):
-            last = rows[-1][0]
-            ranges = self._ranges(rows[0][0], last)
-            yield from (_record(row, tuple(ranges.get(row[0], ()))) for row in rows)
+        return self._reader.records(collector)
+
+    def record(self, source_id: bytes) -> Record | None:
+        """Everything that is known of a source."""
+        return self._reader.record(source_id)
 
     def bind(self, collector: str, holder: str) -> bool:
         """Whether a collector's id is `holder`'s: whoever comes first with an id has it from then on.
@@ -213,11 +196,11 @@ class Ledger:
         Raises:
             LedgerError: the ledger cannot be read or written.
         """
-        found = self._read("SELECT holder FROM collectors WHERE id = ?", collector)
+        found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
         if not found:
             with self._committing() as write:
                 write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
-            found = self._read("SELECT holder FROM collectors WHERE id = ?", collector)
+            found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
         return bool(found[0][0] == holder)
 
     def forget(self, before: int) -> int:
@@ -231,23 +214,27 @@ class Ledger:
         forgotten, some = 0, True
         while some:
             with self._committing() as write:
-                ids = write(_FORGET, (before, _PAGE, DISCARDED)).fetchall()
+                ids = write(_FORGET, (before, PAGE, DISCARDED)).fetchall()
                 self._writer.executemany("DELETE FROM ranges WHERE source = ?", ids)
             forgotten += len(ids)
-            some = len(ids) == _PAGE
+            some = len(ids) == PAGE
         return forgotten
 
     def output(self, path: str) -> OutputState | None:
         """An output file as the last commit left it."""
-        rows = self._read("SELECT * FROM outputs WHERE path = ?", path)
+        rows = self._reader.read("SELECT * FROM outputs WHERE path = ?", path)
         return next(
             (OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows), None
         )
 
     def commit(
-        self, advances: Iterable[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
+        self,
+        advances: Iterable[Advance],
+        ranges: Sequence[Range] = (),
+        outputs: Sequence[OutputState] = (),
+        cleared: Sequence[Range] = (),
     ) -> None:
-        """Record it all in one transaction.
+        """Record it all in one transaction; of the `cleared` ranges nothing is passed over or given up any more.
 
         Raises:
             LedgerError: nothing of it is recorded.
@@ -260,11 +247,18 @@ class Ledger:
                 adjoining = write(_ADJOINING, (each.source.id, each.start, each.reason)).fetchone()
                 start = each.start if adjoining is None else adjoining[0]
                 write(_PUT_RANGE, (each.source.id, start, each.end, each.reason, now))
+            for each in cleared:
+                for start, end, at in write(
+                    _OVERLAPPING, (each.source.id, each.start, each.end, each.reason)
+                ).fetchall():
+                    left = [(start, each.start), (each.end, end)]
+                    rows = [(each.source.id, *span, each.reason, at) for span in left if span[0] < span[1]]
+                    self._writer.executemany(_PUT_RANGE, rows)
             self._writer.executemany(_PUT_OUTPUT, map(_out, outputs))
 
     def close(self, *, clean: bool) -> None:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""
-        with self._writing, self._reading:
+        with self._writing:
             try:
                 self._writer.execute("UPDATE ends SET clean = ?", (clean,))
                 self._writer.close()
@@ -277,8 +271,8 @@ class Ledger:
 
     def _start(self) -> None:
         self._writer = self._connect()
-        self._reader = self._connect()
-        (verdict,) = self._reader.execute("PRAGMA quick_check(1)").fetchone()
+        self._reader = LedgerReader(self._path, self._connect())
+        (verdict,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             what = verdict.splitlines()[-1]
             raise sqlite3.DatabaseError(
@@ -289,21 +283,6 @@ class Ledger:
         self._file = status.st_dev, status.st_ino
         (self.clean,) = self._writer.execute("SELECT clean FROM ends").fetchone()
         self._writer.execute("UPDATE ends SET clean = 0")
-
-    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            with self._reading:
-                return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
-
-    def _ranges(self, first: bytes, last: bytes) -> dict[bytes, list[Passage]]:
-        """Those of all sources from one id to another, by id."""
-        ranges: dict[bytes, list[Passage]] = {}
-        query = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
-        for source_id, *passage in self._read(query, first, last):
-            ranges.setdefault(source_id, []).append(Passage(*passage))
-        return ranges
 
     @contextmanager
     def _committing(self) -> Iterator[Callable[[str, Sequence[object]], sqlite3.Cursor]]:
@@ -353,7 +332,7 @@ def look(directory: Path) -> None:
         StateLock(directory, holder=_HOLDER).look()
     except InUse as error:
         raise _in_use(directory) from error
-    _require_known(directory / _NAME, _version_in(directory / _NAME))
+    _require_known(directory / NAME, _version_in(directory / NAME))
 
 
 def _require_known(path: Path, version: int) -> None:
@@ -409,24 +388,9 @@ def _row(advance: Advance, now: int) -> tuple[object, ...]:
         advance.entries,
         advance.before.length,
         advance.before.digest,
-        _GONE if advance.gone else advance.finished,
+        GONE if advance.gone else advance.finished,
         now,
         advance.checksum,
-    )
-
-
-def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:
-    return Record(
-        source=Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), row[6]),
-        first=row[7],
-        position=row[8],
-        entries=row[9],
-        checksum=row[10],
-        before=Marker(row[11], row[12]),
-        finished=row[13] == _FINISHED,
-        gone=row[13] == _GONE,
-        updated_at=row[14],
-        ranges=ranges,
     )
 
 

@@ -13,6 +13,8 @@ from mega_collector.aggregator.checksums import Checksums
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, LedgerError, Range
 from mega_collector.aggregator.peers import Peers
+from mega_collector.aggregator.recall import recall
+from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.emitter.protocol import Emitter, OutputState, Taken
@@ -44,8 +46,10 @@ class PipelineStatistics:
 class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
-    `pause(seconds)` waits and says whether there is still time to try again. `on_outputs` is called when the ledger has
-    the state of outputs that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
+    `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
+    nobody is alerted or gives it up again if that fails. `pause(seconds)` waits and says whether there is still time to
+    try again. `on_outputs` is called when the ledger has the state of outputs that an emit has changed. `failure` is
+    set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Pipeline:
         buffer: IngestBuffer,
         batcher: Batcher,
         emitter: Emitter,
+        destination: Emitter | None = None,
         ledger: Ledger,
         peers: Peers,
         pause: Callable[[float], bool],
@@ -63,6 +68,7 @@ class Pipeline:
         self._buffer = buffer
         self._batcher = batcher
         self._emitter = emitter
+        self._destination = destination or emitter
         self._ledger = ledger
         self._peers = peers
         self._pause = pause
@@ -129,6 +135,11 @@ class Pipeline:
                 moves.append(item)
                 continue
             self._commit_moves(moves)
+            if isinstance(item, Replay):
+                sealed += self._batcher.flush()
+                self._emit(sealed)
+                self._replay(item)
+                continue
             sealed += self._batcher.add(item, time.monotonic()) if isinstance(item, Block) else self._batcher.flush()
         self._commit_moves(moves)
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
@@ -163,8 +174,6 @@ class Pipeline:
         discarded = [Range(block.source, block.start, block.end, DISCARDED) for block in blocks if taken.discarded]
         advances = self._advances(blocks)
         self._record(advances, discarded, taken.outputs)
-        if taken.outputs:
-            self._on_outputs()
         return advances
 
     def _advances(self, blocks: Sequence[Block]) -> list[Advance]:
@@ -205,12 +214,53 @@ class Pipeline:
                 self._checksums.forget(move.source.id)
         moves.clear()
 
+    def _replay(self, replay: Replay) -> None:
+        if not replay.outcome.set_running_or_notify_cancel():
+            return
+        try:
+            replay.outcome.set_result(self._push_again(replay.blocks))
+        except BaseException as error:
+            replay.outcome.set_exception(error)
+            if isinstance(error, DestinationGone) or not isinstance(error, EmitError | LedgerError):
+                raise
+
+    def _push_again(self, blocks: Sequence[Block]) -> Replayed:
+        """Push what of the blocks was given up: it moves no position, and is in the sources' checksums already."""
+        found = [self._ledger.record(source_id) for source_id in {block.source.id for block in blocks}]
+        recalled = recall(blocks, {record.source.id: record for record in found if record is not None})
+        batches = [batch for piece in recalled.pieces for batch in self._batcher.add(piece, time.monotonic())]
+        batches += self._batcher.flush()
+        entries, size = sum(batch.entries for batch in batches), sum(batch.size for batch in batches)
+        while batches:
+            taken = self._emit_again(batches)
+            pushed = [block for batch in batches[: taken.count] for block in batch.blocks]
+            cleared = [Range(block.source, block.start, block.end, DISCARDED) for block in pushed]
+            self.settled = False
+            self._record((), outputs=taken.outputs, cleared=cleared)
+            self.settled = True
+            self._count(batches[: taken.count], taken)
+            del batches[: taken.count]
+        return Replayed(entries, size, recalled.known, recalled.unknown)
+
+    def _emit_again(self, batches: Sequence[Batch]) -> Taken:
+        self._emitting_since = time.monotonic()
+        try:
+            return self._destination.emit(batches)
+        finally:
+            self._emitting_since = None
+
     def _record(
-        self, advances: Sequence[Advance], ranges: Sequence[Range] = (), outputs: Sequence[OutputState] = ()
+        self,
+        advances: Sequence[Advance],
+        ranges: Sequence[Range] = (),
+        outputs: Sequence[OutputState] = (),
+        cleared: Sequence[Range] = (),
     ) -> None:
         """Write it into the ledger."""
-        self._insist(lambda: self._ledger.commit(advances, ranges, outputs))
+        self._insist(lambda: self._ledger.commit(advances, ranges, outputs, cleared))
         self._commits += 1
+        if outputs:
+            self._on_outputs()
 
     def _insist(self, use_ledger: Callable[[], None]) -> None:
         """Use the ledger, however long that takes."""

@@ -53,7 +53,8 @@ def decode(content: bytes) -> Batch:
     Raises:
         ValueError: it is not whole, or of another format; the text says which.
     """
-    first, _, rest = content.partition(b"\n")
+    first = content[: content.find(b"\n") + 1].rstrip(b"\n")
+    rest = memoryview(content)[len(first) + 1 :]
     if not first.startswith(_TITLE + b" "):
         raise ValueError("this is no dead letter")
     version, *_ = first[len(_TITLE) + 1 :].split(b" ")
@@ -63,7 +64,10 @@ def decode(content: bytes) -> Batch:
     if digest != _digest([start + b" ", rest]):
         raise ValueError("this dead letter is damaged: its digest does not match")
     size = int(start.rpartition(b" ")[2])
-    return _batch(orjson.loads(rest[:size]), memoryview(rest)[size:])
+    try:
+        return _batch(orjson.loads(rest[:size]), rest[size:])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("this dead letter makes no sense, although its digest matches") from error
 
 
 def _digest(pieces: Sequence[bytes | memoryview]) -> bytes:
@@ -106,6 +110,8 @@ def _batch(header: dict[str, Any], data: memoryview) -> Batch:
 def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: memoryview) -> list[Block]:
     blocks = []
     offset = 0
+    if sum(size for _, _, size, _, _ in fields) != len(data):
+        raise ValueError("this dead letter is damaged: the sizes of its blocks do not match")
     for source, start, size, entries, unterminated in fields:
         blocks.append(Block(sources[source], start, data[offset : offset + size], entries, bool(unterminated)))
         offset += size

@@ -1,0 +1,157 @@
+"""What is asked of the ledger: through a connection of its own, which whoever commits does not wait for."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from mega_collector.block import Source
+from mega_collector.emitter.protocol import OutputState
+from mega_collector.errors import MegaCollectorError
+from mega_collector.marker import Marker
+from mega_collector.protocol import Passage, Record
+
+VERSION = 2
+
+NAME = "ledger.sqlite3"
+
+FINISHED, GONE = 1, 2
+
+PAGE = 1000
+"""Rows that are read or removed at a time: whoever commits, and whoever checkpoints, waits that long."""
+
+_COLUMNS = """
+SELECT id, path, device, inode, head_length, head_digest, collector, first_position, position, entries, checksum,
+    before_length, before_digest, finished, updated_at
+FROM sources
+"""
+_RECORDS = f"{_COLUMNS} WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3"
+_RECORD = f"{_COLUMNS} WHERE id = ?"
+_RANGES = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
+
+_PATIENCE = 5.0
+"""Seconds to wait while another process mends what a kill has left of the ledger."""
+
+
+class LedgerError(MegaCollectorError):
+    """The ledger could not be written or read: nothing is acknowledged. Trying again can help."""
+
+
+class Holder(NamedTuple):
+    """A collector's id, whose it is, and since when, in nanoseconds since the epoch."""
+
+    collector: str
+    holder: str
+    since: int
+
+
+class LedgerReader:
+    """Safe to use from several threads. Whatever asks raises `LedgerError` if the ledger cannot be read."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def at(cls, directory: Path) -> "LedgerReader":
+        """Read the ledger of a state directory beside whoever uses it, or of nobody: nothing of it is changed or held.
+
+        Raises:
+            LedgerError: there is none, or it cannot be read, or is of another version.
+        """
+        path = directory / NAME
+        try:
+            connection = sqlite3.connect(_read_only(path), uri=True, check_same_thread=False, timeout=_PATIENCE)
+        except FileNotFoundError:
+            raise LedgerError(f"there is no ledger in {directory}: name the state directory of an aggregator") from None
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
+        reader = cls(path, connection)
+        try:
+            reader._require_version()
+        except LedgerError:
+            reader.close()
+            raise
+        return reader
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            with self._lock:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
+
+    def records(self, collector: str | None = None) -> Iterator[Record]:
+        """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
+        last = b""
+        while rows := self.read(_RECORDS, last, collector, PAGE):
+            last = rows[-1][0]
+            yield from self._whole(rows)
+
+    def record(self, source_id: bytes) -> Record | None:
+        """Everything that is known of a source."""
+        return next(self._whole(self.read(_RECORD, source_id)), None)
+
+    def outputs(self) -> list[OutputState]:
+        """Every output file as the last commit left it."""
+        rows = self.read("SELECT * FROM outputs ORDER BY path")
+        return [OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows]
+
+    def holders(self) -> list[Holder]:
+        """Whose the collectors' ids are, where that is known."""
+        return [Holder(*row) for row in self.read("SELECT id, holder, since FROM collectors ORDER BY id")]
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _require_version(self) -> None:
+        ((version,),) = self.read("PRAGMA user_version")
+        if version != VERSION:
+            advice = (
+                "use the newer one" if version > VERSION else "start the aggregator once, which brings it up to date"
+            )
+            raise LedgerError(
+                f"the ledger {self._path} is of version {version}, and this mega-collector knows {VERSION}: {advice}"
+            )
+
+    def _whole(self, rows: list[tuple[Any, ...]]) -> Iterator[Record]:
+        """Sources in the order of their ids, with their ranges."""
+        ranges: dict[bytes, list[Passage]] = {}
+        if rows:
+            for source_id, *passage in self.read(_RANGES, rows[0][0], rows[-1][0]):
+                ranges.setdefault(source_id, []).append(Passage(*passage))
+        return (_record(row, tuple(ranges.get(row[0], ()))) for row in rows)
+
+
+def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:
+    return Record(
+        source=Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), row[6]),
+        first=row[7],
+        position=row[8],
+        entries=row[9],
+        checksum=row[10],
+        before=Marker(row[11], row[12]),
+        finished=row[13] == FINISHED,
+        gone=row[13] == GONE,
+        updated_at=row[14],
+        ranges=ranges,
+    )
+
+
+def _read_only(path: Path) -> str:
+    """The ledger as SQLite opens it without writing: https://www.sqlite.org/wal.html#read_only_databases.
+
+    Where no log has been left beside it, nobody is using it: then not even the log's index need be made.
+
+    Raises:
+        OSError: it is not there, or cannot be looked at.
+    """
+    path.stat()
+    log = path.with_name(f"{path.name}-wal")
+    unused = not log.exists() or not log.stat().st_size
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro{'&immutable=1' if unused else ''}"

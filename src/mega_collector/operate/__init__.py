@@ -1,0 +1,1 @@
+"""What whoever runs an aggregator asks of it, beside it on its machine."""
