@@ -1,5 +1,6 @@
 """The ledger: what is committed is known, whatever happens to the process, the file and the disk."""
 
+import os
 import resource
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from blocks import make_source
 from mega_collector.aggregator import ledger as ledger_module
@@ -447,3 +449,46 @@ def test_what_is_known_is_found_without_looking_at_every_source(tmp_path: Path) 
     assert all(step.startswith("SEARCH") for step in steps)
     assert any("collector=? AND inode=? AND device=?" in step for step in steps)
     ledger.close(clean=True)
+
+
+def test_what_is_cleared_is_passed_over_no_more_and_splits_what_it_lies_in(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(100)], [Range(SOURCE, 0, 40, DISCARDED), Range(SOURCE, 40, 50, "hole")])
+        ledger.commit([], cleared=[Range(SOURCE, 10, 20, DISCARDED), Range(SOURCE, 35, 50, DISCARDED)])
+        record = ledger.record(SOURCE.id)
+        assert record is not None
+        assert record.position == 100
+        assert record.ranges == (Passage(0, 10, DISCARDED), Passage(20, 35, DISCARDED), Passage(40, 50, "hole"))
+        ledger.commit([], cleared=[Range(SOURCE, 0, 40, DISCARDED)])
+        assert [each.ranges for each in ledger.records()] == [(Passage(40, 50, "hole"),)]
+
+
+SPANS = st.tuples(st.integers(0, 30), st.integers(1, 10)).map(lambda span: (span[0], span[0] + span[1]))
+
+
+@given(st.lists(st.tuples(st.booleans(), SPANS), max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_ranges_hold_the_bytes_that_were_discarded_and_not_cleared(
+    ledger_of_examples: Ledger, steps: list[tuple[bool, tuple[int, int]]]
+) -> None:
+    source = make_source(os.urandom(8).hex(), collector="me")
+    ledger_of_examples.commit([_advance(40, source=source)])
+    bytes_: set[int] = set()
+    for discard, (start, end) in steps:
+        span = set(range(start, end))
+        if discard and not bytes_ & span:  # a position moves over a byte once
+            ledger_of_examples.commit([], [Range(source, start, end, DISCARDED)])
+            bytes_ |= span
+        else:
+            ledger_of_examples.commit([], cleared=[Range(source, start, end, DISCARDED)])
+            bytes_ -= span
+        record = ledger_of_examples.record(source.id)
+        assert record is not None
+        held = [at for each in record.ranges for at in range(each.start, each.end)]
+        assert sorted(held) == sorted(bytes_)
+
+
+@pytest.fixture(scope="module")
+def ledger_of_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    with _ledger(tmp_path_factory.mktemp("ledger")) as ledger:
+        yield ledger
