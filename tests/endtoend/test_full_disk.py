@@ -115,6 +115,11 @@ def test_discarding_lays_dead_letters_and_acknowledges(site: Site, disk: Disk, p
     assert collector.events("stopped", acknowledged=site.bytes_written)
     site.collector()
     quiet(site.size, "the destination")
+    # And all of it can come back.
+    replay = site.start("replay", {"AGGREGATOR_STATE_DIRECTORY": str(letters.parent)})
+    assert replay.wait() == 0, replay.said()
+    assert sorted(site.output().splitlines(keepends=True)) == sorted(everything)
+    assert list(letters.iterdir()) == []
 
 
 @pytest.mark.case(67, 95)

@@ -45,7 +45,7 @@ def test_lines_tell_sources_what_is_missing_outputs_and_collectors(tmp_path: Pat
     lines = ended.stdout.splitlines()
     assert [line.partition(" 20")[0] for line in lines] == [
         "source me\\x1b[31m /logs/a.log: at 100, 5 entries, open",
-        "  discarded 10-20 (may be replayed)",
+        "  discarded 10-20",
         "  hole 30-35",
         "source me\\x1b[31m /logs/b.log: at 30, 2 entries, finished",
         "source me\\x1b[31m /logs/c.log: at 8, 1 entries, gone",

@@ -32,7 +32,7 @@ _PATIENCE = 30.0
 """Seconds that a replay waits for its turn: longer means that the destination takes nothing."""
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again when it runs"
-_BUSY = f"what came before has not been delivered for {_PATIENCE:.0f}s: try again when the destination works"
+_BUSY = "what came before has not been delivered for {:.0f}s: try again when the destination works"
 
 _log = structlog.get_logger(__name__)
 
@@ -40,9 +40,9 @@ _log = structlog.get_logger(__name__)
 class OperatorServer:
     """Serves from `start` to `stop`. Where it cannot, it says so: the aggregator does all else without it."""
 
-    def __init__(self, directory: Path, buffer: IngestBuffer) -> None:
+    def __init__(self, directory: Path, buffer: IngestBuffer, *, patience: float = _PATIENCE) -> None:
         self._directory = directory
-        self._servicer = OperatorServicer(buffer)
+        self._servicer = OperatorServicer(buffer, patience)
         self._socket: OperatorSocket | None = None
         self._server: grpc.Server | None = None
 
@@ -78,8 +78,9 @@ def _serving(at: OperatorSocket, servicer: "OperatorServicer") -> grpc.Server:
 class OperatorServicer(api_pb2_grpc.OperatorServicer):
     """See api.proto. `stop` is called when nothing that was put into the buffer will be done any more."""
 
-    def __init__(self, buffer: IngestBuffer) -> None:
+    def __init__(self, buffer: IngestBuffer, patience: float) -> None:
         self._buffer = buffer
+        self._patience = patience
         self._one = threading.Lock()
         """Held by the one replay under way: so many bytes are in memory beside the ingest buffer's."""
         self._end: Future[replay.Replayed] = Future()
@@ -97,7 +98,7 @@ class OperatorServicer(api_pb2_grpc.OperatorServicer):
             except (BufferClosed, Stopping):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
             except CancelledError:
-                context.abort(grpc.StatusCode.UNAVAILABLE, _BUSY)
+                context.abort(grpc.StatusCode.UNAVAILABLE, _BUSY.format(self._patience))
             except MegaCollectorError as error:
                 context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         _log.info(
@@ -126,7 +127,7 @@ class OperatorServicer(api_pb2_grpc.OperatorServicer):
         if not context.add_callback(withdraw):
             raise CancelledError
         self._buffer.put(item)
-        wait((outcome, self._end), _PATIENCE, FIRST_COMPLETED)
+        wait((outcome, self._end), self._patience, FIRST_COMPLETED)
         if not outcome.done() and not outcome.cancel():
             wait((outcome, self._end), return_when=FIRST_COMPLETED)
         return (outcome if outcome.done() else self._end).result()

@@ -10,7 +10,7 @@ import orjson
 
 from mega_collector.aggregator.ledger_reader import Holder, LedgerReader
 from mega_collector.emitter.protocol import OutputState
-from mega_collector.protocol import DISCARDED, Passage, Record
+from mega_collector.protocol import Passage, Record
 from mega_collector.telemetry.printable import text
 
 
@@ -60,7 +60,7 @@ class _Total:
         self._bytes += record.position - record.first
         for each in record.ranges:
             self._passed[each.reason] = self._passed.get(each.reason, 0) + each.end - each.start
-            self._bytes -= each.end - each.start
+            self._bytes -= max(0, min(each.end, record.position) - max(each.start, record.first))
         return record
 
     def values(self) -> dict[str, Any]:
@@ -89,8 +89,7 @@ def _source_lines(record: Record) -> Iterator[str]:
 def _passage_lines(ranges: Iterable[Passage]) -> Iterator[str]:
     for each in ranges:
         end = "?" if each.end == each.start else each.end
-        hint = " (may be replayed)" if each.reason == DISCARDED else ""
-        yield f"  {text(each.reason)} {each.start}-{end}{hint}"
+        yield f"  {text(each.reason)} {each.start}-{end}"
 
 
 def _output_line(output: OutputState) -> str:
