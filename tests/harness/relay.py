@@ -1,4 +1,4 @@
-"""What stands between a collector and its aggregator: it can be cut, can be slow, and can keep back what is answered."""
+"""What stands between a collector and its aggregator: it can be cut, be slow, and keep back what is answered."""
 
 import contextlib
 import socket

@@ -1,14 +1,16 @@
 """A place with logs, a destination, and both halves as processes, quick instead of lazy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Self
 
 from harness.lines import Generation, assert_at_least, assert_exactly
 from harness.process import Process
 from harness.until import quiet, until
 from harness.writer import Writer
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _QUICK_AGGREGATOR = {"minimum_publish_frequency": "50ms", "retry_delay": "50ms"}
 _QUICK_COLLECTOR = {"poll_interval": "50ms", "rotate_wait": "200ms", "host": "test"}
@@ -56,6 +58,7 @@ class Site:
         wait: bool = True,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
+        variables: Mapping[str, str] = NOTHING,
         **settings: str | None,
     ) -> Process:
         """Start an aggregator, and wait until it listens. Started again, it has the same state."""
@@ -65,12 +68,20 @@ class Site:
             "file_configuration": str(self.out),
             **_QUICK_AGGREGATOR,
         }
-        process = self.start("aggregator", environ("AGGREGATOR", usual, settings), wrapper=wrapper, stdout=stdout)
+        variables = {**variables, **environ("AGGREGATOR", usual, settings)}
+        process = self.start("aggregator", variables, wrapper=wrapper, stdout=stdout)
         if wait:
             process.wait_for("listening")
         return process
 
-    def collector(self, *, name: str = "collector", wrapper: Sequence[str] = (), **settings: str | None) -> Process:
+    def collector(
+        self,
+        *,
+        name: str = "collector",
+        wrapper: Sequence[str] = (),
+        variables: Mapping[str, str] = NOTHING,
+        **settings: str | None,
+    ) -> Process:
         """Start a collector. Started again under the same name, it has the same state."""
         usual = {
             "paths": str(self.logs / "*.log"),
@@ -78,7 +89,8 @@ class Site:
             "state_directory": str(self.directory / name),
             **_QUICK_COLLECTOR,
         }
-        return self.start("collector", environ("COLLECTOR", usual, settings), name=name, wrapper=wrapper)
+        variables = {**variables, **environ("COLLECTOR", usual, settings)}
+        return self.start("collector", variables, name=name, wrapper=wrapper)
 
     def both(self) -> tuple[Process, Process]:
         """Start an aggregator and a collector at once."""
@@ -89,14 +101,14 @@ class Site:
 
     def start(
         self,
-        *arguments: str | dict[str, str],
+        *arguments: str | Mapping[str, str],
         name: str | None = None,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
     ) -> Process:
-        """Start any command: its arguments, and its environment where one of them is a dictionary."""
+        """Start any command: its arguments, and its environment where one of them is a mapping."""
         words = [each for each in arguments if isinstance(each, str)]
-        variables = {key: text for each in arguments if isinstance(each, dict) for key, text in each.items()}
+        variables = {key: text for each in arguments if isinstance(each, Mapping) for key, text in each.items()}
         process = Process(
             *words,
             directory=self.directory,
