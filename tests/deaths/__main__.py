@@ -21,6 +21,7 @@ from pathlib import Path
 
 from deaths.ordeal import Ordeal
 from deaths.plan import Mode, Plan, random_plan
+from harness.template import Template
 
 
 @dataclass(slots=True)
@@ -70,19 +71,19 @@ def main() -> int:
 
     def work(_: int) -> None:
         for number in seeds():
-            _play(random_plan(number, arguments.mode, arguments.acts), totals, lock)
+            _play(random_plan(number, arguments.mode, arguments.acts), template, totals, lock)
 
     one = not (arguments.minutes or arguments.deaths)
-    with ThreadPoolExecutor(1 if one else arguments.beside) as pool:
+    with Template() as template, ThreadPoolExecutor(1 if one else arguments.beside) as pool:
         list(pool.map(work, range(1 if one else arguments.beside)))
     sys.stdout.write(f"{totals}\n")
     return min(totals.failures, 1)
 
 
-def _play(plan: Plan, totals: Totals, lock: threading.Lock) -> None:
+def _play(plan: Plan, template: Template, totals: Totals, lock: threading.Lock) -> None:
     directory, began = Path(tempfile.mkdtemp(prefix="deaths-")), time.monotonic()
     (directory / "plan").write_text(_told(plan))
-    ordeal, failure = Ordeal(directory, plan), ""
+    ordeal, failure = Ordeal(directory, plan, template), ""
     try:
         with ordeal:
             ordeal.play()

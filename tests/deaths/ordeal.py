@@ -19,6 +19,7 @@ from deaths.scribe import Scribe
 from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
+from harness.template import Template
 from harness.trigger import TRIGGERS, Trigger
 from harness.until import quiet, until
 
@@ -46,9 +47,9 @@ class Unfaithful(AssertionError):
 class Ordeal:
     """A context manager, at whose end no process is left."""
 
-    def __init__(self, directory: Path, plan: Plan) -> None:
+    def __init__(self, directory: Path, plan: Plan, template: Template | None = None) -> None:
         self.deaths = 0
-        self.site = Site(directory)
+        self.site = Site(directory, template)
         self._plan = plan
         self._relay = Relay(directory / "relay", directory / "socket")
         self._processes: dict[str, Process | None] = dict.fromkeys(_HALVES)

@@ -1,16 +1,16 @@
 """A place with logs, a destination, and both halves as processes, quick instead of lazy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import IO, Self
 
 from harness.lines import Generation, assert_at_least, assert_exactly
 from harness.process import Process
+from harness.template import Template
 from harness.until import quiet, until
 from harness.writer import Writer
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _QUICK_AGGREGATOR = {"minimum_publish_frequency": "50ms", "retry_delay": "50ms"}
 _QUICK_COLLECTOR = {"poll_interval": "50ms", "rotate_wait": "200ms", "host": "test"}
@@ -20,10 +20,11 @@ class Site:
     """`logs/*.log` go to `out/out.log`. A context manager, at whose end no process is left and no log shows a defect.
 
     Settings are given by their variable's name without prefix, in lower case; None takes one of the defaults away:
-    `site.aggregator(max_batch_size="10", file_configuration=None, text_configuration="1")`.
+    `site.aggregator(max_batch_size="10", file_configuration=None, text_configuration="1")`. With a `template` the
+    processes are forked from it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, template: Template | None = None) -> None:
         self.directory = directory
         self.logs = directory / "logs"
         self.out = directory / "out" / "out.log"
@@ -32,6 +33,8 @@ class Site:
         self.written: dict[Generation, list[bytes]] = {}
         """What the writers have written."""
         self.processes: list[Process] = []
+        self._template = template
+        self._besides: dict[str, str] = {}
         self._writers: list[Writer] = []
         self.logs.mkdir()
         self.out.parent.mkdir()
@@ -58,7 +61,6 @@ class Site:
         wait: bool = True,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
-        variables: Mapping[str, str] = NOTHING,
         **settings: str | None,
     ) -> Process:
         """Start an aggregator, and wait until it listens. Started again, it has the same state."""
@@ -68,20 +70,12 @@ class Site:
             "file_configuration": str(self.out),
             **_QUICK_AGGREGATOR,
         }
-        variables = {**variables, **environ("AGGREGATOR", usual, settings)}
-        process = self.start("aggregator", variables, wrapper=wrapper, stdout=stdout)
+        process = self.start("aggregator", environ("AGGREGATOR", usual, settings), wrapper=wrapper, stdout=stdout)
         if wait:
             process.wait_for("listening")
         return process
 
-    def collector(
-        self,
-        *,
-        name: str = "collector",
-        wrapper: Sequence[str] = (),
-        variables: Mapping[str, str] = NOTHING,
-        **settings: str | None,
-    ) -> Process:
+    def collector(self, *, name: str = "collector", wrapper: Sequence[str] = (), **settings: str | None) -> Process:
         """Start a collector. Started again under the same name, it has the same state."""
         usual = {
             "paths": str(self.logs / "*.log"),
@@ -89,8 +83,7 @@ class Site:
             "state_directory": str(self.directory / name),
             **_QUICK_COLLECTOR,
         }
-        variables = {**variables, **environ("COLLECTOR", usual, settings)}
-        return self.start("collector", variables, name=name, wrapper=wrapper)
+        return self.start("collector", environ("COLLECTOR", usual, settings), name=name, wrapper=wrapper)
 
     def both(self) -> tuple[Process, Process]:
         """Start an aggregator and a collector at once."""
@@ -101,24 +94,32 @@ class Site:
 
     def start(
         self,
-        *arguments: str | Mapping[str, str],
+        *arguments: str | dict[str, str],
         name: str | None = None,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
     ) -> Process:
-        """Start any command: its arguments, and its environment where one of them is a mapping."""
+        """Start any command: its arguments, and its environment where one of them is a dictionary."""
         words = [each for each in arguments if isinstance(each, str)]
-        variables = {key: text for each in arguments if isinstance(each, Mapping) for key, text in each.items()}
+        variables = {key: text for each in arguments if isinstance(each, dict) for key, text in each.items()}
         process = Process(
             *words,
             directory=self.directory,
             name=name or words[0],
-            environ=variables,
+            environ=variables | self._besides,
             wrapper=wrapper,
             stdout=stdout,
+            template=self._template,
         )
         self.processes.append(process)
         return process
+
+    @contextmanager
+    def given(self, variables: dict[str, str]) -> Iterator[None]:
+        """What is started inside has these variables besides."""
+        self._besides = variables
+        yield
+        self._besides = {}
 
     # Lines
 

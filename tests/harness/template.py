@@ -3,9 +3,9 @@
 Run as a program, with a socket's descriptor: that one.
 """
 
-import array
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -17,7 +17,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import IO, Any, NoReturn, Self
+
+_SOURCE = Path(__file__).parents[2] / "src"
 
 _SIZE = 1 << 20
 """Of a request, in bytes: more than an environment has."""
@@ -26,13 +28,14 @@ _SIZE = 1 << 20
 class Template:
     """A context manager, at whose end no process of it is left. `variables` are those that it must begin with."""
 
-    def __init__(self, source: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._lock = threading.Lock()
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             self._process = subprocess.Popen(
                 [sys.executable, "-W", "error", __file__, str(its.fileno())],
-                env={"PYTHONPATH": str(source), **(variables or {})},
+                # gRPC reads how much it is to say when it is imported: as the command sets it before that.
+                env={"PYTHONPATH": str(_SOURCE), "GRPC_VERBOSITY": "ERROR", **(variables or {})},
                 pass_fds=[its.fileno()],
                 stdin=subprocess.DEVNULL,
             )
@@ -47,11 +50,17 @@ class Template:
         self._process.wait()
 
     def start(
-        self, arguments: Sequence[str], *, directory: Path, environ: Mapping[str, str], stdout: int, stderr: int
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environ: Mapping[str, str],
+        stdout: int | IO[bytes],
+        stderr: IO[bytes],
     ) -> "Forked":
         """As `python -m mega_collector` with those arguments."""
         request = {"arguments": list(arguments), "directory": str(directory), "environ": dict(environ)}
-        return Forked(self, self.ask(request, stdout, stderr))
+        output = stdout if isinstance(stdout, int) else stdout.fileno()
+        return Forked(self, self.ask(request, output, stderr.fileno()))
 
     def ask(self, request: object, *descriptors: int) -> int:
         with self._lock:
@@ -97,10 +106,8 @@ class Forked:
 
 
 def main(requests: socket.socket) -> None:
-    from mega_collector import cli  # noqa: F401, PLC0415 - what takes so long
-    from mega_collector.aggregator import assembly  # noqa: F401, PLC0415
-    from mega_collector.collector import assembly as other  # noqa: F401, PLC0415
-
+    for module in ("mega_collector.cli", "mega_collector.aggregator.assembly", "mega_collector.collector.assembly"):
+        importlib.import_module(module)
     gc.freeze()
     children: set[int] = set()
     while True:
@@ -126,9 +133,7 @@ def main(requests: socket.socket) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-def _become(descriptors: array.array, arguments: list[str], directory: str, environ: dict[str, str]) -> NoReturn:
-    from mega_collector.cli import main as begin
-
+def _become(descriptors: list[int], arguments: list[str], directory: str, environ: dict[str, str]) -> NoReturn:
     for descriptor, place in zip(descriptors, (1, 2), strict=True):
         os.dup2(descriptor, place)
         os.close(descriptor)
@@ -136,9 +141,10 @@ def _become(descriptors: array.array, arguments: list[str], directory: str, envi
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = ["mega-collector", *arguments]
-    begin()
-    sys.exit(0)
+    sys.modules["mega_collector.cli"].main()
+    raise AssertionError("the command should have exited")
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as its:
+        main(its)

@@ -12,6 +12,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.template import Template
 from steps.library import Death, Library, Moment
 from steps.lives import LIVES, die, record
 
@@ -26,16 +27,16 @@ def main() -> int:
     arguments = parser.parse_args()
     began, directory = time.monotonic(), Path(tempfile.mkdtemp(prefix="steps-"))
     library = Library(directory)
-    deaths = [
-        (life, Death(step, moment))
-        for life in arguments.life or LIVES
-        for step in record(LIVES[life], _within(directory), library)
-        if str(step).startswith(arguments.step or "") and not (arguments.first and step.number > 1)
-        for moment in step.moments
-        if arguments.moment in {None, moment}
-    ]
-    with ThreadPoolExecutor(arguments.beside) as pool:
-        went_well = list(pool.map(lambda each: _die(*each, directory, library), deaths))
+    with Template(library.variables) as template, ThreadPoolExecutor(arguments.beside) as pool:
+        deaths = [
+            (life, Death(step, moment))
+            for life in arguments.life or LIVES
+            for step in record(LIVES[life], _within(directory), library, template)
+            if str(step).startswith(arguments.step or "") and not (arguments.first and step.number > 1)
+            for moment in step.moments
+            if arguments.moment in {None, moment}
+        ]
+        went_well = list(pool.map(lambda each: _die(each, directory, library, template), deaths))
     failures = went_well.count(False)
     sys.stdout.write(f"{len(deaths)} deaths in {time.monotonic() - began:.0f} s, {failures} failed\n")
     if not failures:
@@ -43,10 +44,11 @@ def main() -> int:
     return min(failures, 1)
 
 
-def _die(life: str, death: Death, directory: Path, library: Library) -> bool:
+def _die(each: tuple[str, Death], directory: Path, library: Library, template: Template) -> bool:
+    life, death = each
     own = _within(directory)
     try:
-        die(LIVES[life], own, library, death)
+        die(LIVES[life], own, library, death, template)
     except Exception:  # noqa: BLE001 - whatever it is, it is told with its death
         sys.stdout.write(f"{life}, {death}: FAILED\n{traceback.format_exc(limit=-3)}\nEverything is in {own}\n")
         sys.stdout.flush()

@@ -53,9 +53,13 @@ class Library:
     def __init__(self, directory: Path) -> None:
         compiler = shutil.which("cc")
         if compiler is None:
-            raise FileNotFoundError("there is no compiler (cc) for the library that kills at a step: apt-get install gcc")
-        self.path = directory / "steps.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", self.path, _SOURCE, "-ldl"], check=True)
+            raise FileNotFoundError(
+                "there is no compiler (cc) for the library that kills at a step: apt-get install gcc"
+            )
+        path = directory / "steps.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", path, _SOURCE, "-ldl"], check=True)
+        self.variables = {"LD_PRELOAD": str(path)}
+        """Those that a process begins with, or the template that it is forked from."""
 
     def records(self, site: Path) -> dict[str, str]:
         """The variables of a process whose steps are noted, for `recorded`."""
@@ -67,7 +71,7 @@ class Library:
 
     def _preloaded(self, site: Path) -> dict[str, str]:
         below = "".join(f"{site / name}:" for name in ("aggregator", "collector", "out"))
-        return {"LD_PRELOAD": str(self.path), "STEPS_BELOW": below}
+        return {**self.variables, "STEPS_BELOW": below}
 
 
 def recorded(site: Path) -> list[Step]:

@@ -12,6 +12,7 @@ from typing import Any
 from harness.lines import assert_exactly
 from harness.process import Process
 from harness.site import Site
+from harness.template import Template
 from harness.until import until
 from harness.writer import Writer
 from mega_collector.emitter.dead_letter import read
@@ -55,9 +56,9 @@ class Life:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def record(life: Life, directory: Path, library: Library) -> list[Step]:
+def record(life: Life, directory: Path, library: Library, template: Template | None = None) -> list[Step]:
     """What it does to files, as long as nobody kills it."""
-    with Site(directory) as site:
+    with Site(directory, template) as site:
         scene = Scene(site, library, site.writer())
         _live(scene, life, library.records(directory))
         assert scene.process is not None
@@ -66,13 +67,13 @@ def record(life: Life, directory: Path, library: Library) -> list[Step]:
     return recorded(directory)
 
 
-def die(life: Life, directory: Path, library: Library, death: Death) -> None:
+def die(life: Life, directory: Path, library: Library, death: Death, template: Template | None = None) -> None:
     """It dies so, another process goes on, and each line is there once, whole, in order.
 
     Raises:
         AssertionError: it is not, or the process did not die.
     """
-    with Site(directory) as site:
+    with Site(directory, template) as site:
         scene = Scene(site, library, site.writer())
         _live(scene, life, library.kills(directory, death))
         assert scene.process is not None
@@ -82,13 +83,13 @@ def die(life: Life, directory: Path, library: Library, death: Death) -> None:
 
 def _live(scene: Scene, life: Life, variables: dict[str, str]) -> None:
     life.prepare(scene)
-    variables = variables | life.variables
-    if life.half == "aggregator":
-        scene.process = scene.site.aggregator(wait=False, variables=variables, **life.settings)
-        scene.other = scene.other or scene.site.collector()
-    else:
-        scene.other = scene.other or scene.site.aggregator(wait=False)
-        scene.process = scene.site.collector(variables=variables, **life.settings)
+    with scene.site.given(variables | life.variables):
+        if life.half == "aggregator":
+            scene.process = scene.site.aggregator(wait=False, **life.settings)
+        else:
+            scene.process = scene.site.collector(**life.settings)
+    if scene.other is None:
+        scene.other = scene.site.collector() if life.half == "aggregator" else scene.site.aggregator(wait=False)
     life.run(scene)
     if scene.lives():
         scene.process.signal(signal.SIGTERM)
@@ -119,7 +120,8 @@ def _ship_and_rotate(scene: Scene) -> None:
 
 def _leave_uncommitted(scene: Scene) -> None:
     """The aggregator before wrote, and died before it could commit."""
-    scene.process = scene.site.aggregator(wait=False, variables=scene.library.kills(scene.site.directory, _UNCOMMITTED))
+    with scene.site.given(scene.library.kills(scene.site.directory, _UNCOMMITTED)):
+        scene.process = scene.site.aggregator(wait=False)
     scene.other = scene.site.collector()
     scene.ship()
     scene.ship()
