@@ -53,6 +53,8 @@ class Ordeal:
         self._plan = plan
         self._relay = Relay(directory / "relay", directory / "socket")
         self._processes: dict[str, Process | None] = dict.fromkeys(_HALVES)
+        self._frozen: list[Process] = []
+        """By the last act, until the next one is done."""
         self._limit: int | None = None
         """Bytes that no file of the aggregator's may pass."""
         self._snapshots: list[bytes] = []
@@ -86,7 +88,7 @@ class Ordeal:
             self._start_all()
             for act in self._plan.acts:
                 self._perform(act)
-            self._set_right()
+            self._thaw(self._frozen)
         self._judge()
 
     # Acts
@@ -99,10 +101,19 @@ class Ordeal:
             for process in self._those_of(act):
                 process.signal(signal.SIGTERM)
         self._wait(act)
-        if act.how in {"cut", "tear", "half-close"}:
-            self._disturb(act)
-        else:
-            self._do(act)
+        frozen, self._frozen = self._frozen, []
+        match act.how:
+            case "cut" | "tear" | "half-close":
+                self._disturb(act)
+            case "freeze":
+                self._frozen = self._those_of(act)
+                for process in self._frozen:
+                    process.signal(signal.SIGSTOP)
+            case _:
+                self._end(act)
+        self._start_all()
+        time.sleep(act.gap / 1000)
+        self._thaw(frozen)
         self._set_right()
 
     def _circumstances(self, act: Act) -> None:
@@ -128,24 +139,18 @@ class Ordeal:
             case "half-close":
                 self._relay.half_close(near=act.whom != "aggregator")
 
-    def _do(self, act: Act) -> None:
-        running = self._those_of(act)
-        if act.how.startswith("freeze"):
-            for process in running:
-                process.signal(signal.SIGSTOP)
-            time.sleep(act.gap / 1000)
-        if act.how == "freeze":
-            return
+    def _end(self, act: Act) -> None:
+        processes = self._those_of(act)
         if act.how in {"stop", "stop twice"}:
-            self._stop(running, twice=act.how == "stop twice")
-        for process in running:
+            self._stop(processes, twice=act.how == "stop twice")
+        for process in processes:
             process.kill()
         for half in _HALVES:
             if act.whom in {half, "both"}:
                 self._bury(half)
                 if act.wiped == half:
                     self._wipe(half)
-        time.sleep(act.gap / 1000)
+        time.sleep(act.rest / 1000)
 
     def _those_of(self, act: Act) -> list[Process]:
         return [
@@ -153,6 +158,7 @@ class Ordeal:
         ]
 
     def _stop(self, processes: list[Process], *, twice: bool) -> None:
+        self._thaw(processes)
         for process in processes:
             process.signal(signal.SIGTERM)
         if twice:
@@ -180,15 +186,17 @@ class Ordeal:
         if self._limit is not None:
             self._limit = None
             self._limit_aggregator(resource.RLIM_INFINITY)
-        for half in _HALVES:
-            process = self._processes[half]
-            if process is not None:
-                process.thaw()
-                # On a full disk it may not be able to begin.
-                if not process.running:
-                    assert (half, self._plan.mode) == ("aggregator", Mode.FULL_DISK), process.said()
-                    self._bury(half)
+        for half, process in self._processes.items():
+            # On a full disk it may not be able to begin.
+            if process is not None and not process.running:
+                assert (half, self._plan.mode) == ("aggregator", Mode.FULL_DISK), process.said()
+                self._bury(half)
         self._start_all()
+
+    def _thaw(self, processes: list[Process]) -> None:
+        for process in processes:
+            if process.running:
+                process.thaw()
 
     def _limit_aggregator(self, size: int) -> None:
         process = self._processes["aggregator"]

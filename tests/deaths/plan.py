@@ -24,8 +24,7 @@ HOW = {
     "stop": 2,
     "stop twice": 1,
     "stop and kill": 2,
-    "freeze": 3,
-    "freeze and kill": 2,
+    "freeze": 4,
     "cut": 1,
     "tear": 1,
     "half-close": 1,
@@ -41,7 +40,7 @@ class Act:
     """Wait for `times` events of `trigger` and `lag` milliseconds more; then it is done `how` to `whom`.
 
     What is to stop and be killed is asked to stop before that wait, and killed after it. What was ended is started
-    again after `gap` milliseconds; so long is what was frozen frozen.
+    again after `rest` milliseconds. What was frozen goes on after the next act, `gap` milliseconds behind.
     """
 
     how: str
@@ -49,6 +48,7 @@ class Act:
     trigger: str
     times: int
     lag: float
+    rest: int
     gap: int
     network: str = "good"
     """As it is meanwhile."""
@@ -87,7 +87,7 @@ def random_plan(seed: int, mode: Mode | None = None, acts: int = 25) -> Plan:
     }
     aggregator = {
         "max_batch_size": random.choice(["10", "1000"]),
-        "minimum_publish_frequency": random.choice(["1ms", "50ms", "300ms"]),
+        "minimum_publish_frequency": random.choice(["1ms", "50ms", "300ms", "2s"]),
     }
     planned: list[Act] = []
     for _ in range(acts):
@@ -103,7 +103,8 @@ def _act(random: Random, mode: Mode, before: Act | None) -> Act:
         trigger=random.choice([*_likely(how, whom, before), "output written", "time", "time"]),
         times=random.choice([1, 1, 2, 3, 10]),
         lag=random.choice([0, 0, 0, random.random(), random.random() * 10, random.random() * 300]),
-        gap=random.choice([0, 0, 50, 300]) if "freeze" not in how else random.choice([20, 200, 1200]),
+        rest=random.choice([0, 0, 50, 300]),
+        gap=random.choice([0, 0, 200]),
         network=_pick(random, NETWORKS),
         room=random.randint(0, 200_000) if mode is Mode.FULL_DISK and random.random() < 0.6 else None,
         wiped=mode.removesuffix("-wiped") if mode.endswith("-wiped") and random.random() < 0.4 else None,
