@@ -14,7 +14,9 @@ from pathlib import Path
 
 from harness.template import Template
 from steps.library import Death, Library, Moment
-from steps.lives import LIVES, die, record
+from steps.lives import LIVES, NotReached, die, record
+
+_TRIES = 5
 
 
 def main() -> int:
@@ -36,25 +38,33 @@ def main() -> int:
             for moment in step.moments
             if arguments.moment in {None, moment}
         ]
-        went_well = list(pool.map(lambda each: _die(each, directory, library, template), deaths))
-    failures = went_well.count(False)
-    sys.stdout.write(f"{len(deaths)} deaths in {time.monotonic() - began:.0f} s, {failures} failed\n")
+        ends = list(pool.map(lambda each: _die(each, directory, library, template), deaths))
+    failures, missed, seconds = ends.count(False), ends.count(None), time.monotonic() - began
+    sys.stdout.write(
+        f"{len(deaths)} deaths in {seconds:.0f} s, {missed} at steps that were not come to again, {failures} failed\n"
+    )
     if not failures:
         shutil.rmtree(directory)
     return min(failures, 1)
 
 
-def _die(each: tuple[str, Death], directory: Path, library: Library, template: Template) -> bool:
+def _die(each: tuple[str, Death], directory: Path, library: Library, template: Template) -> bool | None:
+    """Whether all went well; None if it never came to that step again."""
     life, death = each
-    own = _within(directory)
-    try:
-        die(LIVES[life], own, library, death, template)
-    except Exception:  # noqa: BLE001 - whatever it is, it is told with its death
-        sys.stdout.write(f"{life}, {death}: FAILED\n{traceback.format_exc(limit=-3)}\nEverything is in {own}\n")
-        sys.stdout.flush()
-        return False
-    shutil.rmtree(own)
-    return True
+    for _ in range(_TRIES):
+        own = _within(directory)
+        try:
+            die(LIVES[life], own, library, death, template)
+        except NotReached:
+            shutil.rmtree(own)
+        except Exception:  # noqa: BLE001 - whatever it is, it is told with its death
+            sys.stdout.write(f"{life}, {death}: FAILED\n{traceback.format_exc(limit=-3)}\nEverything is in {own}\n")
+            sys.stdout.flush()
+            return False
+        else:
+            shutil.rmtree(own)
+            return True
+    return None
 
 
 def _within(directory: Path) -> Path:
