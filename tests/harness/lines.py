@@ -18,6 +18,19 @@ def make_line(name: str, generation: int, sequence: int, padding: int = 60) -> b
     return b"%s:%08x\n" % (said, crc32(said))
 
 
+def make_long_line(name: str, generation: int, sequence: int, size: int) -> bytes:
+    """One line of so many bytes and eight more, which says everywhere what it is: its pieces are told from others'."""
+    head = b"%s:%d:%d:" % (name.encode(), generation, sequence)
+    said = b"".join(b"%s%d:" % (head, at) for at in range(size // len(head) + 1))[:size]
+    return b"%s%08x\n" % (said, crc32(said))
+
+
+def pieces(line: bytes, longest: int) -> list[bytes]:
+    """What comes of a line, with its newline, where an entry has `longest` bytes at most, without it."""
+    said = line.removesuffix(b"\n")
+    return [said[start : start + longest] + b"\n" for start in range(0, max(len(said), 1), longest)]
+
+
 def read_line(line: bytes) -> Generation:
     """Whose line that is.
 

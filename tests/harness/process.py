@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
+from harness.template import Template
 from harness.until import DEADLINE, until
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -17,11 +18,27 @@ SOURCE = Path(__file__).parents[2] / "src"
 Event = dict[str, Any]
 
 
+class Running(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    pid: int
+    returncode: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Process:
     """Runs until it ends by itself, is stopped or is killed. Its environment holds nothing but what is given.
 
     What it writes to standard error is its log; `stdout` gets its standard output (absent: a file of its own).
-    `wrapper` is a command that ends by executing the rest of its arguments, such as `prlimit --fsize=9999`.
+    `wrapper` is a command that ends by executing the rest of its arguments, such as `prlimit --fsize=9999`. Without one
+    it is forked from the `template`, if there is one.
     """
 
     def __init__(
@@ -32,18 +49,25 @@ class Process:
         environ: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
+        template: Template | None = None,
     ) -> None:
         self.name = name
         self.log = _unused(directory, f"{name}.stderr")
         self.stdout = _unused(directory, f"{name}.stdout")
         essential = {"PYTHONPATH": str(SOURCE), "HOME": str(directory), "PATH": os.environ["PATH"]}
+        variables = {**essential, "XDG_STATE_HOME": str(directory / "state"), **(environ or {})}
+        self._process: Running
         with self.log.open("wb") as log, self.stdout.open("wb") as own:
+            output = own if stdout is None else stdout
+            if template is not None and not wrapper:
+                self._process = template.start(arguments, directory, variables, output, log)
+                return
             self._process = subprocess.Popen(
                 [*wrapper, sys.executable, "-W", "error", "-m", "mega_collector", *arguments],
                 cwd=directory,
-                env={**essential, "XDG_STATE_HOME": str(directory / "state"), **(environ or {})},
+                env=variables,
                 stdin=subprocess.DEVNULL,
-                stdout=own if stdout is None else stdout,
+                stdout=output,
                 stderr=log,
             )
 

@@ -1,12 +1,14 @@
 """A place with logs, a destination, and both halves as processes, quick instead of lazy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from harness.lines import Generation, assert_at_least, assert_exactly
 from harness.process import Process
+from harness.template import Template
 from harness.until import quiet, until
 from harness.writer import Writer
 
@@ -18,10 +20,11 @@ class Site:
     """`logs/*.log` go to `out/out.log`. A context manager, at whose end no process is left and no log shows a defect.
 
     Settings are given by their variable's name without prefix, in lower case; None takes one of the defaults away:
-    `site.aggregator(max_batch_size="10", file_configuration=None, text_configuration="1")`.
+    `site.aggregator(max_batch_size="10", file_configuration=None, text_configuration="1")`. With a `template` the
+    processes are forked from it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, template: Template | None = None) -> None:
         self.directory = directory
         self.logs = directory / "logs"
         self.out = directory / "out" / "out.log"
@@ -30,6 +33,8 @@ class Site:
         self.written: dict[Generation, list[bytes]] = {}
         """What the writers have written."""
         self.processes: list[Process] = []
+        self._template = template
+        self._besides: dict[str, str] = {}
         self._writers: list[Writer] = []
         self.logs.mkdir()
         self.out.parent.mkdir()
@@ -101,12 +106,20 @@ class Site:
             *words,
             directory=self.directory,
             name=name or words[0],
-            environ=variables,
+            environ=variables | self._besides,
             wrapper=wrapper,
             stdout=stdout,
+            template=self._template,
         )
         self.processes.append(process)
         return process
+
+    @contextmanager
+    def given(self, variables: dict[str, str]) -> Iterator[None]:
+        """What is started inside has these variables besides."""
+        self._besides = variables
+        yield
+        self._besides = {}
 
     # Lines
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from harness.lines import Generation, make_line
+from harness.lines import Generation, make_line, make_long_line
 
 
 class Writer:
@@ -27,6 +27,11 @@ class Writer:
         fresh = [make_line(self.path.stem, self._generation, begin + each, padding) for each in range(count)]
         self.lines.extend(fresh)
         self._append(b"".join(fresh))
+
+    def write_long(self, size: int) -> None:
+        """Append a line of about that size, of which every piece says what it is."""
+        self.lines.append(make_long_line(self.path.stem, self._generation, len(self.lines), size))
+        self._append(self.lines[-1])
 
     def write_part(self, size: int = 20) -> bytes:
         """Append the first bytes of a line, and return the rest of it, for `write_rest`."""

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
 
-from harness.lines import make_line
+from harness.lines import make_line, make_long_line
 from torture.model import Body, Identity, Model
 
 _LONG = 900
@@ -352,10 +351,7 @@ class Logs:
 
 def _line(name: str, number: int, padding: int) -> bytes:
     """What is long enough to be cut says everywhere what it is: its pieces are told from those of others."""
-    if padding < _LONG:
-        return make_line(name, 0, number, padding)
-    said = b"".join(b"%s:0:%d:%d:" % (name.encode(), number, at) for at in range(padding))[:padding]
-    return b"%s%08x\n" % (said, crc32(said))
+    return make_line(name, 0, number, padding) if padding < _LONG else make_long_line(name, 0, number, padding)
 
 
 def _matches(name: str) -> bool:
