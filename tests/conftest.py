@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 from harness.aside import Aside
+from harness.template import Template
 
 T = TypeVar("T")
 
@@ -23,6 +24,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = config.getoption("--case")
     if wanted is not None:
         items[:] = [item for item in items if any(wanted in mark.args for mark in item.iter_markers("case"))]
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """For processes of which a test has many, and to which it does not matter how they begin."""
+    with Template() as template:
+        yield template
 
 
 @pytest.fixture

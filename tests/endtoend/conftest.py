@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from harness.site import Site
+from harness.template import Template
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(tmp_path) as site:
+def site(tmp_path: Path, template: Template) -> Iterator[Site]:
+    with Site(tmp_path, template) as site:
         yield site

@@ -1,5 +1,6 @@
 """Two processes over TCP and mutual TLS."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,13 @@ from certificates import Authority, Material
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    # Started anew each time: what an aggregator hears of gRPC's own log depends on how that was imported.
+    with Site(tmp_path) as site:
+        yield site
 
 
 @pytest.mark.case(81)
