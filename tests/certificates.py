@@ -30,12 +30,15 @@ class Authority:
     def material(
         self,
         *names: str,
+        common_name: str | None = None,
         trusts: "Authority | None" = None,
         not_before: datetime | None = None,
         not_after: datetime | None = None,
     ) -> Material:
         """Sign a certificate for `names`, by default those of the loopback; its holder trusts `trusts`, or this one."""
-        leaf = self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_before=not_before, not_after=not_after)
+        leaf = self._ca.issue_cert(
+            *(names or ("localhost", "127.0.0.1")), common_name=common_name, not_before=not_before, not_after=not_after
+        )
         chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
         return Material((trusts or self).pem, chain, leaf.private_key_pem.bytes())
 

@@ -91,6 +91,8 @@ def explain(details: str | None, code: grpc.StatusCode, *, tls: bool | None = No
         return (
             "what answers at COLLECTOR_REMOTE_ADDRESS is no aggregator, or an older one: mend the address, or update it"
         )
+    if code is grpc.StatusCode.PERMISSION_DENIED:
+        return f"the aggregator refuses this collector: {details or 'it does not say why'}"
     if code is not grpc.StatusCode.UNAVAILABLE:
         return None
     details = details or ""

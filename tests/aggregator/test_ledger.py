@@ -165,12 +165,12 @@ def test_records_come_whole_however_many_they_are(tmp_path: Path) -> None:
 
 def test_an_id_belongs_to_whoever_came_with_it_first(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
-        assert ledger.bind("me", "CN=one")
-        assert not ledger.bind("me", "CN=two")
-        assert ledger.bind("other", "CN=two")
+        assert ledger.bind("me", "CN=one") == "CN=one"
+        assert ledger.bind("me", "CN=two") == "CN=one"
+        assert ledger.bind("other", "CN=two") == "CN=two"
     with _ledger(tmp_path) as ledger:
-        assert ledger.bind("me", "CN=one")
-        assert not ledger.bind("me", "CN=two")
+        assert ledger.bind("me", "CN=one") == "CN=one"
+        assert ledger.bind("me", "CN=two") == "CN=one"
 
 
 def test_what_ended_long_ago_is_forgotten_but_not_what_may_come_back_or_goes_on(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_ledger_of_the_first_version_is_gone_on_with_and_knows_no_checksum_of_
         (record,) = ledger.records()
         assert (record.first, record.position, record.entries, record.checksum) == (70, 70, 9, 0)
         assert ledger.output("/out") == OutputState("/out", 1, 2, 80, Marker(1, b"d"))
-        assert ledger.bind("me", "CN=one")
+        assert ledger.bind("me", "CN=one") == "CN=one"
         ledger.commit([Advance(record.source, 70, 100, 1, BEFORE, checksum=5)])
         assert next(ledger.records()).checksum == 5
     assert _rows(tmp_path, "PRAGMA user_version") == [(VERSION,)]

@@ -190,8 +190,8 @@ class Ledger:
         """Everything that is known of a source."""
         return self._reader.record(source_id)
 
-    def bind(self, collector: str, holder: str) -> bool:
-        """Whether a collector's id is `holder`'s: whoever comes first with an id has it from then on.
+    def bind(self, collector: str, holder: str) -> str:
+        """Who holds a collector's id: whoever comes first with it has it from then on.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
@@ -201,7 +201,7 @@ class Ledger:
             with self._committing() as write:
                 write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
             found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
-        return bool(found[0][0] == holder)
+        return str(found[0][0])
 
     def forget(self, before: int) -> int:
         """Forget sources that ended before that time (nanoseconds since the epoch); how many they were.

@@ -115,6 +115,11 @@ def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> "dict[str, grpc.RpcMe
             request_deserializer=wire.parse,
             response_serializer=pb.AggregatorMessage.SerializeToString,
         ),
+        "Audit": grpc.unary_stream_rpc_method_handler(
+            servicer.Audit,
+            request_deserializer=pb.AuditRequest.FromString,
+            response_serializer=pb.AuditResponse.SerializeToString,
+        ),
     }
 
 

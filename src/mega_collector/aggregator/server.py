@@ -10,6 +10,7 @@ import structlog
 
 from mega_collector import __version__, wire
 from mega_collector.aggregator.conversation import Conversation, Refused, StreamEnded
+from mega_collector.aggregator.holder import Holders
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
@@ -58,6 +59,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
+        self._holders = Holders(ledger)
         self._max_streams = max_streams
         self._hello_timeout = hello_timeout
         self._slots = threading.Semaphore(max_streams)
@@ -74,6 +76,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         with self._slot(context), self._outbox(context) as outbox:
             try:
                 hello = self._hello(request_iterator, context)
+                self._holders.require(hello, context)
                 yield from self._serve(hello, request_iterator, outbox, peer=context.peer())
             except WireError as error:
                 _log.warning("stream_refused", peer=context.peer(), reason=str(error))
@@ -90,7 +93,9 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         """One block in, answered when it is committed; see api.proto."""
         with self._slot(context), self._outbox(context) as outbox:
             try:
-                position = self._publish(request, outbox)
+                hello = wire.decode_hello(request.collector)
+                self._holders.require(hello, context)
+                position = self._publish(request, hello, outbox)
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
@@ -104,6 +109,21 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             if position is None:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
             return pb.PublishResponse(position=position)
+
+    def Audit(  # noqa: N802 - the name in api.proto
+        self, request: pb.AuditRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.AuditResponse]:
+        """What is committed of a collector's own sources; see api.proto."""
+        with self._slot(context):
+            try:
+                hello = wire.decode_hello(request.collector)
+                self._holders.require(hello, context)
+                yield from wire.encode_records(self._ledger.records(hello.collector))
+            except WireError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except LedgerError as error:
+                _log.error("ledger_failed", error=str(error))
+                context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
 
     def stop(self) -> None:
         """End every stream once all is said that is to be said. Called when all that was taken in is committed."""
@@ -163,8 +183,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         outputs = () if file is None else (file,)
         return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
 
-    def _publish(self, request: pb.PublishRequest, outbox: Outbox) -> int | Refusal | None:
-        hello = wire.decode_hello(request.collector)
+    def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)
         if request.block.source != source.id:
             raise WireError("the block is of another source than the one described")

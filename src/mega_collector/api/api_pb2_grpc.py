@@ -69,7 +69,8 @@ class AggregatorServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Audit(self, request, context):
-        """Everything that the ledger holds of a collector's own sources, in pages.
+        """Everything that the ledger holds of a collector's own sources, in pages. With TLS a collector's id is its own: of the
+        holder of the certificate that it first came with. Whoever else comes with it gets PERMISSION_DENIED, here as above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,70 @@
+"""Whose a collector's id is: the holder of the certificate that it first came with."""
+
+import math
+import time
+
+import grpc
+import structlog
+
+from mega_collector.aggregator.ledger import Ledger
+from mega_collector.protocol import Hello
+from mega_collector.telemetry.once import Once
+from mega_collector.telemetry.printable import text
+
+_log = structlog.get_logger(__name__)
+
+
+class Holders:
+    """Lets each collector's id be used by one holder only. Without TLS nobody holds anything."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        # A fact, and not an event: it stays as it is until a person mends it.
+        self._told = Once(interval=math.inf)
+
+    def require(self, hello: Hello, context: grpc.ServicerContext) -> None:
+        """End the call if the collector's id is another's.
+
+        Raises:
+            LedgerError: nobody can say whose it is.
+        """
+        holder = holder_of(context)
+        if holder is None:
+            return
+        bound = self._ledger.bind(hello.collector, holder)
+        if bound == holder:
+            return
+        if self._told.due((hello.collector, holder), time.monotonic()) is not None:
+            who = {"collector": hello.collector, "host": hello.host, "peer": context.peer()}
+            _log.warning("collector_refused", **who, holder=holder, bound_to=bound)
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, _refusal(hello.collector, holder, bound))
+
+
+def holder_of(context: grpc.ServicerContext) -> str | None:
+    """Who holds the certificate that a peer has shown: `CN=` its common name if it has one, else `SHA-256=`.
+
+    None without TLS.
+    """
+    shown = context.auth_context().get("x509_pem_cert")
+    return holder_in(bytes(shown[0])) if shown else None
+
+
+def holder_in(pem: bytes) -> str:
+    """The same of a certificate. gRPC's own property ends where a name has a NUL, and so may pass for another name."""
+    # Not without TLS: it takes 9 MB.
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
+    certificate = load_pem_x509_certificate(pem)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if len(names) == 1 and names[0].value:
+        return f"CN={names[0].value!s}"
+    return f"SHA-256={certificate.fingerprint(SHA256()).hex()}"
+
+
+def _refusal(collector: str, holder: str, bound: str) -> str:
+    return text(
+        f"the id {collector} is that of the collector whose certificate is {bound}, and this one shows {holder}:"
+        " give it an id of its own (COLLECTOR_ID), or a certificate with that common name"
+    )
