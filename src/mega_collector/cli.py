@@ -18,6 +18,7 @@ from mega_collector import __version__
 from mega_collector.errors import MegaCollectorError, SettingError, StartError
 
 if TYPE_CHECKING:
+    from mega_collector.audit.survey import Survey
     from mega_collector.check.finding import Finding
     from mega_collector.settings import AggregatorSettings, Loaded
     from mega_collector.settings.declaration import Setting, Settings
@@ -245,6 +246,33 @@ def _make_ledger() -> click.Command:
     return _half("ledger", AggregatorSettings, start, what, [json_], only=("state_directory",))
 
 
+def _make_audit() -> click.Command:
+    from mega_collector.settings import CollectorSettings
+
+    def start(loaded: "Loaded[CollectorSettings]", *, as_json: bool) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+        from mega_collector.audit.assembly import audit
+
+        return _report(*audit(loaded.settings), as_json=as_json)
+
+    what = "Hold files against what the aggregator has committed of them. 0 if nothing differs or is lost; else 1."
+    as_json = click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of a table.")
+    return _half("audit", CollectorSettings, start, what, [_paths(), as_json])
+
+
+def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
+    from mega_collector.audit.document import document
+    from mega_collector.audit.table import table
+
+    if as_json:
+        click.echo(json.dumps(document(collector, survey), indent=1))
+    else:
+        # click takes the colour out again where it goes into a pipe.
+        for line in table(survey):
+            click.echo(line.text if line.sound else click.style(line.text, fg="red"))
+    return CLEAN if survey.sound else FAILED
+
+
 def _half(
     name: str,
     settings: "type[S]",
@@ -320,6 +348,7 @@ command = _Lazy(
         "check": _make_check,
         "replay": _make_replay,
         "ledger": _make_ledger,
+        "audit": _make_audit,
     },
     help="Tail log files and ship them to one place: whole, in order, once.",
 )

@@ -21,6 +21,7 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
+from mega_collector.collector.rotated_names import is_named_after, is_plausible
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import HEAD_SIZE, Marker
@@ -326,7 +327,7 @@ class Archives:
                 contents.size > 0
                 and follower not in self._shipped
                 and not follower.vanished
-                and _is_named_after(look.archive.path, follower.source.path)
+                and is_named_after(look.archive.path, follower.source.path)
                 and self._begins_with(follower, contents)
             ):
                 return follower
@@ -347,7 +348,7 @@ class Archives:
         path, head = look.archive.path, look.inspection.head
         plain = _SUFFIX.split(path, 1)[0]
         for follower in self._followed:
-            unsettled = not follower.settled and _is_named_after(path, follower.source.path)
+            unsettled = not follower.settled and is_named_after(path, follower.source.path)
             if (unsettled or follower.path == plain) and follower not in self._shipped:
                 try:
                     there = self._files.of(follower).read(HEAD_SIZE, 0)
@@ -366,14 +367,14 @@ class Archives:
             if entry.position in tails
             and entry.position > 0
             and entry.before.matches_tail(tails[entry.position])
-            and _is_plausible(entry, look.archive.path, contents)
+            and is_plausible(entry.position, entry.head, entry.path, of=look.archive.path, size=contents.size)
         ]
         if matching:
             return max(matching, key=lambda entry: entry.position)
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         path = look.archive.path
         unknown = (each for each in look.candidates if not each.ended and each.position == 0)
-        return next((each for each in unknown if _is_named_after(path, each.path)), None)
+        return next((each for each in unknown if is_named_after(path, each.path)), None)
 
     def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""
@@ -466,20 +467,3 @@ def is_archive(path: bytes, file: File) -> bool:
         OSError: it cannot be read.
     """
     return _SUFFIX.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))
-
-
-def _is_named_after(path: bytes, original: bytes) -> bool:
-    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
-    stem, dot, extension = original.rpartition(b".")
-    before_extension = bool(dot) and b"/" not in extension and not stem.endswith(b"/")
-    return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))
-
-
-def _is_plausible(entry: Entry, path: bytes, contents: Contents) -> bool:
-    """Whether so few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise."""
-    return (
-        entry.position == contents.size
-        or entry.path == path
-        or _is_named_after(path, entry.path)
-        or (entry.position >= HEAD_SIZE and entry.head.length == HEAD_SIZE)
-    )

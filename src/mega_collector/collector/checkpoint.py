@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from mega_collector.collector.checkpoint_file import CheckpointFile, read
+from mega_collector.collector.checkpoint_file import CheckpointFile, id_of, read
 from mega_collector.collector.collector_id import MACHINE_ID, machine_based_id
 from mega_collector.collector.record import VERSION, Entry, Forgotten
 from mega_collector.directory import sync_directory
 from mega_collector.errors import MegaCollectorError, StartError
 from mega_collector.state_lock import InUse, StateLock
 
-__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "look"]
+__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "id_in", "look"]
 
 _NAME = "checkpoint"
 _SLACK = 256 << 10
@@ -224,6 +224,18 @@ def look(directory: Path) -> None:
     except InUse as error:
         raise _in_use(directory) from error
     read(directory / _NAME, {})
+
+
+def id_in(directory: Path, *, machine_id: Path = MACHINE_ID) -> str | None:
+    """The id of the collector that has this state directory, whether it runs or not; None: it has none yet.
+
+    Raises:
+        StartError: the checkpoint cannot be read, or is of a newer version.
+    """
+    for name in (_NAME, f"{_NAME}.previous"):
+        if found := id_of(directory / name):
+            return found
+    return machine_based_id(machine_id)
 
 
 def _in_use(directory: Path) -> StartError:

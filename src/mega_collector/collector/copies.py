@@ -1,8 +1,5 @@
 """Copies that a rotation makes before it truncates the original: logrotate's copytruncate and renamecopy."""
 
-import re
-from collections.abc import Iterator
-
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
@@ -10,10 +7,8 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import agrees, before
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.rotated_names import originals
 from mega_collector.marker import HEAD_SIZE
-
-_BORDER = re.compile(rb"[._~-]")
-"""Where a rotated name may begin to differ from the original's: app.log.1, app.log-20261123, app.log~."""
 
 
 class Copies:
@@ -32,7 +27,7 @@ class Copies:
         """
         matching = [
             entry
-            for name in _originals(path)
+            for name in originals(path)
             for entry in self._remembered.named(name)
             if entry.position > 0
             and not entry.trailer.length
@@ -48,7 +43,7 @@ class Copies:
             OSError: the file cannot be read.
         """
         head = file.read(HEAD_SIZE, 0)
-        for name in _originals(path):
+        for name in originals(path):
             for follower in self._followed.named(name):
                 if self._begins_with(follower, head):
                     return follower
@@ -69,10 +64,3 @@ class Copies:
         except OSError:
             return False
         return bool(there) and there.startswith(head)
-
-
-def _originals(path: bytes) -> Iterator[bytes]:
-    """What the original may be called, if this is the name of a copy."""
-    directory = path.rfind(b"/") + 1
-    for border in _BORDER.finditer(path, directory + 1):
-        yield path[: border.start()]

@@ -122,6 +122,11 @@ class Discovery:
             waiting.extend((yield from self._visit(directory, patterns, scan)))
             yield
 
+    def matches(self, path: bytes) -> bool:
+        """Whether a file of that path, were it there, would be found."""
+        absolute = path.startswith(b"/") and not _excluded(path, self._excluded)
+        return absolute and any(path_matches(path, parts) for parts in self._patterns)
+
     def look(self, path: bytes) -> FileFacts | None:
         """The regular file of that very name, whether it matches or not; None if nothing has that name.
 

@@ -12,6 +12,7 @@ import structlog
 from mega_collector import wire
 from mega_collector.api import api_pb2 as pb
 from mega_collector.collector.backoff import Backoff
+from mega_collector.collector.channel import channel_options, open_channel
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
@@ -22,22 +23,6 @@ _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStr
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", wire.MAX_MESSAGE_SIZE),
-    ("grpc.max_send_message_length", wire.MAX_MESSAGE_SIZE),
-    # A peer that hangs is found by these pings, never by the age of an acknowledgement.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # Of a ping in a stream this is the time; without it gRPC waits a minute.
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.http2.max_pings_without_data", 0),
-    # A channel lives for one stream: the backoff is ours, and certificates are read anew.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),
-    # A proxy that the environment names is meant for the web.
-    ("grpc.enable_http_proxy", 0),
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +59,7 @@ class Publisher:
         self._deliver = deliver
         self._credentials = credentials
         self._tls = credentials is not None
-        self._options = (*_OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else []))
+        self._options = channel_options(server_name)
         self._compress = compress
         self._backoff = backoff or Backoff(random.random)
         self._welcome_timeout = welcome_timeout
@@ -171,9 +156,8 @@ class Publisher:
             self._deliver(Answered(session.number, message))
 
     def _channel(self) -> grpc.Channel:
-        if self._credentials is None:
-            return grpc.insecure_channel(self._target, options=self._options)
-        return grpc.secure_channel(self._target, self._credentials(), options=self._options)
+        credentials = None if self._credentials is None else self._credentials()
+        return open_channel(self._target, credentials, self._options)
 
 
 class _Session:

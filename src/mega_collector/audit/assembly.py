@@ -1,0 +1,69 @@
+"""The audit, put together from its parts."""
+
+import time
+from collections.abc import Callable
+
+import grpc
+
+from mega_collector import __version__
+from mega_collector.audit.asking import ask
+from mega_collector.audit.survey import Survey, Surveyor
+from mega_collector.collector.checkpoint import id_in
+from mega_collector.collector.discovery import Discovery
+from mega_collector.errors import SettingError, StartError
+from mega_collector.protocol import Hello, Record
+from mega_collector.settings import CollectorSettings, tls_material
+from mega_collector.telemetry.logs import configure
+
+_WHILE = 2.0
+"""Seconds until what differs is looked at once more: a file that is truncated while it is looked at is another then."""
+
+
+def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.sleep) -> tuple[str, Survey]:
+    """The collector's id, and what was found of its files.
+
+    Raises:
+        SettingError: a setting cannot be used, or nobody knows who the collector is.
+        Unanswered: the aggregator does not say what is committed.
+    """
+    # What certificates warn of goes where it is not in the way.
+    configure("warning", settings.log_format)
+    collector = _collector(settings)
+    hello = Hello(collector, settings.host, settings.tags, __version__)
+    credentials = _credentials(settings)
+
+    def records() -> list[Record]:
+        target, name = settings.remote_address.target, settings.tls_server_name
+        return ask(target, hello, credentials=credentials, server_name=name)
+
+    surveyor = Surveyor(Discovery(settings.paths, settings.exclude), own=settings.state_directory)
+    survey = surveyor.look(records())
+    if survey.differs:
+        pause(_WHILE)
+        survey = surveyor.look_again(records(), survey.rows)
+    return collector, survey
+
+
+def _collector(settings: CollectorSettings) -> str:
+    if settings.id is not None:
+        return settings.id
+    try:
+        found = id_in(settings.state_directory)
+    except StartError as error:
+        raise SettingError("COLLECTOR_STATE_DIRECTORY", f"{error}; or set COLLECTOR_ID") from error
+    if found is None:
+        raise SettingError(
+            "COLLECTOR_ID",
+            f"is not set, and no collector has been started with the state directory {settings.state_directory};"
+            " give one of them as the collector has it",
+        )
+    return found
+
+
+def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
+    material = tls_material(settings, settings.prefix)
+    if material is None:
+        return None
+    from mega_collector.tls import client_credentials  # noqa: PLC0415 - not without TLS: it takes 9 MB
+
+    return client_credentials(*material)

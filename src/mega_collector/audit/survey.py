@@ -1,0 +1,132 @@
+"""All files that the patterns match, and what became of those that are gone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mega_collector.audit.candidates import Candidates
+from mega_collector.audit.examination import Examined, examine
+from mega_collector.audit.gone import Gone, gone
+from mega_collector.audit.row import Row
+from mega_collector.collector.discovery import Discovery, FileFacts
+from mega_collector.collector.file import Disk
+from mega_collector.protocol import Record
+
+_TRIES = 3
+"""Times that is looked for what was renamed between two looks."""
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What an audit found."""
+
+    rows: tuple[Row, ...]
+    gone: Gone
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything can be read, nothing differs, and nothing is lost."""
+        return self.gone.sound and all(row.sound for row in self.rows)
+
+    @property
+    def differs(self) -> bool:
+        return any(row.differs for row in self.rows)
+
+
+class Surveyor:
+    """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state."""
+
+    def __init__(self, discovery: Discovery, *, own: Path) -> None:
+        self._discovery = discovery
+        self._own = own
+        self._disk = Disk()
+        self._examined: dict[Identity, Examined] = {}
+        self._failed: dict[bytes, Row] = {}
+        self._unread: set[int] = set()
+        """Inodes of files that are there and cannot be read."""
+
+    def look(self, records: Sequence[Record]) -> Survey:
+        """Hold every file against these records."""
+        candidates = Candidates(records)
+        tries = 1
+        while self._scan(candidates) and tries < _TRIES:
+            tries += 1
+        return self._survey(records)
+
+    def look_again(self, records: Sequence[Record], differing: Iterable[Row]) -> Survey:
+        """Hold those that differed against what is committed by now: they may have been written anew meanwhile."""
+        paths = {row.path for row in differing if row.differs}
+        self._examined = {key: each for key, each in self._examined.items() if each.row.path not in paths}
+        return self.look(records)
+
+    def _scan(self, candidates: Candidates) -> bool:
+        """Whether something was renamed meanwhile, and may have been missed."""
+        scan = self._discovery.scan()
+        own = set(_identities(self._own))
+        missed = False
+        for path, error in scan.unobservable.items():
+            self._failed[path] = Row(path, error=error.strerror or str(error))
+        for path, facts in sorted(scan.files.items()):
+            identity = facts.device, facts.inode
+            if identity not in self._examined and identity not in own and path not in self._failed:
+                missed = not self._take(path, facts, candidates) or missed
+        return missed
+
+    def _take(self, path: bytes, facts: FileFacts, candidates: Candidates) -> bool:
+        """Whether it was the file that the scan has found."""
+        try:
+            examined = examine(path, self._disk, candidates)
+        except OSError as error:
+            self._failed[path] = Row(path, facts.size, error=error.strerror or str(error))
+            self._unread.add(facts.inode)
+            return True
+        if examined is None:
+            return False
+        identity = examined.facts.device, examined.facts.inode
+        self._examined[identity] = examined
+        return identity == (facts.device, facts.inode)
+
+    def _survey(self, records: Sequence[Record]) -> Survey:
+        claimed = {record.source.id for examined in self._examined.values() for record in examined.records}
+        strangers = _strangers(records, claimed)
+        rows = list(self._failed.values())
+        for examined in self._examined.values():
+            stranger = strangers.get(examined.facts[:2]) if not examined.records else None
+            if stranger is not None and _replaces(examined, stranger):
+                claimed.add(stranger.source.id)
+                rows.append(_differing(examined.row, stranger))
+            else:
+                rows.append(examined.row)
+        ours = [each for each in records if self._discovery.matches(each.source.path)]
+        claimed.update(each.source.id for each in ours if each.source.inode in self._unread)
+        return Survey(tuple(sorted(rows, key=lambda row: row.path)), gone(ours, claimed))
+
+
+def _strangers(records: Iterable[Record], claimed: set[bytes]) -> dict[Identity, Record]:
+    """By device and inode, what should still be of the file there, and what no file has: the latest of each."""
+    unclaimed = [each for each in records if not (each.finished or each.gone or each.source.id in claimed)]
+    unclaimed.sort(key=lambda each: each.updated_at)
+    return {(each.source.device, each.source.inode): each for each in unclaimed}
+
+
+def _replaces(examined: Examined, stranger: Record) -> bool:
+    """Whether the file has other bytes in the place of what was committed of it, and not just fewer: those are new."""
+    return examined.row.path == stranger.source.path and 0 < stranger.position <= examined.row.size
+
+
+def _differing(row: Row, stranger: Record) -> Row:
+    position = stranger.position
+    behind = row.size - position
+    return replace(row, committed=position, entries=stranger.entries, differs=True, behind=behind, waiting_for="")
+
+
+def _identities(directory: Path) -> Iterator[Identity]:
+    """Of the files in a directory, if it is there."""
+    try:
+        for path in directory.iterdir():
+            facts = path.lstat()
+            yield facts.st_dev, facts.st_ino
+    except OSError:
+        return

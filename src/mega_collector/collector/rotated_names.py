@@ -1,0 +1,36 @@
+"""What the name of a rotated file tells of its original's: a machine."""
+
+import re
+from collections.abc import Iterator
+
+from mega_collector.marker import HEAD_SIZE, Marker
+
+_BORDER = re.compile(rb"[._~-]")
+"""Where a rotated name may begin to differ from the original's: app.log.1, app.log-20261123, app.log~."""
+
+
+def originals(path: bytes) -> Iterator[bytes]:
+    """What the original may be called, if this is the name of a copy."""
+    directory = path.rfind(b"/") + 1
+    for border in _BORDER.finditer(path, directory + 1):
+        yield path[: border.start()]
+
+
+def is_named_after(path: bytes, original: bytes) -> bool:
+    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
+    stem, dot, extension = original.rpartition(b".")
+    before_extension = bool(dot) and b"/" not in extension and not stem.endswith(b"/")
+    return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))
+
+
+def is_plausible(position: int, head: Marker, original: bytes, *, of: bytes, size: int) -> bool:
+    """Whether the archive `of` that path and size may hold what was shipped of a source up to `position`.
+
+    Few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise.
+    """
+    return (
+        position == size
+        or original == of
+        or is_named_after(of, original)
+        or (position >= HEAD_SIZE and head.length == HEAD_SIZE)
+    )
