@@ -32,12 +32,12 @@ class Audited:
         return file
 
 
-def run_audit(site: Site, *arguments: str, name: str = "collector", **settings: str | None) -> Attempt:
-    """Run it with the settings of the collector of that name, to its end."""
+def run_audit(site: Site, *arguments: str, **settings: str | None) -> Attempt:
+    """Run it with the settings of the collector that `site.collector()` starts, to its end."""
     usual = {
         "paths": str(site.logs / "*.log"),
         "remote_address": site.address,
-        "state_directory": str(site.directory / name),
+        "state_directory": str(site.directory / "collector"),
         "host": "test",
     }
     return attempt("audit", *arguments, cwd=site.directory, environ=environ("COLLECTOR", usual, settings))

@@ -7,8 +7,9 @@ import grpc
 
 from mega_collector import __version__
 from mega_collector.audit.asking import ask
+from mega_collector.audit.remembered import records_of
 from mega_collector.audit.survey import Survey, Surveyor
-from mega_collector.collector.checkpoint import id_in
+from mega_collector.collector.checkpoint import Entry, peek
 from mega_collector.collector.discovery import Discovery
 from mega_collector.errors import SettingError, StartError
 from mega_collector.protocol import Hello, Record
@@ -28,7 +29,7 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
     """
     # What certificates warn of goes where it is not in the way.
     configure("warning", settings.log_format)
-    collector = _collector(settings)
+    collector, entries = _collector(settings)
     hello = Hello(collector, settings.host, settings.tags, __version__)
     credentials = _credentials(settings)
 
@@ -36,7 +37,10 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
         target, name = settings.remote_address.target, settings.tls_server_name
         return ask(target, hello, credentials=credentials, server_name=name)
 
-    surveyor = Surveyor(Discovery(settings.paths, settings.exclude), own=settings.state_directory)
+    remembered = records_of(entries, collector)
+    surveyor = Surveyor(
+        Discovery(settings.paths, settings.exclude), own=settings.state_directory, remembered=remembered
+    )
     survey = surveyor.look(records())
     if survey.differs:
         pause(_WHILE)
@@ -44,20 +48,23 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
     return collector, survey
 
 
-def _collector(settings: CollectorSettings) -> str:
-    if settings.id is not None:
-        return settings.id
+def _collector(settings: CollectorSettings) -> tuple[str, list[Entry]]:
+    """Its id, and what it remembers."""
     try:
-        found = id_in(settings.state_directory)
+        kept, entries = peek(settings.state_directory)
     except StartError as error:
+        if settings.id is not None:
+            # It can be asked for all the same.
+            return settings.id, []
         raise SettingError("COLLECTOR_STATE_DIRECTORY", f"{error}; or set COLLECTOR_ID") from error
+    found = settings.id or kept
     if found is None:
         raise SettingError(
             "COLLECTOR_ID",
             f"is not set, and no collector has been started with the state directory {settings.state_directory};"
             " give one of them as the collector has it",
         )
-    return found
+    return found, entries
 
 
 def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:

@@ -94,15 +94,13 @@ def _read(file: File, sums: Iterable[Sum]) -> None:
 def _why_behind(file: File, position: int, size: int) -> str:
     if position >= size:
         return ""
-    at = file.data(position)
-    if at is None:
-        return "a hole, which may be written to"
-    end = min(size, position + _LONGEST_LINE)
-    while at < end:
-        data = file.read(min(_PIECE, end - at), at)
-        if b"\n" in data:
+    at, end, blank = position, min(size, position + _LONGEST_LINE), True
+    while (begin := file.data(at)) is not None and begin < end:
+        data = file.read(min(_PIECE, file.hole(begin) - begin, end - begin), begin)
+        if not data or b"\n" in data:
             return ""
-        if not data:
-            break
-        at += len(data)
+        blank = blank and not data.strip(b"\0")
+        at = begin + len(data)
+    if blank:
+        return "a hole, which may be written to"
     return "a line without its end" if end == size else ""

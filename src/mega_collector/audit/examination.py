@@ -10,9 +10,12 @@ from mega_collector.audit.row import Row
 from mega_collector.collector.archives import is_archive
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
-from mega_collector.collector.gzip_file import Contents, GzipFile, Inspection, State
+from mega_collector.collector.gzip_file import GzipFile, Inspection, State
 from mega_collector.collector.rotated_names import is_plausible
 from mega_collector.protocol import Record
+
+Similar = Callable[[Candidates], Iterable[Record]]
+"""Those of records that another file may hold too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,66 +27,74 @@ class Examined:
     records: tuple[Record, ...] = ()
 
 
-def examine(path: bytes, disk: Filesystem, candidates: Candidates) -> Examined | None:
-    """Open a file, find out which records are of it, and compare; None if there is no file of that name any more.
+class Examiner:
+    """Finds out of open files which records are of them: those of the ledger, else what the checkpoint remembers."""
 
-    Raises:
-        OSError: it cannot be read.
-    """
-    try:
-        file = disk.open(path)
-    except FileNotFoundError:
-        return None
-    with closing(file):
-        facts = file.facts()
-        if facts is None:
+    def __init__(self, records: Iterable[Record], remembered: Iterable[Record]) -> None:
+        self._known = Candidates(records), Candidates(remembered)
+
+    def examine(self, path: bytes, disk: Filesystem) -> Examined | None:
+        """Open a file and compare; None if there is no file of that name any more.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            file = disk.open(path)
+        except FileNotFoundError:
             return None
-        if is_archive(path, file):
-            return _archive(path, facts, file, candidates)
-        return _compared(path, facts, file, candidates, lambda: candidates.of_copy(path))
+        with closing(file):
+            facts = file.facts()
+            if facts is None:
+                return None
+            if is_archive(path, file):
+                return self._archive(path, facts, file)
+            return self._compared(path, facts, file, lambda candidates: candidates.of_copy(path))
+
+    def _archive(self, path: bytes, facts: FileFacts, file: File) -> Examined:
+        """As what it holds."""
+        heads: list[bytes] = []
+
+        def positions(head: bytes) -> set[int]:
+            heads.append(head)
+            alike = (candidates.of_archive(path, head) for candidates in self._known)
+            own = (candidates.of_inode(facts.inode) for candidates in self._known)
+            return {record.position for each in (*alike, *own) for record in each if record.position}
+
+        inspection = Inspection(file, positions)
+        while (state := inspection.step()) is State.READING:
+            pass
+        contents = inspection.contents
+        if state is not State.WHOLE or contents is None:
+            row = Row(path, facts.size, behind=facts.size, waiting_for="an archive that is not whole yet")
+            return Examined(row, facts)
+        size = contents.size
+        return self._compared(
+            path,
+            facts._replace(size=size),
+            GzipFile(file, size=size, resume=inspection.streams),
+            lambda candidates: (
+                each for each in candidates.of_archive(path, heads[0]) if _is_plausible(each, path, size)
+            ),
+        )
+
+    def _compared(self, path: bytes, facts: FileFacts, file: File, similar: Similar) -> Examined:
+        found = (_records_of(facts, file, candidates, similar) for candidates in self._known)
+        records = next(filter(None, found), ())
+        return Examined(compare(path, facts.size, file, records), facts, records)
 
 
-def _compared(
-    path: bytes, facts: FileFacts, file: File, candidates: Candidates, similar: Callable[[], Iterable[Record]]
-) -> Examined:
-    records = _records_of(facts, file, candidates, similar)
-    return Examined(compare(path, facts.size, file, records), facts, records)
-
-
-def _records_of(
-    facts: FileFacts, file: File, candidates: Candidates, similar: Callable[[], Iterable[Record]]
-) -> tuple[Record, ...]:
+def _records_of(facts: FileFacts, file: File, candidates: Candidates, similar: Similar) -> tuple[Record, ...]:
     """Of the generations of the very file the latest; else what it is a copy of; with what came before that."""
     own = [record for record in candidates.of_inode(facts.inode) if is_of(record, facts, file)]
     latest = max(own, key=lambda record: record.updated_at, default=None)
     if latest is not None and not latest.first:
         return (latest,)
-    alike = [record for record in similar() if is_copied(record, file)]
+    alike = [record for record in similar(candidates) if is_copied(record, file)]
     latest = latest or max(alike, key=lambda record: record.position, default=None)
     return () if latest is None else chain(latest, [*own, *alike])
 
 
-def _archive(path: bytes, facts: FileFacts, file: File, candidates: Candidates) -> Examined:
-    """As what it holds."""
-    alike: list[Record] = []
-
-    def positions(head: bytes) -> list[int]:
-        alike.extend(candidates.of_archive(path, head))
-        alike.extend(candidates.of_inode(facts.inode))
-        return [record.position for record in alike if record.position]
-
-    inspection = Inspection(file, positions)
-    while (state := inspection.step()) is State.READING:
-        pass
-    contents = inspection.contents
-    if state is not State.WHOLE or contents is None:
-        row = Row(path, facts.size, behind=facts.size, waiting_for="an archive that is not whole yet")
-        return Examined(row, facts)
-    held = GzipFile(file, size=contents.size, resume=inspection.streams)
-    plausible = [record for record in alike if _is_plausible(record, path, contents)]
-    return _compared(path, facts._replace(size=contents.size), held, candidates, lambda: plausible)
-
-
-def _is_plausible(record: Record, path: bytes, contents: Contents) -> bool:
+def _is_plausible(record: Record, path: bytes, size: int) -> bool:
     source = record.source
-    return is_plausible(record.position, source.head, source.path, of=path, size=contents.size)
+    return is_plausible(record.position, source.head, source.path, of=path, size=size)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mega_collector.audit.candidates import Candidates
-from mega_collector.audit.examination import Examined, examine
+from mega_collector.audit.examination import Examined, Examiner
 from mega_collector.audit.gone import Gone, gone
 from mega_collector.audit.row import Row
 from mega_collector.collector.discovery import Discovery, FileFacts
@@ -36,10 +35,14 @@ class Survey:
 
 
 class Surveyor:
-    """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state."""
+    """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state.
 
-    def __init__(self, discovery: Discovery, *, own: Path) -> None:
+    `remembered` is what the collector's checkpoint has, of which the ledger may know nothing.
+    """
+
+    def __init__(self, discovery: Discovery, *, own: Path, remembered: Sequence[Record] = ()) -> None:
         self._discovery = discovery
+        self._remembered = remembered
         self._own = own
         self._disk = Disk()
         self._examined: dict[Identity, Examined] = {}
@@ -49,9 +52,9 @@ class Surveyor:
 
     def look(self, records: Sequence[Record]) -> Survey:
         """Hold every file against these records."""
-        candidates = Candidates(records)
+        examiner = Examiner(records, self._remembered)
         tries = 1
-        while self._scan(candidates) and tries < _TRIES:
+        while self._scan(examiner) and tries < _TRIES:
             tries += 1
         return self._survey(records)
 
@@ -61,7 +64,7 @@ class Surveyor:
         self._examined = {key: each for key, each in self._examined.items() if each.row.path not in paths}
         return self.look(records)
 
-    def _scan(self, candidates: Candidates) -> bool:
+    def _scan(self, examiner: Examiner) -> bool:
         """Whether something was renamed meanwhile, and may have been missed."""
         scan = self._discovery.scan()
         own = set(_identities(self._own))
@@ -71,13 +74,13 @@ class Surveyor:
         for path, facts in sorted(scan.files.items()):
             identity = facts.device, facts.inode
             if identity not in self._examined and identity not in own and path not in self._failed:
-                missed = not self._take(path, facts, candidates) or missed
+                missed = not self._take(path, facts, examiner) or missed
         return missed
 
-    def _take(self, path: bytes, facts: FileFacts, candidates: Candidates) -> bool:
+    def _take(self, path: bytes, facts: FileFacts, examiner: Examiner) -> bool:
         """Whether it was the file that the scan has found."""
         try:
-            examined = examine(path, self._disk, candidates)
+            examined = examiner.examine(path, self._disk)
         except OSError as error:
             self._failed[path] = Row(path, facts.size, error=error.strerror or str(error))
             self._unread.add(facts.inode)

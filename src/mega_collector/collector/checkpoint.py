@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from mega_collector.collector.checkpoint_file import CheckpointFile, id_of, read
+from mega_collector.collector.checkpoint_file import CheckpointFile, read
 from mega_collector.collector.collector_id import MACHINE_ID, machine_based_id
 from mega_collector.collector.record import VERSION, Entry, Forgotten
 from mega_collector.directory import sync_directory
 from mega_collector.errors import MegaCollectorError, StartError
 from mega_collector.state_lock import InUse, StateLock
 
-__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "id_in", "look"]
+__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "look", "peek"]
 
 _NAME = "checkpoint"
 _SLACK = 256 << 10
@@ -226,16 +226,22 @@ def look(directory: Path) -> None:
     read(directory / _NAME, {})
 
 
-def id_in(directory: Path, *, machine_id: Path = MACHINE_ID) -> str | None:
-    """The id of the collector that has this state directory, whether it runs or not; None: it has none yet.
+def peek(directory: Path, *, machine_id: Path = MACHINE_ID) -> tuple[str | None, list[Entry]]:
+    """The id of the collector that has this state directory, and what it remembers, whether it runs or not.
+
+    The id is None if it is to be made at the first start. Nothing is made, changed or locked.
 
     Raises:
         StartError: the checkpoint cannot be read, or is of a newer version.
     """
-    for name in (_NAME, f"{_NAME}.previous"):
-        if found := id_of(directory / name):
-            return found
-    return machine_based_id(machine_id)
+    entries: dict[bytes, Entry] = {}
+    present, previous = read(directory / _NAME, entries), None
+    if present is None or present.damage is not None:
+        entries.clear()
+        previous = read(directory / f"{_NAME}.previous", entries)
+        read(directory / _NAME, entries)
+    found = (present and present.collector_id) or (previous and previous.collector_id)
+    return found or machine_based_id(machine_id), list(entries.values())
 
 
 def _in_use(directory: Path) -> StartError:

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,37 +121,6 @@ def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
     Raises:
         StartError: it is of a newer version, no regular file, or cannot be read at all.
     """
-    descriptor = _open(path)
-    if descriptor is None:
-        return None
-    try:
-        return _apply(path, _records(descriptor), entries)
-    except OSError as error:
-        raise StartError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def id_of(path: Path) -> str | None:
-    """The collector's id, which the first line holds; None if there is no such line.
-
-    Raises:
-        StartError: as for `read`.
-    """
-    descriptor = _open(path)
-    if descriptor is None:
-        return None
-    with closing(_records(descriptor)) as records:
-        try:
-            first = next(records, None)
-        except OSError as error:
-            raise StartError(f"{path} cannot be read: {error.strerror}") from error
-    if not isinstance(first, Edge):
-        return None
-    _require_known(first, path)
-    return first.collector_id or None
-
-
-def _open(path: Path) -> int | None:
-    """A descriptor; None if there is no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -163,7 +132,10 @@ def _open(path: Path) -> int | None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise StartError(f"{path} is no regular file: move it away")
-    return descriptor
+    try:
+        return _apply(path, _records(descriptor), entries)
+    except OSError as error:
+        raise StartError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _apply(path: Path, records: Iterator[Record | None], entries: dict[bytes, Entry]) -> Found:
@@ -203,7 +175,7 @@ def _damage(path: Path, good: int, bad: int, *, whole: bool) -> str | None:
     return None if whole else f"{path} is damaged: it was cut short"
 
 
-def _records(descriptor: int) -> Generator[Record | None, None, None]:
+def _records(descriptor: int) -> Iterator[Record | None]:
     """Each record, or None for a line that cannot be read. Closes the descriptor."""
     with open(descriptor, "rb", _CHUNK) as file:
         while line := file.readline(_LONGEST_LINE):
