@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.audit import Audited, audited, run_audit, settled
+from harness.audit import Audited, audited, run_audit, settled, understood
 from harness.site import Site
 from harness.until import until
+from starting.attempt import give_away, unprivileged
 
 
 def flip(path: Path, at: int) -> None:
@@ -144,7 +145,8 @@ def test_what_was_lost_counts_though_its_file_is_gone(site: Site) -> None:
     writer.truncate()
     collector.wait_for("source_lost", path=str(writer.path), start=shipped, end=size)
     site.aggregator()
-    found = until(lambda: _failing(site), "what is lost should be told")
+    until(lambda: _failing(site), "what is lost should be told")
+    found = audited(site)
     assert found.states()["a.log"] == "complete"
     assert (found.total["gone"], found.total["gone_entries"]) == (1, 10)
     assert found.total["gone_lost"] == size - shipped
@@ -172,9 +174,20 @@ def _failing(site: Site) -> Audited | None:
     return found if found.code else None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_cannot_be_read_is_a_row(site: Site) -> None:
-    _assert_unreadable_is_told(site)
+    site.address = site.aggregator(listen_address="127.0.0.1:0").events("listening")[0]["address"]
+    site.collector(id="me")
+    writer = site.writer()
+    writer.write(10)
+    site.writer("b.log").write(10)
+    site.assert_delivered()
+    settled(site, id="me")
+    writer.path.chmod(0)
+    give_away(site.directory)
+    found = understood(run_audit(site, "--json", wrapper=unprivileged(), id="me"))
+    assert found.code == 1
+    assert found.states() == {"a.log": "cannot be read: Permission denied", "b.log": "complete"}
+    assert (found.total["unreadable"], found.total["gone"]) == (1, 0)
 
 
 def test_an_archive_that_is_damaged_cannot_be_read(site: Site) -> None:
@@ -189,18 +202,6 @@ def test_an_archive_that_is_damaged_cannot_be_read(site: Site) -> None:
     assert found.states()["x.log.gz"].startswith("cannot be read: the archive is damaged")
     assert found.states()["a.log"] == "complete"
     assert found.total["unreadable"] == 1
-
-
-def _assert_unreadable_is_told(site: Site) -> None:
-    site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
-    writer.path.chmod(0)
-    found = audited(site)
-    assert found.code == 1
-    assert found.states() == {"a.log": "cannot be read: Permission denied"}
-    assert found.total["gone"] == 0
 
 
 # What was passed over
@@ -476,6 +477,17 @@ def test_settings_that_cannot_be_used_are_one_line_and_2(site: Site) -> None:
         assert (ended.code, ended.stdout) == (2, "")
         assert says in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+def test_ten_thousand_small_files_take_one_pass(site: Site) -> None:
+    site.both()
+    for number in range(10_000):
+        (site.logs / f"{number:05}.log").write_bytes(b"line %d\n" % number * 3)
+    sizes = sum(path.stat().st_size for path in site.logs.iterdir())
+    site.wait_for_bytes(sizes)
+    found = settled(site)
+    assert found.code == 0
+    assert (found.total["complete"], found.total["entries"]) == (10_000, 30_000)
 
 
 def test_an_id_that_is_set_is_asked_for(site: Site) -> None:

@@ -22,15 +22,26 @@ def test_help_shows_every_flag_with_its_variable_and_default(
 ) -> None:
     ended = attempt(*before, half, "--help", cwd=tmp_path, environ={"COLUMNS": "400"})
     assert ended.code == 0
+    _assert_told(settings, ended.stdout)
+
+
+def test_an_audit_takes_a_collectors_settings(tmp_path: Path) -> None:
+    ended = attempt("audit", "--help", cwd=tmp_path, environ={"COLUMNS": "400"})
+    assert ended.code == 0
+    assert "--json" in ended.stdout
+    _assert_told(CollectorSettings, ended.stdout)
+
+
+def _assert_told(settings: type[Settings], stdout: str) -> None:
     for setting in declared(settings):
-        assert f"{setting.flag} {setting.kind.name} " in _words(ended.stdout)
-        assert f"[{setting.variable}; default: {setting.shown_default}]" in _words(ended.stdout)
+        assert f"{setting.flag} {setting.kind.name} " in _words(stdout)
+        assert f"[{setting.variable}; default: {setting.shown_default}]" in _words(stdout)
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     ended = mega_collector("--help", cwd=tmp_path)
     assert ended.returncode == 0
-    assert all(name in ended.stdout for name in ("run", "collector", "aggregator", "check", "--version"))
+    assert all(name in ended.stdout for name in ("run", "collector", "aggregator", "check", "audit", "--version"))
 
 
 def test_no_command_is_help_and_exit_2(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ print("structlog" in sys.modules, "rich" in sys.modules)
         ("run", "mega_collector.both"),
         ("collector", "mega_collector.collector.assembly"),
         ("aggregator", "mega_collector.aggregator.assembly"),
+        ("audit", "mega_collector.audit.assembly"),
     ],
 )
 def test_rich_is_imported_only_where_something_is_drawn(command: str, module: str) -> None:

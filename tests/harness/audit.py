@@ -1,6 +1,7 @@
 """`mega-collector audit`, as somebody runs it beside the logs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Audited:
         return file
 
 
-def run_audit(site: Site, *arguments: str, **settings: str | None) -> Attempt:
+def run_audit(site: Site, *arguments: str, wrapper: Sequence[str] = (), **settings: str | None) -> Attempt:
     """Run it with the settings of the collector that `site.collector()` starts, to its end."""
     usual = {
         "paths": str(site.logs / "*.log"),
@@ -40,11 +41,16 @@ def run_audit(site: Site, *arguments: str, **settings: str | None) -> Attempt:
         "state_directory": str(site.directory / "collector"),
         "host": "test",
     }
-    return attempt("audit", *arguments, cwd=site.directory, environ=environ("COLLECTOR", usual, settings))
+    variables = environ("COLLECTOR", usual, settings)
+    return attempt("audit", *arguments, cwd=site.directory, environ=variables, wrapper=wrapper)
 
 
 def audited(site: Site, **settings: str | None) -> Audited:
-    ended = run_audit(site, "--json", **settings)
+    return understood(run_audit(site, "--json", wrapper=(), **settings))
+
+
+def understood(ended: Attempt) -> Audited:
+    """What a run with `--json` said."""
     assert ended.code in {0, 1}, ended
     assert ended.stderr == "", ended
     return Audited(ended.code, json.loads(ended.stdout))

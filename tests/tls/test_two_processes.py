@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from certificates import Authority, Material
+from harness.audit import run_audit, settled
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
@@ -107,3 +108,46 @@ def test_delivery_begins_when_the_aggregators_certificate_is_renewed(site: Site)
     until(lambda: aggregator.events("collector_connected"), "the collector should come again", timeout=60)
     site.assert_delivered()
     assert collector.running
+
+
+def named(name: str) -> Material:
+    """As each machine should have one."""
+    return AUTHORITY.material(name, common_name=name)
+
+
+def test_an_id_that_is_anothers_is_refused_in_plain_words_and_its_holder_goes_on(site: Site) -> None:
+    site.writer().write(100)
+    aggregator = site.aggregator(**as_files(site.directory, "aggregator", GOOD))
+    site.collector(id="machine 1", **as_files(site.directory, "one", named("web-1")))
+    site.assert_delivered()
+    (site.directory / "theirs").mkdir()
+    (site.directory / "theirs" / "x.log").write_bytes(b"never\n")
+    other = as_files(site.directory, "other", named("web-2"))
+    thief = site.collector(name="thief", id="machine 1", paths=f"{site.directory}/theirs/*", **other)
+    cause = thief.wait_for("connection_failed")
+    for words in ("the aggregator refuses this collector", "CN=web-1", "CN=web-2", "COLLECTOR_ID"):
+        assert words in cause["cause"]
+    # The slowest pace, with its jitter.
+    assert float(cause["next_try"].rstrip("s")) > 10
+    assert aggregator.events("collector_refused", bound_to="CN=web-1", holder="CN=web-2")
+    site.writer("b.log").write(100)
+    site.assert_delivered()
+    ended = run_audit(site, id="machine 1", **other)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("mega-collector: the aggregator at ")
+    assert "CN=web-1" in ended.stderr
+    assert thief.stop() == 0
+
+
+def test_its_holder_may_audit_also_with_a_renewed_certificate(site: Site) -> None:
+    site.writer().write(100)
+    site.aggregator(**as_files(site.directory, "aggregator", GOOD))
+    collector = site.collector(**as_files(site.directory, "one", named("web-1")))
+    site.assert_delivered()
+    settled(site, **as_files(site.directory, "one", named("web-1")))
+    assert collector.stop() == 0
+    site.writer("b.log").write(100)
+    renewed = as_files(site.directory, "renewed", AUTHORITY.material("elsewhere", common_name="web-1"))
+    site.collector(**renewed)
+    site.assert_delivered()
+    assert settled(site, **renewed).states() == {"a.log": "complete", "b.log": "complete"}

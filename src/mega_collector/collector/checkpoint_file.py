@@ -1,5 +1,6 @@
 """One file of a checkpoint: records that are appended, between a first and a last line."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -126,7 +127,7 @@ def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if path.is_symlink():
+        if error.errno == errno.ELOOP:
             raise StartError(f"{path} is a link: move it away") from error
         raise StartError(f"{path} cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
