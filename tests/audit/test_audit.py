@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.audit import Audited, audited, run_audit, settled, understood
-from harness.site import Site
+from harness.site import Site, environ
 from harness.until import until
+from mega_collector.audit.assembly import audit
+from mega_collector.settings import CollectorSettings, load
 from starting.attempt import give_away, unprivileged
 
 
@@ -310,7 +312,7 @@ def test_files_that_no_pattern_finds_are_summed_up(site: Site) -> None:
 def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, name: str) -> None:
     everything = f"{site.logs}/*"
     site.aggregator()
-    collector = site.collector(paths=everything)
+    collector = site.collector(paths=everything, rotate_wait="1s")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -331,7 +333,7 @@ def test_what_a_copy_has_beyond_what_was_shipped_goes_on_in_it(site: Site) -> No
     """It was written while the collector was stopped: a source of its own ships the rest."""
     everything = f"{site.logs}/*"
     site.aggregator()
-    collector = site.collector(paths=everything)
+    collector = site.collector(paths=everything, rotate_wait="1s")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -364,6 +366,27 @@ def test_an_archive_is_as_complete_as_what_it_was_made_of(site: Site) -> None:
     assert found.states() == {"a.log": "complete", "a.log.1.gz": "complete"}
     assert found.file("a.log.1.gz")["entries"] == 20_000
     assert found.total["gone"] == 0
+
+
+def test_an_archive_of_a_file_that_goes_on_is_as_complete_as_that(site: Site) -> None:
+    everything = f"{site.logs}/*"
+    site.aggregator()
+    collector = site.collector(paths=everything)
+    writer = site.writer()
+    writer.write(20_000)
+    site.assert_delivered()
+    subprocess.run(["gzip", "--keep", writer.path], check=True)
+    collector.wait_for("archive_recognised")
+    writer.write(10)
+    site.assert_delivered()
+    found = settled(site, paths=everything)
+    assert found.code == 0
+    assert found.states() == {"a.log": "complete", "a.log.gz": "complete"}
+    assert found.file("a.log.gz")["entries"] == 20_000
+    assert found.total["gone"] == 0
+    changed = b"another line\n" + gzip.decompress((site.logs / "a.log.gz").read_bytes())
+    (site.logs / "a.log.gz").write_bytes(gzip.compress(changed[:50_000]))
+    assert audited(site, paths=everything).file("a.log.gz")["behind"] == 50_000
 
 
 def test_the_rest_of_a_file_that_was_compressed_unread_is_in_its_archive(site: Site) -> None:
@@ -443,6 +466,26 @@ def test_what_a_lost_ledger_does_not_know_is_told(site: Site) -> None:
     assert audited(site).code == 0
     flip(writer.path, sizes["a.log"] + 500)
     assert audited(site).states()["a.log"] == f"differs, unknown before {sizes['a.log']}"
+
+
+def test_what_differs_is_looked_at_once_more(site: Site) -> None:
+    """It was written anew while it was looked at."""
+    _, collector = site.both()
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    settled(site)
+    assert collector.stop() == 0
+    flip(writer.path, 40_000)
+    given = {"remote_address": site.address, "state_directory": str(site.directory / "collector"), "host": "test"}
+    given["paths"] = str(site.logs / "*.log")
+    told = load(CollectorSettings, environ("COLLECTOR", given, {}), {}).settings
+    _, survey = audit(told, pause=lambda _: flip(writer.path, 40_000))
+    assert survey.sound
+    assert survey.rows[0].complete
+    flip(writer.path, 40_000)
+    _, survey = audit(told, pause=lambda _: flip(writer.path, 20_000))
+    assert survey.rows[0].differs
 
 
 # What is said, and how

@@ -9,7 +9,7 @@ from mega_collector.collector.file import File
 from mega_collector.collector.identity import agrees, before
 from mega_collector.protocol import Record
 
-_PIECE = 1 << 20
+PIECE = 1 << 20
 """Bytes that are read at once."""
 
 _LONGEST_LINE = 16 << 20
@@ -85,7 +85,7 @@ def _read(file: File, sums: Iterable[Sum]) -> None:
     sums = list(sums)
     for start, end in together(sums):
         at = start
-        while at < end and (data := file.read(min(_PIECE, end - at), at)):
+        while at < end and (data := file.read(min(PIECE, end - at), at)):
             for each in sums:
                 each.add(at, data)
             at += len(data)
@@ -96,7 +96,7 @@ def _why_behind(file: File, position: int, size: int) -> str:
         return ""
     at, end, blank = position, min(size, position + _LONGEST_LINE), True
     while (begin := file.data(at)) is not None and begin < end:
-        data = file.read(min(_PIECE, file.hole(begin) - begin, end - begin), begin)
+        data = file.read(min(PIECE, file.hole(begin) - begin, end - begin), begin)
         if not data or b"\n" in data:
             return ""
         blank = blank and not data.strip(b"\0")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from mega_collector.audit.candidates import Candidates
 from mega_collector.audit.comparison import chain, compare, is_copied, is_of
+from mega_collector.audit.original import compare_with_original
 from mega_collector.audit.row import Row
 from mega_collector.collector.archives import is_archive
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.gzip_file import GzipFile, Inspection, State
-from mega_collector.collector.rotated_names import is_plausible
+from mega_collector.collector.rotated_names import is_named_after, is_plausible
 from mega_collector.protocol import Record
 
 Similar = Callable[[Candidates], Iterable[Record]]
@@ -30,17 +31,18 @@ class Examined:
 class Examiner:
     """Finds out of open files which records are of them: those of the ledger, else what the checkpoint remembers."""
 
-    def __init__(self, records: Iterable[Record], remembered: Iterable[Record]) -> None:
+    def __init__(self, disk: Filesystem, records: Iterable[Record], remembered: Iterable[Record]) -> None:
+        self._disk = disk
         self._known = Candidates(records), Candidates(remembered)
 
-    def examine(self, path: bytes, disk: Filesystem) -> Examined | None:
+    def examine(self, path: bytes) -> Examined | None:
         """Open a file and compare; None if there is no file of that name any more.
 
         Raises:
             OSError: it cannot be read.
         """
         try:
-            file = disk.open(path)
+            file = self._disk.open(path)
         except FileNotFoundError:
             return None
         with closing(file):
@@ -69,10 +71,15 @@ class Examiner:
             row = Row(path, facts.size, behind=facts.size, waiting_for="an archive that is not whole yet")
             return Examined(row, facts)
         size = contents.size
+        held = GzipFile(file, size=size, resume=inspection.streams)
+        alike = [each for each in self._known[0].of_archive(path, heads[0]) if is_named_after(path, each.source.path)]
+        goes_on = compare_with_original(path, size, held, alike, self._disk)
+        if goes_on is not None:
+            return Examined(goes_on, facts)
         return self._compared(
             path,
             facts._replace(size=size),
-            GzipFile(file, size=size, resume=inspection.streams),
+            held,
             lambda candidates: (
                 each for each in candidates.of_archive(path, heads[0]) if _is_plausible(each, path, size)
             ),

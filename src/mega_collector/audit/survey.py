@@ -52,7 +52,7 @@ class Surveyor:
 
     def look(self, records: Sequence[Record]) -> Survey:
         """Hold every file against these records."""
-        examiner = Examiner(records, self._remembered)
+        examiner = Examiner(self._disk, records, self._remembered)
         tries = 1
         while self._scan(examiner) and tries < _TRIES:
             tries += 1
@@ -80,7 +80,7 @@ class Surveyor:
     def _take(self, path: bytes, facts: FileFacts, examiner: Examiner) -> bool:
         """Whether it was the file that the scan has found."""
         try:
-            examined = examiner.examine(path, self._disk)
+            examined = examiner.examine(path)
         except OSError as error:
             self._failed[path] = Row(path, facts.size, error=error.strerror or str(error))
             self._unread.add(facts.inode)
