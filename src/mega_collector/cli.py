@@ -265,11 +265,15 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
     from mega_collector.audit.table import table
 
     if as_json:
-        click.echo(json.dumps(document(collector, survey), indent=1))
+        said = json.dumps(document(collector, survey), indent=1)
     else:
+        said = "\n".join(line.text if line.sound else click.style(line.text, fg="red") for line in table(survey))
+    try:
         # click takes the colour out again where it goes into a pipe.
-        for line in table(survey):
-            click.echo(line.text if line.sound else click.style(line.text, fg="red"))
+        click.echo(said)
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return CLEAN if survey.sound else FAILED
 
 

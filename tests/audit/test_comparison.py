@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.audit.comparison import chain, compare, is_copied, is_of
+from mega_collector.audit.comparison import compare, is_copied, is_of, with_earlier
 from mega_collector.audit.row import Row
 from mega_collector.audit.sums import sent
 from mega_collector.block import SkipReason, Source
@@ -129,7 +129,7 @@ def test_a_source_that_goes_on_as_another_is_one_file(made: tuple[bytes, int, li
     newer = commit(data, older.position, taken[cut:], source_id=b"newer")
     if not older.position > older.first:
         return
-    records = chain(newer, [newer, older])
+    records = with_earlier(newer, [newer, older])
     assert records == ((newer, older) if newer.first else (newer,))
     assert _without_order(compare(b"/log", len(data), Plain(data), records)) == _without_order(
         compare(b"/log", len(data), Plain(data), [whole])

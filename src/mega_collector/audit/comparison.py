@@ -47,7 +47,7 @@ def _agrees(record: Record, file: File) -> bool:
     return agrees(file, position=record.position, head=record.source.head, tail=record.before)
 
 
-def chain(first: Record, others: Sequence[Record]) -> tuple[Record, ...]:
+def with_earlier(first: Record, others: Sequence[Record]) -> tuple[Record, ...]:
     """A record, and those of what came before it: an archive or a copy goes on where its original ended."""
     found = [first]
     while found[-1].first > 0:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 
 from mega_collector.audit.candidates import Candidates
-from mega_collector.audit.comparison import chain, compare, is_copied, is_of
+from mega_collector.audit.comparison import compare, is_copied, is_of, with_earlier
 from mega_collector.audit.original import compare_with_original
 from mega_collector.audit.row import Row
 from mega_collector.collector.archives import is_archive
@@ -33,7 +34,7 @@ class Examiner:
 
     def __init__(self, disk: Filesystem, records: Iterable[Record], remembered: Iterable[Record]) -> None:
         self._disk = disk
-        self._known = Candidates(records), Candidates(remembered)
+        self._ledger, self._checkpoint = Candidates(records), Candidates(remembered)
 
     def examine(self, path: bytes) -> Examined | None:
         """Open a file and compare; None if there is no file of that name any more.
@@ -59,9 +60,9 @@ class Examiner:
 
         def positions(head: bytes) -> set[int]:
             heads.append(head)
-            alike = (candidates.of_archive(path, head) for candidates in self._known)
-            own = (candidates.of_inode(facts.inode) for candidates in self._known)
-            return {record.position for each in (*alike, *own) for record in each if record.position}
+            both = self._ledger, self._checkpoint
+            found = (chain(each.of_archive(path, head), each.of_inode(facts.inode)) for each in both)
+            return {record.position for each in found for record in each if record.position}
 
         inspection = Inspection(file, positions)
         while (state := inspection.step()) is State.READING:
@@ -72,22 +73,29 @@ class Examiner:
             return Examined(row, facts)
         size = contents.size
         held = GzipFile(file, size=size, resume=inspection.streams)
-        alike = [each for each in self._known[0].of_archive(path, heads[0]) if is_named_after(path, each.source.path)]
-        goes_on = compare_with_original(path, size, held, alike, self._disk)
-        if goes_on is not None:
-            return Examined(goes_on, facts)
-        return self._compared(
-            path,
-            facts._replace(size=size),
-            held,
-            lambda candidates: (
-                each for each in candidates.of_archive(path, heads[0]) if _is_plausible(each, path, size)
-            ),
-        )
 
-    def _compared(self, path: bytes, facts: FileFacts, file: File, similar: Similar) -> Examined:
-        found = (_records_of(facts, file, candidates, similar) for candidates in self._known)
-        records = next(filter(None, found), ())
+        def plausible(candidates: Candidates) -> Iterable[Record]:
+            return (each for each in candidates.of_archive(path, heads[0]) if _is_plausible(each, path, size))
+
+        def original() -> Row | None:
+            alike = self._ledger.of_archive(path, heads[0])
+            named = (each for each in alike if is_named_after(path, each.source.path))
+            return compare_with_original(path, size, held, named, self._disk)
+
+        return self._compared(path, facts._replace(size=size), held, plausible, original)
+
+    def _compared(
+        self,
+        path: bytes,
+        facts: FileFacts,
+        file: File,
+        similar: Similar,
+        original: Callable[[], Row | None] = lambda: None,
+    ) -> Examined:
+        records = _records_of(facts, file, self._ledger, similar)
+        if not records and (row := original()) is not None:
+            return Examined(row, facts)
+        records = records or _records_of(facts, file, self._checkpoint, similar)
         return Examined(compare(path, facts.size, file, records), facts, records)
 
 
@@ -99,7 +107,7 @@ def _records_of(facts: FileFacts, file: File, candidates: Candidates, similar: S
         return (latest,)
     alike = [record for record in similar(candidates) if is_copied(record, file)]
     latest = latest or max(alike, key=lambda record: record.position, default=None)
-    return () if latest is None else chain(latest, [*own, *alike])
+    return () if latest is None else with_earlier(latest, [*own, *alike])
 
 
 def _is_plausible(record: Record, path: bytes, size: int) -> bool:

@@ -52,7 +52,9 @@ class Surveyor:
 
     def look(self, records: Sequence[Record]) -> Survey:
         """Hold every file against these records."""
-        examiner = Examiner(self._disk, records, self._remembered)
+        known = {record.source.id for record in records}
+        unknown = [record for record in self._remembered if record.source.id not in known]
+        examiner = Examiner(self._disk, records, unknown)
         tries = 1
         while self._scan(examiner) and tries < _TRIES:
             tries += 1
