@@ -246,6 +246,13 @@ def _make_ledger() -> click.Command:
     return _half("ledger", AggregatorSettings, start, what, [json_], only=("state_directory",))
 
 
+_AUDITED = (
+    *("paths", "exclude", "remote_address", "id", "state_directory"),
+    *("tls", "tls_certificate", "tls_key", "tls_ca_certificate", "tls_server_name"),
+)
+"""The settings of a collector that can be told to an audit by flag."""
+
+
 def _make_audit() -> click.Command:
     from mega_collector.settings import CollectorSettings
 
@@ -257,7 +264,7 @@ def _make_audit() -> click.Command:
 
     what = "Hold files against what the aggregator has committed of them. 0 if nothing differs or is lost; else 1."
     as_json = click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of a table.")
-    return _half("audit", CollectorSettings, start, what, [_paths(), as_json])
+    return _half("audit", CollectorSettings, start, what, [_paths(), as_json], only=_AUDITED)
 
 
 def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
