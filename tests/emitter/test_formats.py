@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from emitter.batches import make_batch, make_source
 from emitter.formats import in_format, lines
@@ -156,6 +156,7 @@ def test_pieces_are_whole_entries_and_as_small_as_asked(data: bytes, added: int)
 # The payload
 
 
+@settings(max_examples=40)
 @given(batches(), st.booleans(), st.data())
 def test_a_payload_is_written_in_any_steps(given_batches: list[Batch], torn: bool, data: st.DataObject) -> None:
     prefix = b"\n" * torn
