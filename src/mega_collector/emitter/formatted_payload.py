@@ -9,8 +9,8 @@ from mega_collector.block import NEWLINE, Block
 Lines = Callable[[Block], Iterator[bytes]]
 """Makes the lines of a block, newlines included, in pieces of a few MiB at the most. Always the same of the same."""
 
-_MOST_BYTES = 1 << 20
-"""Bytes that are made before they are written: then at most one piece more is there at once, however many come."""
+_MOST_BYTES = 256 << 10
+"""Bytes that are made before they are written, and one piece more: no more is there at once, however many come."""
 
 _MOST_BUFFERS = 1024  # of one writev: linux/uio.h
 
