@@ -72,6 +72,7 @@ def made(payload: Any) -> bytes:
 
 @given(batches())
 @example(of(b'ends with ",\n","\n'))
+@example(of(b'ends with ",\n\x7f",\n,"\n","\n"'))
 @example(of(b"\\\n", b"\\n\n", b'\\"\n', b"\\"))
 @example(of(b"\x7f\n\x7f", b"a\x7f\n\xff\n\x7f"))
 @example(of(b"\n", b"\n\n", b"\r\n", b"\r"))
