@@ -47,6 +47,8 @@ class Block(NamedTuple):
     data: bytes | memoryview
     entries: int
     unterminated: bool = False
+    received: int = 0
+    """When the aggregator took it in, in nanoseconds since the epoch; 0 before it has."""
 
     @property
     def end(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
 from mega_collector.collector.assembly import Collector, watch
-from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
 from mega_collector.errors import MegaCollectorError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings, CollectorSettings
@@ -74,7 +74,7 @@ def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Ad
 def _aggregator_settings(output: Path | None, state: Path, address: Address) -> AggregatorSettings:
     return AggregatorSettings(
         minimum_publish_frequency=_PUBLISH_FREQUENCY,
-        text_configuration=output is None,
+        text_configuration=TextConfiguration() if output is None else None,
         file_configuration=None if output is None else FileConfiguration(output.absolute()),
         listen_address=address,
         state_directory=state / "aggregator",

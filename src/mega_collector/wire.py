@@ -363,7 +363,7 @@ def decode_source(description: pb.Description, hello: Hello) -> Source:
     )
 
 
-def decode_block(message: pb.Block, payload: bytes, source: Source) -> Block:
+def decode_block(message: pb.Block, payload: bytes, source: Source, received: int = 0) -> Block:
     """The block of a source that is open on the stream. What the message itself has as payload is not looked at.
 
     Raises:
@@ -383,7 +383,7 @@ def decode_block(message: pb.Block, payload: bytes, source: Source) -> Block:
     entries = newlines(data) + message.unterminated
     if entries != message.entries:
         raise WireError(f"the block says {message.entries} entries and has {entries}")
-    return Block(source, message.start, data, entries, message.unterminated)
+    return Block(source, message.start, data, entries, message.unterminated, received)
 
 
 def decode_skip(message: pb.Skip, source: Source) -> Skip:

@@ -136,6 +136,11 @@ def test_the_last_piece_of_an_unterminated_block_says_so_and_no_other() -> None:
     assert [batch.blocks[-1].unterminated for batch in batches] == [False, True]
 
 
+def test_every_piece_says_when_its_block_was_received() -> None:
+    batches = _batcher(max_entries=1).add(make_block(b"1\n2\n3")._replace(received=17), 0)
+    assert [block.received for batch in batches for block in batch.blocks] == [17, 17, 17]
+
+
 def test_nothing_is_sealed_where_nothing_came() -> None:
     batcher = _batcher()
     assert batcher.flush() == []

@@ -1,5 +1,6 @@
 """What one collector says on one stream, and what becomes of it: each message against real parts behind it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -104,6 +105,19 @@ def _aggregator(state: Path, buffer_size: int = 1000) -> Iterator[Aggregator]:
         yield aggregator
     finally:
         aggregator.ledger.close(clean=True)
+
+
+def test_a_block_says_when_it_was_received_even_if_only_its_end_is_new(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator)
+    before = time.time_ns()
+    stream.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE), make_block(LINE * 2, 0, SOURCE))
+    stream.say_together(make_block(LINE, 14, SOURCE), make_block(LINE, 21, SOURCE))
+    blocks = [item for item in aggregator.buffer.take(0) if isinstance(item, Block)]
+    assert [block.start for block in blocks] == [0, 7, 14, 21]
+    times = [block.received for block in blocks]
+    order = [before, *times, time.time_ns()]
+    assert order == sorted(order)
+    assert times[2] == times[3], "they came in one message"
 
 
 def test_nothing_is_known_of_a_source_that_was_never_committed(aggregator: Aggregator) -> None:

@@ -70,6 +70,12 @@ def test_exactly_what_was_discarded_comes_back_once_and_the_rest_is_told_apart(
         assert piece == make_block(data, piece.start, piece.source)
 
 
+def test_what_comes_back_was_received_when_it_came_first() -> None:
+    record = Record(A, 0, 4, 2, 0, Marker(), False, False, 0, (Passage(2, 4, DISCARDED),))
+    (piece,) = recall([make_block(b"0\n1\n", 0, A)._replace(received=17)], {A.id: record}).pieces
+    assert (piece.start, piece.received) == (2, 17)
+
+
 def test_of_a_source_of_another_collector_nothing_is_known() -> None:
     theirs = make_source("a", collector="other")
     record = Record(A, 0, 2, 1, 0, Marker(), False, False, 0, (Passage(0, 2, DISCARDED),))

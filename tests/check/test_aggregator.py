@@ -10,7 +10,7 @@ from cli.command import mega_collector
 from mega_collector.address import Address
 from mega_collector.check.aggregator import check_aggregator
 from mega_collector.check.finding import Finding
-from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
 from mega_collector.settings import AggregatorSettings
 
 AUTHORITY = Authority()
@@ -18,7 +18,7 @@ FREE = Address("127.0.0.1", 0)
 
 
 def _check(tmp_path: Path, **given: object) -> list[Finding]:
-    plain = {"text_configuration": True, "state_directory": tmp_path / "state", "listen_address": FREE}
+    plain = {"text_configuration": TextConfiguration(), "state_directory": tmp_path / "state", "listen_address": FREE}
     return list(check_aggregator(AggregatorSettings(**(plain | given))))  # type: ignore[arg-type]
 
 
@@ -31,7 +31,7 @@ def test_all_is_well_where_all_is_well(tmp_path: Path) -> None:
 
 
 def test_no_destination_is_found_out(tmp_path: Path) -> None:
-    assert len(bad := _bad(tmp_path, text_configuration=False)) == 1
+    assert len(bad := _bad(tmp_path, text_configuration=None)) == 1
     assert "AGGREGATOR_TEXT_CONFIGURATION" in bad[0]
 
 
@@ -42,13 +42,13 @@ def test_two_destinations_are_found_out(tmp_path: Path) -> None:
 
 def test_a_file_whose_directory_is_there_is_well_and_is_not_made(tmp_path: Path) -> None:
     file = tmp_path / "out.log"
-    assert _bad(tmp_path, text_configuration=False, file_configuration=FileConfiguration(file)) == []
+    assert _bad(tmp_path, text_configuration=None, file_configuration=FileConfiguration(file)) == []
     assert not file.exists()
 
 
 def test_a_file_whose_directory_is_missing_is_found_out(tmp_path: Path) -> None:
     file = tmp_path / "none" / "out.log"
-    bad = _bad(tmp_path, text_configuration=False, file_configuration=FileConfiguration(file))
+    bad = _bad(tmp_path, text_configuration=None, file_configuration=FileConfiguration(file))
     assert bad == [f"destination: file {file}, whose directory does not exist; make it"]
 
 

@@ -1,4 +1,4 @@
-"""Run as a program, with a directory: fills what it is given, frees it, and says what the emitter did.
+"""Run as a program, with a directory and a format: fills what it is given, frees it, and says what the emitter did.
 
 `limit` is RLIMIT_FSIZE, which makes writes short; `tmpfs` a small filesystem, mounted in a namespace of its own.
 """
@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from emitter.batches import make_batch, written
+from emitter.batches import make_batch
+from emitter.formats import in_format
 from emitter.ledger import Ledger
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.errors import EmitError
 
@@ -17,7 +19,7 @@ LIMIT = 64 * 1024
 BATCHES = [make_batch(b"%d" % number * 9999 + b"\n", b"end of %d" % number) for number in range(9)]
 
 
-def main(how: str, directory: Path) -> None:
+def main(how: str, directory: Path, form: Format) -> None:
     logs, state = directory / "logs", directory / "state"
     logs.mkdir()
     state.mkdir()
@@ -25,7 +27,7 @@ def main(how: str, directory: Path) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={LIMIT}", "tmpfs", logs], check=True)
     else:
         _limit(LIMIT)
-    ledger = Ledger(logs / "out.log", state)
+    ledger = Ledger(logs / "out.log", state, form)
     emitter = ledger.start()
     ballast = logs / "ballast"
     if how == "tmpfs":
@@ -41,7 +43,7 @@ def main(how: str, directory: Path) -> None:
     ledger.commit(emitter.emit(BATCHES[taken.count :]))
     emitter.close()
     assert emitter.settled
-    assert ledger.path.read_bytes() == written(BATCHES)
+    assert ledger.path.read_bytes() == in_format(form, BATCHES)
     sys.stdout.write(str(taken.cause))
 
 
@@ -49,7 +51,7 @@ def _refuses(ledger: Ledger, emitter: FileEmitter, count: int) -> None:
     try:
         emitter.emit(BATCHES[count:])
     except EmitError:
-        assert ledger.path.read_bytes() == written(BATCHES[:count])
+        assert ledger.path.read_bytes() == in_format(ledger.form, BATCHES[:count])
     else:
         raise AssertionError("it was taken")
 
@@ -66,4 +68,4 @@ def _limit(size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), Format(sys.argv[3]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.protocol import OutputState, Taken
 
@@ -12,8 +13,9 @@ Hook = Callable[[], None]
 class Ledger:
     """Keeps the last state, and starts emitters with it. `on_remember` happens just before an append."""
 
-    def __init__(self, path: Path, state_directory: Path) -> None:
+    def __init__(self, path: Path, state_directory: Path, form: Format = Format.RAW) -> None:
         self.path = path
+        self.form = form
         self.state_directory = state_directory
         self.state: OutputState | None = None
         self.remembered: list[OutputState] = []
@@ -26,6 +28,7 @@ class Ledger:
             clean=clean,
             state_directory=self.state_directory,
             remember=self._remember,
+            format=self.form,
         )
 
     def rename(self, suffix: str) -> None:

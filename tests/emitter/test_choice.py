@@ -6,33 +6,36 @@ import pytest
 
 from mega_collector.emitter.blackhole import BlackholeEmitter
 from mega_collector.emitter.choice import Destination, Kind, build, choose_kind
-from mega_collector.emitter.configuration import FileConfiguration
+from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.stop import Stop
 from mega_collector.emitter.text import TextEmitter
 from mega_collector.errors import SettingError
 
 FILE = FileConfiguration(Path("/logs/all.log"))
+TEXT = TextConfiguration()
 
 
 @pytest.mark.parametrize(
     ("text", "file", "blackhole", "kind"),
-    [(True, None, False, "stdout"), (False, FILE, False, "file"), (False, None, True, "blackhole")],
+    [(TEXT, None, False, "stdout"), (None, FILE, False, "file"), (None, None, True, "blackhole")],
 )
-def test_the_one_that_is_set_is_chosen(text: bool, file: FileConfiguration | None, blackhole: bool, kind: Kind) -> None:
+def test_the_one_that_is_set_is_chosen(
+    text: TextConfiguration | None, file: FileConfiguration | None, blackhole: bool, kind: Kind
+) -> None:
     assert choose_kind(text=text, file=file, blackhole=blackhole) == kind
 
 
 def test_none_is_an_error_that_names_all() -> None:
     with pytest.raises(SettingError) as caught:
-        choose_kind(text=False, file=None, blackhole=False)
+        choose_kind(text=None, file=None, blackhole=False)
     for name in ("TEXT", "FILE", "BLACKHOLE"):
         assert f"AGGREGATOR_{name}_CONFIGURATION" in str(caught.value)
 
 
 def test_two_are_an_error_that_names_those_two() -> None:
     with pytest.raises(SettingError) as caught:
-        choose_kind(text=False, file=FILE, blackhole=True)
+        choose_kind(text=None, file=FILE, blackhole=True)
     assert "AGGREGATOR_FILE_CONFIGURATION" in str(caught.value)
     assert "AGGREGATOR_BLACKHOLE_CONFIGURATION" in str(caught.value)
     assert "AGGREGATOR_TEXT_CONFIGURATION" not in str(caught.value)
@@ -47,7 +50,7 @@ def stop() -> Iterator[Stop]:
 
 def build_file(path: Path, stop: Stop, state_directory: Path) -> Destination:
     return build(
-        text=False,
+        text=None,
         file=FileConfiguration(path),
         blackhole=False,
         stop=stop,
@@ -84,7 +87,7 @@ def test_a_path_that_cannot_be_used_names_its_variable(stop: Stop, tmp_path: Pat
 
 def test_blackhole_is_built(stop: Stop, tmp_path: Path) -> None:
     destination = build(
-        text=False,
+        text=None,
         file=None,
         blackhole=True,
         stop=stop,

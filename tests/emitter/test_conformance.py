@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from emitter.batches import make_batch, make_source, written
+from emitter.batches import make_batch, make_source
+from emitter.formats import in_format
 from emitter.scripted import Pauses
 from mega_collector.batch import Batch
 from mega_collector.block import Block
 from mega_collector.emitter.blackhole import BlackholeEmitter
-from mega_collector.emitter.configuration import AfterRetries
+from mega_collector.emitter.configuration import AfterRetries, Format
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.protocol import Emitter
@@ -28,6 +29,7 @@ class Subject:
     emitter: Emitter
     finish: Callable[[], bytes | None]
     """Close it, and all that it has written; None where nothing is kept."""
+    form: Format = Format.RAW
 
 
 class Reader:
@@ -74,8 +76,8 @@ def text_to_file(tmp_path: Path, stop: Stop) -> Subject:
     return Subject(emitter, finish)
 
 
-def _text_to(read_end: int, write_end: int, stop: Stop) -> Subject:
-    emitter = TextEmitter(write_end, stop)
+def _text_to(read_end: int, write_end: int, stop: Stop, form: Format = Format.RAW) -> Subject:
+    emitter = TextEmitter(write_end, stop, format=form)
     reader = Reader(read_end)
 
     def finish() -> bytes:
@@ -83,11 +85,15 @@ def _text_to(read_end: int, write_end: int, stop: Stop) -> Subject:
         os.close(write_end)
         return reader.content()
 
-    return Subject(emitter, finish)
+    return Subject(emitter, finish, form)
 
 
 def text_to_pipe(tmp_path: Path, stop: Stop) -> Subject:
     return _text_to(*os.pipe(), stop)
+
+
+def json_to_pipe(tmp_path: Path, stop: Stop) -> Subject:
+    return _text_to(*os.pipe(), stop, Format.JSON)
 
 
 def text_to_socket(tmp_path: Path, stop: Stop) -> Subject:
@@ -95,20 +101,30 @@ def text_to_socket(tmp_path: Path, stop: Stop) -> Subject:
     return _text_to(theirs.detach(), ours.detach(), stop)
 
 
-def file(tmp_path: Path, stop: Stop) -> Subject:
-    path = tmp_path / "out.log"
-    emitter = FileEmitter(path, known=None, clean=True, state_directory=tmp_path, remember=lambda state: None)
+def prefixes_to_socket(tmp_path: Path, stop: Stop) -> Subject:
+    ours, theirs = socket.socketpair()
+    return _text_to(theirs.detach(), ours.detach(), stop, Format.PREFIX)
 
-    def finish() -> bytes:
-        emitter.close()
-        return path.read_bytes()
 
-    return Subject(emitter, finish)
+def _file_in(form: Format) -> Callable[[Path, Stop], Subject]:
+    def make(tmp_path: Path, stop: Stop) -> Subject:
+        path = tmp_path / "out.log"
+        emitter = FileEmitter(
+            path, known=None, clean=True, state_directory=tmp_path, remember=lambda state: None, format=form
+        )
+
+        def finish() -> bytes:
+            emitter.close()
+            return path.read_bytes()
+
+        return Subject(emitter, finish, form)
+
+    return make
 
 
 def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
     def make(tmp_path: Path, stop: Stop) -> Subject:
-        subject = file(tmp_path, stop)
+        subject = _file_in(Format.RAW)(tmp_path, stop)
         letters = DeadLetters(tmp_path / "letters", 1 << 20)
         stacked = stack(
             subject.emitter,
@@ -135,7 +151,9 @@ def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
         text_to_file,
         text_to_pipe,
         text_to_socket,
-        file,
+        json_to_pipe,
+        prefixes_to_socket,
+        *(pytest.param(_file_in(form), id=f"file_{form.value}") for form in Format),
         pytest.param(_stacked(AfterRetries.WAIT), id="waiting_stack"),
         pytest.param(_stacked(AfterRetries.DISCARD), id="discarding_stack"),
     ]
@@ -151,7 +169,7 @@ def assert_emits(subject: Subject, *groups: list[Batch]) -> None:
         assert taken.count == len(group)
         assert not taken.discarded
     content = subject.finish()
-    assert content is None or content == written([batch for group in groups for batch in group])
+    assert content is None or content == in_format(subject.form, [batch for group in groups for batch in group])
 
 
 def test_takes_all_of_one_batch(subject: Subject) -> None:

@@ -38,6 +38,7 @@ def batches(draw: st.DrawFn) -> Batch:
         data=st.binary(max_size=60),
         entries=NUMBERS,
         unterminated=st.booleans(),
+        received=NUMBERS,
     )
     blocks = draw(st.lists(block, min_size=1, max_size=6))
     return Batch(tuple(blocks), draw(NUMBERS), draw(NUMBERS))
@@ -49,7 +50,7 @@ def fields(batch: Batch) -> object:
 
 
 def _block(block: Block) -> tuple[object, ...]:
-    return block.start, bytes(block.data), block.entries, block.unterminated
+    return block.start, bytes(block.data), block.entries, block.unterminated, block.received
 
 
 def _source(source: Source) -> tuple[object, ...]:

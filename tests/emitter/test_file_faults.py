@@ -27,8 +27,9 @@ def can(*command: str) -> bool:
 
 
 @pytest.mark.case(95)
-def test_a_file_size_limit_leaves_whole_batches_and_no_trace_of_others(tmp_path: Path) -> None:
-    done = run(sys.executable, TESTS / "emitter" / "disk_full.py", "limit", tmp_path)
+@pytest.mark.parametrize("form", ["raw", "json"])
+def test_a_file_size_limit_leaves_whole_batches_and_no_trace_of_others(tmp_path: Path, form: str) -> None:
+    done = run(sys.executable, TESTS / "emitter" / "disk_full.py", "limit", tmp_path, form)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("out.log: File too large")
 
@@ -37,8 +38,9 @@ def test_a_file_size_limit_leaves_whole_batches_and_no_trace_of_others(tmp_path:
 @pytest.mark.skipif(
     not can(*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"), reason="no filesystem can be mounted in a namespace"
 )
-def test_a_full_disk_leaves_whole_batches_and_no_trace_of_others(tmp_path: Path) -> None:
-    done = run(*NAMESPACE, sys.executable, TESTS / "emitter" / "disk_full.py", "tmpfs", tmp_path)
+@pytest.mark.parametrize("form", ["raw", "json"])
+def test_a_full_disk_leaves_whole_batches_and_no_trace_of_others(tmp_path: Path, form: str) -> None:
+    done = run(*NAMESPACE, sys.executable, TESTS / "emitter" / "disk_full.py", "tmpfs", tmp_path, form)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("out.log: No space left on device")
 

@@ -6,9 +6,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from emitter.batches import make_batch, written
+from emitter.batches import make_batch
+from emitter.formats import in_format
 from emitter.ledger import Ledger
 from mega_collector.batch import Batch
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.protocol import Taken
 
 BATCHES = st.lists(
@@ -23,13 +25,15 @@ BATCHES = st.lists(
 class Histories(RuleBasedStateMachine):
     """Emits that are committed or not, kills, clean ends, and rotation by others, whether it runs or not."""
 
+    form = Format.RAW
+
     def __init__(self) -> None:
         super().__init__()
         self.directory = TemporaryDirectory()
         root = Path(self.directory.name)
         (root / "logs").mkdir()
         (root / "state").mkdir()
-        self.ledger = Ledger(root / "logs" / "out.log", root / "state")
+        self.ledger = Ledger(root / "logs" / "out.log", root / "state", self.form)
         self.emitter = self.ledger.start()
         self.committed = b""
         self.rotated = 0
@@ -78,8 +82,14 @@ class Histories(RuleBasedStateMachine):
     def _commit(self, taken: Taken, batches: list[Batch]) -> None:
         assert taken.count == len(batches)
         self.ledger.commit(taken)
-        self.committed += written(batches)
+        self.committed += in_format(self.form, batches)
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+class JsonHistories(Histories):
+    """The same, where other bytes are written than came in."""
+
+    form = Format.JSON
+
+
+TestHistories, TestJsonHistories = Histories.TestCase, JsonHistories.TestCase
+TestHistories.settings = TestJsonHistories.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from emitter.batches import make_batch, written
+from emitter.batches import make_batch
+from emitter.formats import in_format
 from mega_collector.batch import Batch
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.emitted import Emitted
 from mega_collector.emitter.stop import Stop
 from mega_collector.emitter.text import TextEmitter
@@ -105,9 +107,10 @@ def test_what_was_written_whole_before_the_stop_is_taken(stop: Stop, pipe: tuple
     emitter.close()
 
 
-def test_a_batch_that_comes_again_goes_on_at_the_exact_byte(stop: Stop, pipe: tuple[int, int]) -> None:
-    emitter = TextEmitter(pipe[1], stop)
-    batch = make_batch(b"a" * LARGE + b"\n", b"unterminated")
+@pytest.mark.parametrize("form", Format)
+def test_a_batch_that_comes_again_goes_on_at_the_exact_byte(stop: Stop, pipe: tuple[int, int], form: Format) -> None:
+    emitter = TextEmitter(pipe[1], stop, format=form)
+    batch = make_batch(b"a" * LARGE + b"\n" * 5000 + b"\xff\n", b"unterminated")
     stop.set()
     content = b""
     for _ in range(1000):
@@ -117,7 +120,7 @@ def test_a_batch_that_comes_again_goes_on_at_the_exact_byte(stop: Stop, pipe: tu
             content += drain(pipe[0])
         else:
             break
-    assert content + drain(pipe[0]) == written([batch])
+    assert content + drain(pipe[0]) == in_format(form, [batch])
     emitter.close()
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mega_collector.address import Address
-from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
+from mega_collector.emitter.configuration import (
+    AfterRetries,
+    FileConfiguration,
+    Format,
+    NotifyConfiguration,
+    TextConfiguration,
+)
 
 KEY = "0123456789abcdef0123456789ABCDEF"
 PEM_TEXT = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
@@ -73,11 +79,20 @@ AGGREGATOR = {
     "tls_key": _pem,
     "tls_ca_certificate": _pem,
     "max_batch_size": _counts,
-    "text_configuration": _truthy,
+    "text_configuration": Values(
+        {
+            **{text: TextConfiguration() if truthy else None for text, truthy in _truthy.good.items()},
+            '{"format": "raw"}': TextConfiguration(),
+            ' {"format": "json"}': TextConfiguration(Format.JSON),
+            '{"format": "prefix"}': TextConfiguration(Format.PREFIX),
+        },
+        ["{", "{json}", '{"format": "xml"}', '{"format": "JSON"}', '{"format": 1}', '{"path": "/a"}'],
+    ),
     "file_configuration": Values(
         {
             "/a/b.log": FileConfiguration(Path("/a/b.log")),
             ' {"path": "/a/b.log"}': FileConfiguration(Path("/a/b.log")),
+            '{"path": "/a/b.log", "format": "json"}': FileConfiguration(Path("/a/b.log"), Format.JSON),
             "0": None,
             "False": None,
             "no": None,
@@ -89,6 +104,9 @@ AGGREGATOR = {
             '{"path": 1}',
             '{"path": "/a", "paht": "/b"}',
             '{"path": "a\\u0000"}',
+            '{"format": "json"}',
+            '{"path": "/a", "format": "xml"}',
+            '{"path": "/a", "format": null}',
             "/tmp",
             "/a/",
         ],

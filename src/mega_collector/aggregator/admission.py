@@ -143,4 +143,5 @@ def _not_open(source: Source, start: int) -> Refusal:
 
 def _without(block: Block, known: int) -> Block:
     data = bytes(block.data)[known:]
-    return Block(block.source, block.start + known, data, data.count(NEWLINE) + block.unterminated, block.unterminated)
+    entries = data.count(NEWLINE) + block.unterminated
+    return Block(block.source, block.start + known, data, entries, block.unterminated, block.received)

@@ -19,7 +19,12 @@ from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
-from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
+from mega_collector.emitter.configuration import (
+    AfterRetries,
+    FileConfiguration,
+    NotifyConfiguration,
+    TextConfiguration,
+)
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.notify import NotifyEmitter
@@ -48,7 +53,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Destination(TypedDict):
-    text: bool
+    text: TextConfiguration | None
     file: FileConfiguration | None
     blackhole: bool
 

@@ -64,8 +64,8 @@ class Batcher:
                 sealed += self.flush()
                 continue
             last = taken == entries
-            piece = Block(block.source, block.start + offset, view[offset:end], taken, block.unterminated and last)
-            self._append(piece, now)
+            start, unterminated = block.start + offset, block.unterminated and last
+            self._append(Block(block.source, start, view[offset:end], taken, unterminated, block.received), now)
             offset, entries = end, entries - taken
         if self._entries == self._max_entries:
             sealed += self.flush()

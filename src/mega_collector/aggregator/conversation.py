@@ -136,7 +136,8 @@ class Conversation:
 
     def blocks(self, messages: Iterable[tuple[pb.Block, bytes]]) -> None:
         """Blocks arrive, with their payloads: each goes to the ingest buffer, waiting for room, or is refused."""
-        self._take([self._decode_block(*each) for each in messages])
+        received = time.time_ns()
+        self._take([self._decode_block(*each, received) for each in messages])
 
     def _describe(self, source: Source) -> None:
         self._settle(source)
@@ -172,12 +173,12 @@ class Conversation:
             if self._peer.admission.expected(source.id) == message.position:
                 self._buffer.put(Finish(source, message.position, message.lost))
 
-    def _decode_block(self, message: pb.Block, payload: bytes) -> "Block | _Unsound":
+    def _decode_block(self, message: pb.Block, payload: bytes, received: int) -> "Block | _Unsound":
         source = self._opened.get(message.source)
         if source is None:
             return self._unsound(message.source, message.start, RefusalReason.NOT_OPEN, _NO_HANDSHAKE)
         try:
-            return wire.decode_block(message, payload, source)
+            return wire.decode_block(message, payload, source, received)
         except WireError as error:
             return self._unsound(source.id, message.start, RefusalReason.MALFORMED, str(error))
 

@@ -87,4 +87,5 @@ def _length(spans: Iterable[Span]) -> int:
 def _cut(block: Block, start: int, end: int) -> Block:
     data = memoryview(block.data)[start - block.start : end - block.start]
     unterminated = data[-1:] != NEWLINE
-    return Block(block.source, start, data, bytes(data).count(NEWLINE) + unterminated, unterminated)
+    entries = bytes(data).count(NEWLINE) + unterminated
+    return Block(block.source, start, data, entries, unterminated, block.received)

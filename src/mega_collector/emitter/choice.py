@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mega_collector.emitter.blackhole import BlackholeEmitter
-from mega_collector.emitter.configuration import AfterRetries, FileConfiguration
+from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, TextConfiguration
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.preflight import require_output
 from mega_collector.emitter.protocol import OutputState
@@ -32,14 +32,14 @@ DEFAULT_AFTER_RETRIES: dict[Kind, AfterRetries] = {
 }
 
 
-def choose_kind(*, text: bool, file: FileConfiguration | None, blackhole: bool) -> Kind:
+def choose_kind(*, text: TextConfiguration | None, file: FileConfiguration | None, blackhole: bool) -> Kind:
     """The destination whose variable is set.
 
     Raises:
         SettingError: none is, or more than one.
     """
     offered: list[tuple[Kind, str, bool]] = [
-        ("stdout", _TEXT, text),
+        ("stdout", _TEXT, text is not None),
         ("file", _FILE, file is not None),
         ("blackhole", _BLACKHOLE, blackhole),
     ]
@@ -68,7 +68,7 @@ def require(file: FileConfiguration | None) -> None:
 
 def build(
     *,
-    text: bool,
+    text: TextConfiguration | None,
     file: FileConfiguration | None,
     blackhole: bool,
     stop: Stop,
@@ -85,16 +85,23 @@ def build(
         SettingError: none or more than one is set, or it cannot be used as it is set.
         StartError: stdout is closed.
     """
-    kind = choose_kind(text=text, file=file, blackhole=blackhole)
-    if kind == "stdout":
-        return TextEmitter(_STDOUT, stop)
+    choose_kind(text=text, file=file, blackhole=blackhole)
+    if text is not None:
+        return TextEmitter(_STDOUT, stop, format=text.format)
     if file is None:
         return BlackholeEmitter()
     try:
         if _is_stream(file.path):
-            return TextEmitter.at(file.path, stop)
+            return TextEmitter.at(file.path, stop, format=file.format)
         state = known(str(file.path))
-        return FileEmitter(file.path, known=state, clean=clean, state_directory=state_directory, remember=remember)
+        return FileEmitter(
+            file.path,
+            known=state,
+            clean=clean,
+            state_directory=state_directory,
+            remember=remember,
+            format=file.format,
+        )
     except StartError as error:
         raise SettingError(_FILE, str(error)) from error
 

@@ -5,11 +5,30 @@ from enum import Enum
 from pathlib import Path
 
 
+class Format(Enum):
+    """How an entry looks at a destination of lines."""
+
+    RAW = "raw"
+    """As it was."""
+    JSON = "json"
+    """An object a line, with where it comes from."""
+    PREFIX = "prefix"
+    """Behind its host and path."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfiguration:
+    """Logs go to stdout."""
+
+    format: Format = Format.RAW
+
+
 @dataclass(frozen=True, slots=True)
 class FileConfiguration:
     """Logs go to this file."""
 
     path: Path
+    format: Format = Format.RAW
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ r"""A discarded batch as a file: format 1.
 
 HEADER_SIZE counts the second line with its newline; DIGEST is the BLAKE2b (16 bytes) of all else. Bytes that need not
 be text (ids, paths, digests) are in hexadecimal; `name` is the path for people. A block is [source's index, start,
-size, entries, unterminated].
+size, entries, unterminated, nanoseconds since the epoch at which it was taken in].
 """
 
 from collections.abc import Sequence
@@ -84,7 +84,9 @@ def _header(batch: Batch) -> dict[str, Any]:
         "entries": batch.entries,
         "size": batch.size,
         "sources": [_source_header(source) for source in sources.values()],
-        "blocks": [[index[b.source.id], b.start, len(b.data), b.entries, b.unterminated] for b in batch.blocks],
+        "blocks": [
+            [index[b.source.id], b.start, len(b.data), b.entries, b.unterminated, b.received] for b in batch.blocks
+        ],
     }
 
 
@@ -110,10 +112,11 @@ def _batch(header: dict[str, Any], data: memoryview) -> Batch:
 def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: memoryview) -> list[Block]:
     blocks = []
     offset = 0
-    if sum(size for _, _, size, _, _ in fields) != len(data):
+    if sum(size for _, _, size, _, _, _ in fields) != len(data):
         raise ValueError("this dead letter is damaged: the sizes of its blocks do not match")
-    for source, start, size, entries, unterminated in fields:
-        blocks.append(Block(sources[source], start, data[offset : offset + size], entries, bool(unterminated)))
+    for source, start, size, entries, unterminated, received in fields:
+        piece = data[offset : offset + size]
+        blocks.append(Block(sources[source], start, piece, entries, bool(unterminated), received))
         offset += size
     return blocks
 

@@ -10,9 +10,10 @@ import structlog
 from mega_collector.batch import Batch
 from mega_collector.block import NEWLINE
 from mega_collector.emitter.cause import cause
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.emitted import Emitted
+from mega_collector.emitter.format import AnyPayload, payload_in
 from mega_collector.emitter.output import Output
-from mega_collector.emitter.payload import Payload
 from mega_collector.emitter.protocol import OutputState, Taken
 from mega_collector.emitter.recovery import Recovery
 from mega_collector.errors import EmitError, StartError
@@ -43,6 +44,7 @@ class FileEmitter:
         clean: bool,
         state_directory: Path,
         remember: Callable[[OutputState], None],
+        format: Format = Format.RAW,  # noqa: A002
     ) -> None:
         """Open the file and bring it back to its committed length.
 
@@ -54,6 +56,7 @@ class FileEmitter:
         """
         self._path = path
         self._remember = remember
+        self._make_payload = payload_in(format)
         try:
             self._output = Output.open(path)
         except EmitError as error:
@@ -112,7 +115,7 @@ class FileEmitter:
     def _emit(self, batches: Sequence[Batch]) -> Taken:
         for _ in range(_TRIES):
             before = self._prepare()
-            payload = Payload(batches, prefix=NEWLINE if before and not before.endswith(NEWLINE) else b"")
+            payload = self._make_payload(batches, NEWLINE if before and not before.endswith(NEWLINE) else b"")
             problem = self._append(payload)
             if self._is_still_named():
                 return self._take(payload, problem)
@@ -158,7 +161,7 @@ class FileEmitter:
             _log.warning("output_changed", path=str(self._path), expected=self._length, length=size)
             self._length = size
 
-    def _append(self, payload: Payload) -> EmitError | None:
+    def _append(self, payload: AnyPayload) -> EmitError | None:
         """Write durably as many whole batches as possible; what stopped the others, if any."""
         self._torn = True
         try:
@@ -170,7 +173,7 @@ class FileEmitter:
         self._sync()
         return None
 
-    def _keep_whole(self, payload: Payload, error: OSError) -> EmitError:
+    def _keep_whole(self, payload: AnyPayload, error: OSError) -> EmitError:
         try:
             self._output.cut(self._length + payload.end(payload.whole))
         except OSError as worse:
@@ -190,7 +193,7 @@ class FileEmitter:
         except OSError as error:
             self._fail(error)
 
-    def _take(self, payload: Payload, problem: EmitError | None) -> Taken:
+    def _take(self, payload: AnyPayload, problem: EmitError | None) -> Taken:
         self._length += payload.end(payload.whole)
         self._torn = False
         self._remembered = self._state(self._output.before(self._length))

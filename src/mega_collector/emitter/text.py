@@ -9,8 +9,9 @@ from pathlib import Path
 from mega_collector.batch import Batch
 from mega_collector.block import NEWLINE
 from mega_collector.emitter.cause import cause
+from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.emitted import Emitted
-from mega_collector.emitter.payload import Payload
+from mega_collector.emitter.format import AnyPayload, payload_in
 from mega_collector.emitter.protocol import Taken
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import DestinationGone, EmitError, StartError, Stopping
@@ -23,13 +24,14 @@ class TextEmitter:
     holds it up until the pipe is read, its reader dies (DestinationGone) or `stop` is set (Stopping).
     """
 
-    def __init__(self, fd: int, stop: Stop, *, name: str = "stdout") -> None:
+    def __init__(self, fd: int, stop: Stop, *, name: str = "stdout", format: Format = Format.RAW) -> None:  # noqa: A002
         """Write to `fd`, which is not closed in the end and whose flags stay as they are: others may share it.
 
         Raises:
             StartError: the descriptor is not open.
         """
         self._name = name
+        self._make_payload = payload_in(format)
         try:
             self._fd, self._own, self._largest = _unblocked(fd)
         except OSError as error:
@@ -48,7 +50,7 @@ class TextEmitter:
         self._emitted = Emitted()
 
     @classmethod
-    def at(cls, path: Path, stop: Stop) -> "TextEmitter":
+    def at(cls, path: Path, stop: Stop, *, format: Format = Format.RAW) -> "TextEmitter":  # noqa: A002
         """Write to a pipe or device by its path.
 
         Raises:
@@ -59,7 +61,7 @@ class TextEmitter:
             fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise StartError(cause(path, error)) from error
-        emitter = cls(fd, stop, name=str(path))
+        emitter = cls(fd, stop, name=str(path), format=format)
         if emitter._own:
             os.close(fd)
         emitter._own = True
@@ -86,16 +88,16 @@ class TextEmitter:
         if self._own:
             os.close(self._fd)
 
-    def _resume(self, batches: Sequence[Batch]) -> Payload:
+    def _resume(self, batches: Sequence[Batch]) -> AnyPayload:
         """What is to be written: without what is out already, or else on a line of its own."""
         if self._begun is not batches[0]:
             self._begun_size = 0
             self._prefix = NEWLINE if self._torn else b""
-        payload = Payload(batches, self._prefix)
+        payload = self._make_payload(batches, self._prefix)
         payload.advance(self._begun_size)
         return payload
 
-    def _remember(self, batches: Sequence[Batch], payload: Payload) -> None:
+    def _remember(self, batches: Sequence[Batch], payload: AnyPayload) -> None:
         if not payload.written:
             return
         taken = payload.whole
@@ -105,7 +107,7 @@ class TextEmitter:
         if taken:
             self._prefix = b""
 
-    def _write(self, payload: Payload) -> None:
+    def _write(self, payload: AnyPayload) -> None:
         while payload:
             self._wait()
             try:
@@ -117,7 +119,7 @@ class TextEmitter:
             except OSError as error:
                 raise EmitError(cause(self._name, error)) from error
 
-    def _write_some(self, payload: Payload) -> int:
+    def _write_some(self, payload: AnyPayload) -> int:
         if self._largest is None:
             return os.writev(self._fd, payload.head())
         return os.write(self._fd, payload.piece(self._largest))

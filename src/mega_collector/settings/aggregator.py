@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mega_collector.address import Address
-from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, NotifyConfiguration
+from mega_collector.emitter.configuration import (
+    AfterRetries,
+    FileConfiguration,
+    NotifyConfiguration,
+    TextConfiguration,
+)
 from mega_collector.settings import kinds
 from mega_collector.settings.declaration import derived, optional, setting
-from mega_collector.settings.destinations import FILE, NOTIFY
+from mega_collector.settings.destinations import FILE, NOTIFY, TEXT
 from mega_collector.settings.pem import PEM
 from mega_collector.settings.state_directory import SHOWN, default_state_directory
 from mega_collector.settings.tls_fields import require_tls_complete
@@ -46,7 +51,7 @@ class AggregatorSettings:
     tls_key: bytes | None = optional(PEM, "the certificate's key", secret=True)
     tls_ca_certificate: bytes | None = optional(PEM, "the CA that must have signed every collector's certificate")
     max_batch_size: int = setting(kinds.at_least(1), "1000", "how many log entries are emitted in one group at most")
-    text_configuration: bool = setting(kinds.TRUTHY, "0", "logs go to stdout")
+    text_configuration: TextConfiguration | None = setting(TEXT, "0", "logs go to stdout")
     file_configuration: FileConfiguration | None = optional(FILE, "logs go to this file")
     blackhole_configuration: bool = setting(kinds.TRUTHY, "0", "logs go nowhere, and are counted")
     listen_address: Address = setting(kinds.LISTEN_ADDRESS, "127.0.0.1:8000", "where collectors connect")

@@ -4,35 +4,59 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mega_collector.emitter.configuration import FileConfiguration, NotifyConfiguration
+from mega_collector.emitter.configuration import FileConfiguration, Format, NotifyConfiguration, TextConfiguration
 from mega_collector.settings.json_text import parse_strings, require_keys
 from mega_collector.settings.kind import Kind
-from mega_collector.settings.kinds import is_path, is_truthy
+from mega_collector.settings.kinds import either, is_path, is_truthy
 
+_FORMATS = either([each.value for each in Format])
 _KEY_LENGTH = 32  # of an integration key, by the Events API's own schema
 _MAX_INCIDENT_KEY = 255  # of a dedup_key, by the same
 
 
 def file_configuration(text: str) -> FileConfiguration | None:
-    """Read `{"path": ...}` or just a path; 0, false and no mean none, as for every destination.
+    """Read `{"path": ..., "format": ...}` or just a path; 0, false and no mean none, as for every destination.
 
     Raises:
         ValueError: it is neither.
     """
     if not is_truthy(text):
         return None
-    path = _path_in(text) if text.lstrip().startswith("{") else text
+    found = _keys_in(text, {"path"}) if _is_object(text) else {"path": text}
+    path = found["path"]
     if not is_path(path):
         raise ValueError("has a path that is empty or no path")
     if path.endswith("/") or os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
         raise ValueError("names a directory")
-    return FileConfiguration(path=Path(path))
+    return FileConfiguration(Path(path), _format_in(found))
 
 
-def _path_in(text: str) -> str:
+def text_configuration(text: str) -> TextConfiguration | None:
+    """Read `{"format": ...}` or any other truthy value.
+
+    Raises:
+        ValueError: it is an object, but not that one.
+    """
+    if not is_truthy(text):
+        return None
+    return TextConfiguration(_format_in(_keys_in(text, set()) if _is_object(text) else {}))
+
+
+def _is_object(text: str) -> bool:
+    return text.lstrip().startswith("{")
+
+
+def _keys_in(text: str, required: set[str]) -> dict[str, str]:
     found = parse_strings(text)
-    require_keys(found, {"path"}, set())
-    return found["path"]
+    require_keys(found, required, {"format"})
+    return found
+
+
+def _format_in(found: dict[str, str]) -> Format:
+    try:
+        return Format(found.get("format", Format.RAW.value))
+    except ValueError:
+        raise ValueError(f"has a format that is not {_FORMATS}") from None
 
 
 def notify_configuration(text: str) -> NotifyConfiguration:
@@ -69,7 +93,15 @@ def _is_http(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
-FILE = Kind("FILE", 'the path of a file, or JSON {"path": "..."}', file_configuration)
+FILE = Kind(
+    "FILE", f'the path of a file, or JSON {{"path": "..."}}, optionally with "format": {_FORMATS}', file_configuration
+)
+TEXT = Kind(
+    "VALUE",
+    f'any truthy value (0, false, no and nothing are not); JSON {{"format": "..."}} says how: {_FORMATS}',
+    text_configuration,
+    is_switch=True,
+)
 NOTIFY = Kind(
     "JSON",
     'JSON {"integration_key": "...", "incident_key": "...", "identifier": "..."}, optionally with "url"',

@@ -148,16 +148,17 @@ def at_least(number: int) -> Kind[int]:
 
 def one_of(*choices: C) -> Kind[C]:
     """One of these words."""
-    return Kind("|".join(choices), _either(choices), lambda text: _chosen(text, choices))
+    return Kind("|".join(choices), either(choices), lambda text: _chosen(text, choices))
 
 
 def one_of_enum(values: type[E]) -> Kind[E]:
     """One of an enumeration's values, by their text."""
     texts = [value.value for value in values]
-    return Kind("|".join(texts), _either(texts), lambda text: values(_chosen(text, texts)))
+    return Kind("|".join(texts), either(texts), lambda text: values(_chosen(text, texts)))
 
 
-def _either(choices: Sequence[str]) -> str:
+def either(choices: Sequence[str]) -> str:
+    """Words as a person would list them."""
     return ", ".join(choices[:-1]) + " or " + choices[-1]
 
 

@@ -21,6 +21,24 @@ Durations are written as in Go: `300ms`, `1m30s`, `1h`. Sizes are bytes: `1024`,
 """
 
 
+_FORMATS = """
+## Formats
+
+What an entry looks like in the file or on stdout, by the `format` of `AGGREGATOR_FILE_CONFIGURATION` or
+`AGGREGATOR_TEXT_CONFIGURATION`:
+
+- `raw`: as it was, byte for byte. So it is if nothing is said.
+- `prefix`: as it was, behind `host path: `.
+- `json`: an object on a line, with these fields in this order. `message` is the entry without its newline; a CR stays.
+  `path`, `host` and `tags` (an object of strings: those of `COLLECTOR_TAGS`, and host) are what the collector says of
+  the file. `time` is when the aggregator received the entry: RFC 3339, UTC, with six digits of a second. At the end
+  stands `"replaced":true` if bytes of the message were no UTF-8 and are replaced by U+FFFD. (A line that is longer than
+  `COLLECTOR_MAX_LINE_SIZE` may be divided amid a character.)
+
+A line of JSON is valid whatever was in the entry. Of a path that is no UTF-8, the bytes that are none are shown as
+`\\xff`; in a prefix, so are control characters and what turns the direction of writing.
+"""
+
 _HALVES: list[tuple[str, type[Settings]]] = [("Aggregator", AggregatorSettings), ("Collector", CollectorSettings)]
 _IN_README = re.compile(
     r"(?<=<!-- settings: made by `scripts/generate` -->\n).*?(?=<!-- end of settings -->)", re.DOTALL
@@ -29,7 +47,7 @@ _IN_README = re.compile(
 
 def page() -> str:
     """All that is to be said of each setting, as Markdown: docs/settings.md."""
-    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES)
+    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES) + _FORMATS
 
 
 def readme(text: str) -> str:
