@@ -278,9 +278,12 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
     try:
         # click takes the colour out again where it goes into a pipe.
         click.echo(said)
-    except BrokenPipeError:
-        # Whoever reads has seen enough. Python would try once more at its end.
+    except OSError as error:
+        # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Else whoever reads has seen enough.
+        if not isinstance(error, BrokenPipeError):
+            raise MegaCollectorError(f"what was found cannot be written to stdout: {error.strerror}") from error
     return CLEAN if survey.sound else FAILED
 
 

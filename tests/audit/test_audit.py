@@ -533,6 +533,16 @@ def test_ten_thousand_small_files_take_one_pass(site: Site) -> None:
     assert (found.total["complete"], found.total["entries"]) == (10_000, 30_000)
 
 
+def test_a_stdout_that_is_full_is_one_line_and_1_and_one_that_is_closed_early_is_none(site: Site) -> None:
+    site.aggregator()
+    site.writer().write(10)
+    full = run_audit(site, id="me", wrapper=("sh", "-c", 'exec "$@" >/dev/full', "sh"))
+    assert (full.code, full.stdout) == (1, "")
+    assert full.stderr == "mega-collector: what was found cannot be written to stdout: No space left on device\n"
+    closed = run_audit(site, id="me", wrapper=("sh", "-c", '"$@" | true', "sh"))
+    assert (closed.code, closed.stderr) == (0, "")
+
+
 def test_an_id_that_is_set_is_asked_for(site: Site) -> None:
     site.aggregator()
     site.collector(id="one")
