@@ -4,7 +4,7 @@ import json
 
 from harness.site import Site, environ
 
-AUDITED = False
+AUDITED = True
 """Whether there is a command that can be asked."""
 
 
