@@ -635,6 +635,40 @@ def test_all_names_of_a_file_are_one_source_and_it_ends_with_the_last_of_them(si
     assert len(collector.events("file_followed")) == 1
 
 
+@pytest.mark.case(41)
+def test_what_is_written_by_a_name_elsewhere_is_found_by_the_one_in_the_pattern(site: Site, watch: str) -> None:
+    """Nothing tells of it there."""
+    site.aggregator()
+    site.collector(watch=watch)
+    site.writer("b.log").write(1)
+    site.assert_delivered()
+    writer = site.writer("written")
+    writer.write(10)
+    (site.logs / "a.log").hardlink_to(writer.path)
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+
+
+@pytest.mark.case(41)
+def test_what_is_written_by_a_name_that_was_removed_while_nobody_looked_is_found_by_the_other(
+    site: Site, watch: str
+) -> None:
+    """inotify(7) tells of it by the name by which it was opened."""
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer("a.log")
+    writer.write(10)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    (site.logs / "b.log").hardlink_to(writer.path)
+    writer.path.unlink()
+    site.collector(watch=watch).wait_for("file_followed", path=str(site.logs / "b.log"))
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+
+
 # Replaced
 
 

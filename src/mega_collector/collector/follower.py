@@ -42,8 +42,10 @@ class Follower:
         "head_size",
         "home",
         "in_long_line",
+        "linked",
         "next_hole",
         "nuls_at_head",
+        "nuls_to",
         "path",
         "position",
         "settled",
@@ -92,6 +94,8 @@ class Follower:
         self._head_checksum = 0
         self.home: bytes | None = None
         """Where the file itself lies, if its path leads there by a link."""
+        self.linked = False
+        """Whether it had several names: by one that is not watched it may be written to, and nothing tells."""
         self.shrunk_by = 0
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete
