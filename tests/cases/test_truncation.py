@@ -1,5 +1,6 @@
 """Truncation: what comes after it is another source, from its first byte; what came before it is not sent again."""
 
+import gzip
 import os
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,8 @@ from harness.until import quiet, until
 _SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
 """So little may be in flight that a destination that hangs leaves the files unread."""
 
-_SET_ASIDE = 1 << 20
+_SET_ASIDE = 5 << 20
+"""Far more than a block, or than a line may be long: what is read of it, the kernel takes for written from then on."""
 
 
 def hole_behind(descriptor: int) -> None:
@@ -170,6 +172,36 @@ def test_space_that_was_set_aside_and_is_cut_off_when_the_log_is_closed_is_no_tr
     assert not collector.events("source_lost")
     assert collector.stop() == 0
     site.collector(watch=watch)
+    site.assert_delivered()
+
+
+@pytest.mark.case(46)
+@pytest.mark.parametrize("set_aside", [hole_behind, nuls_behind])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_space_that_was_set_aside_and_is_left_behind_is_shipped_neither_of_the_file_nor_of_its_archive(
+    site: Site, set_aside: Callable[[int], None], compressed: bool
+) -> None:
+    site.aggregator()
+    collector = site.collector(paths=f"{site.logs}/*.log\n{site.logs}/*.gz")
+    writer = site.writer()
+    descriptor = os.open(writer.path, os.O_WRONLY)
+    set_aside(descriptor)
+    line = make_line("a", 0, 0)
+    writer.lines.append(line)
+    os.write(descriptor, line)
+    os.close(descriptor)
+    site.assert_delivered()
+    rotated = site.logs / "a.log.1"
+    writer.path.rename(rotated)
+    collector.wait_for("file_retired", position=len(line))
+    if compressed:
+        (site.logs / "a.log.1.gz").write_bytes(gzip.compress(rotated.read_bytes()))
+        rotated.unlink()
+        collector.wait_for("archive_recognised")
+    else:
+        # In the pattern again, it goes on where it ended.
+        rotated.rename(site.logs / "b.log")
+        collector.wait_for("file_followed", path=str(site.logs / "b.log"), position=len(line))
     site.assert_delivered()
 
 

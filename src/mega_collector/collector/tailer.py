@@ -399,7 +399,7 @@ class Tailer:
             if self._shipper.stopped(source):
                 self.failed = True
                 self._departures.let_go(follower)
-            elif not follower.settled or follower.position < follower.until:
+            elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
