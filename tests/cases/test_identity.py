@@ -637,12 +637,12 @@ def test_all_names_of_a_file_are_one_source_and_it_ends_with_the_last_of_them(si
 
 @pytest.mark.case(41)
 def test_what_is_written_by_a_name_elsewhere_is_found_by_the_one_in_the_pattern(site: Site, watch: str) -> None:
-    """Nothing tells of it there."""
+    """In a directory that is not watched: nothing tells of it there."""
     site.aggregator()
     site.collector(watch=watch)
     site.writer("b.log").write(1)
     site.assert_delivered()
-    writer = site.writer("written")
+    writer = site.writer("../elsewhere")
     writer.write(10)
     (site.logs / "a.log").hardlink_to(writer.path)
     site.assert_delivered()
