@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable
 from functools import partial
 
@@ -278,8 +279,11 @@ def test_logrotate_copies_and_truncates(site: Site) -> None:
 
 @pytest.mark.case(48)
 @pytest.mark.parametrize("lines", [0, 100, 300])
-def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(site: Site, lines: int) -> None:
-    """`lines` were not read when the copy was made."""
+@pytest.mark.parametrize("after", [50, 150])
+def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(
+    site: Site, lines: int, after: int
+) -> None:
+    """`lines` were not read when the copy was made; those `after` it may be more than what was read."""
     site.aggregator()
     collector = site.collector(paths=str(site.logs / "a.log*"))
     writer = site.writer()
@@ -288,7 +292,26 @@ def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_origi
     collector.freeze()
     writer.write(lines)
     writer.copy_and_truncate(site.logs / "a.log.1")
-    writer.write(50)
+    writer.write(after)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+def test_the_copy_of_an_idle_file_that_was_removed_meanwhile_is_not_shipped_again(site: Site, watch: str) -> None:
+    """As logrotate does it with renamecopy: three names, two files."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), close_inactive="100ms", watch=watch)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+    collector.freeze()
+    moved = site.logs / "a.log.tmp"
+    writer.rotate(moved)
+    shutil.copyfile(moved, site.logs / "a.log.1")
+    moved.unlink()
+    writer.write(10)
     collector.thaw()
     site.assert_delivered()
 
