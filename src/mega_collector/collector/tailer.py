@@ -143,8 +143,6 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
-        self._linked: set[Follower] = set()
-        """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._poll_at = 0.0
@@ -296,7 +294,7 @@ class Tailer:
         if follower is not None:
             self._observe(follower, seen.size, seen.changed_ns, now)
             if seen.links > 1:
-                self._linked.add(follower)
+                follower.linked = True
         elif identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
@@ -365,8 +363,7 @@ class Tailer:
 
     def _poll(self, now: float) -> None:
         self._poll_at = now + self._options.poll_interval
-        self._linked = {each for each in self._linked if self._followed.of(each.source.id) is each}
-        for follower in (*self._departures, *self._linked):
+        for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
@@ -402,7 +399,7 @@ class Tailer:
             if self._shipper.stopped(source):
                 self.failed = True
                 self._departures.let_go(follower)
-            elif not follower.settled or follower.position < follower.until:
+            elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
