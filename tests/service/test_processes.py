@@ -68,6 +68,15 @@ def test_a_collector_tells_how_far_it_is(site: Site, heard: Heard) -> None:
     heard.wait_for("STOPPING=1")
 
 
+def test_who_has_nothing_to_do_lives(site: Site, tmp_path: Path) -> None:
+    with Heard(tmp_path / "a", watchdog=WATCHDOG) as aggregator, Heard(tmp_path / "b", watchdog=WATCHDOG) as collector:
+        site.aggregator(wrapper=told(aggregator))
+        site.collector(wrapper=told(collector), poll_interval="1h")
+        for heard in (aggregator, collector):
+            until(lambda heard=heard: len(heard.messages) >= 5, "it is silent")  # type: ignore[misc]
+            assert {message[0] for message in heard.messages} == {"READY=1", "WATCHDOG=1"}
+
+
 def test_a_collector_whose_file_hangs_lets_the_watchdog_end_it(site: Site, heard: Heard) -> None:
     hang = Hang(site.directory, "pread64", "a.log")
     site.collector(wrapper=told(heard, hang.wrapper))

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Service:
-    """Tells nothing if systemd did not start this process. A message that cannot be sent is logged, and harms nothing."""
+    """Tells nothing if systemd did not start this process. What cannot be sent is logged, and does no harm."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
