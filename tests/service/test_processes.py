@@ -41,7 +41,7 @@ def told(heard: Heard, wrapper: Sequence[str] = ()) -> Sequence[str]:
 
 
 def test_an_aggregator_is_ready_when_it_listens(site: Site, heard: Heard) -> None:
-    process = site.aggregator(wrapper=told(heard))
+    process = site.aggregator(wrapper=told(heard), wait=False)
     heard.wait_for("READY=1")
     assert process.events("listening")
     assert "STATUS=0 connected, 0 B delivered" in heard.wait_for("WATCHDOG=1")
