@@ -228,7 +228,9 @@ def _make_replay() -> click.Command:
         return CLEAN if replaying.complete else FAILED
 
     what = "Have the running aggregator push again what it has discarded, and remove what it has pushed."
-    where = click.Argument(["letters"], metavar="[DIRECTORY|FILE]...", nargs=-1, type=click.UNPROCESSED)
+    where = click.Argument(
+        ["letters"], metavar="[DIRECTORY|FILE]...", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_file
+    )
     return _half("replay", AggregatorSettings, start, what, [where], only=("state_directory", "dead_letter_directory"))
 
 

@@ -24,6 +24,12 @@ mega\-collector \- tail log files and ship them to one place: whole, in order, o
 .B mega\-collector aggregator
 [\fIOPTION\fR]...
 .br
+.B mega\-collector replay
+[\fIOPTION\fR]... [\fIDIRECTORY\fR|\fIFILE\fR]...
+.br
+.B mega\-collector ledger
+[\fB\-\-json\fR] [\fIOPTION\fR]...
+.br
 .B mega\-collector check collector
 [\fIOPTION\fR]... [\fIPATH\fR]...
 .br
@@ -45,6 +51,12 @@ Follow files and ship their lines to an aggregator.
 .TP
 .B aggregator
 Take in the lines of many collectors and push them to one destination.
+.TP
+.B replay
+Have the running aggregator push again what it has discarded, and remove what it has pushed.
+.TP
+.B ledger
+Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing.
 .TP
 .B check
 Show the settings of a half and where each comes from, and try what they need. Changes nothing.
