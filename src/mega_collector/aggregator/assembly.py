@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -39,6 +40,7 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.systemd import Service
 
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
@@ -76,9 +78,15 @@ def _serve(settings: AggregatorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator.statistics)
+    service = Service(os.environ)
     aggregator.start()
+    service.ready()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()
+        if service.due:
+            statistics = aggregator.statistics()
+            service.tell(statistics.steps, statistics.status)
+    service.stopping(settings.shutdown_timeout + 3 * _CLOSING)
     return 0 if aggregator.stop() else 1
 
 

@@ -37,6 +37,9 @@ _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
 together costs half as much again as one of many. What comes after a pause is looked at at once."""
 
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -67,6 +70,8 @@ class TailerStatistics:
     bytes_lost: int
     lag: int
     """Bytes in the followed files that are not read yet."""
+    steps: int
+    """How often it went round: it hangs if that stays as it is."""
 
 
 class Tailer:
@@ -146,6 +151,7 @@ class Tailer:
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._poll_at = 0.0
+        self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -191,10 +197,12 @@ class Tailer:
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
+            steps=self._steps,
         )
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
+        self._steps += 1
         self._hear()
         if self._stop_at is None:
             now = self._clock()
@@ -231,7 +239,7 @@ class Tailer:
             return max(min(self._stop_at - now, self._options.poll_interval), 0)
         if self._busy:
             return 0
-        times = [self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
+        times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
