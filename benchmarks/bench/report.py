@@ -1,0 +1,2 @@
+def report(into, names):
+    print("report", into)
