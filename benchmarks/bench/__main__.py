@@ -47,14 +47,15 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"scenarios: {', '.join(SCENARIOS)}\nby name only: {', '.join(FOLLOWING)}",
     )
-    arguments.add_argument("--scenario", action="append", metavar="NAME", help="only this one; may be given several times")
-    arguments.add_argument("--only", action="append", metavar="CONTENDER", help="only this one; likewise")
-    arguments.add_argument("--quick", action="store_true", help="a twentieth of it, once, into build/: whether all works")
-    arguments.add_argument("--runs", type=int, help="of each contender, instead of 5 for the backlog and 3 elsewhere")
-    arguments.add_argument("--minutes", type=float, default=55, help="no run is begun after these (%(default)g)")
-    arguments.add_argument("--disk", type=Path, default=default_disk(), help="a directory on a real disk (%(default)s)")
-    arguments.add_argument("--into", type=Path, help="where results and report go (benchmarks, or build/bench if quick)")
-    arguments.add_argument("--report", action="store_true", help="make the report of what is there, and measure nothing")
+    add = arguments.add_argument
+    add("--scenario", action="append", metavar="NAME", help="only this one; may be given several times")
+    add("--only", action="append", metavar="CONTENDER", help="only this one; likewise")
+    add("--quick", action="store_true", help="a twentieth of it, once, into build/bench: whether all works")
+    add("--runs", type=int, help="of each contender, instead of 5 for the backlog and 3 elsewhere")
+    add("--minutes", type=float, default=55, help="no run is begun after these (%(default)g)")
+    add("--disk", type=Path, default=default_disk(), help="a directory on a real disk (%(default)s)")
+    add("--into", type=Path, help="where results and report go, instead of benchmarks")
+    add("--report", action="store_true", help="make the report of what is there, and measure nothing")
     options = arguments.parse_args()
     known = {**SCENARIOS, **FOLLOWING}
     if unknown := set(options.scenario or ()) - known.keys():

@@ -24,7 +24,7 @@ def receive(port: int, path: str) -> None:
                 yield b""
 
     server = grpc.server(ThreadPoolExecutor(2), options=_OPTIONS)
-    handler = grpc.stream_stream_rpc_method_handler(stream)
+    handler: Any = grpc.stream_stream_rpc_method_handler(stream)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bare", {"Stream": handler}),))
     server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()

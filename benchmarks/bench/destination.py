@@ -34,11 +34,13 @@ def watch(
     empty: int = 0,
     at_first: Callable[[], None] = lambda: None,
     during: Callable[[], None] = lambda: None,
+    quiet: float | None = None,
 ) -> Arrival:
     """Wait until there are `size` bytes, of which `empty` do not count: they were there before.
 
-    `at_first` is called at the first byte, `during` now and then. Where more comes than one waits for, or less, the end
-    is the last growth: whether it is right is not judged here.
+    `at_first` is called at the first byte, `during` now and then. With `quiet` the size is not known, and the end is the
+    last growth before so many seconds without any; as it is where less comes than one waits for. Whether all is right
+    is not judged here.
 
     Raises:
         Unfit: nothing comes at all, or a process ends.
@@ -46,7 +48,7 @@ def watch(
     began = time.monotonic()
     first = last = 0.0
     there, looked = empty, began
-    while there < size:
+    while there < size or quiet:
         time.sleep(_PACE)
         grown, now = size_of(output), time.monotonic()
         if grown > there and not first:
@@ -54,7 +56,7 @@ def watch(
             at_first()
         if grown > there:
             there, last = grown, now
-        elif now - (last or began) > (_STALLED if first else _NO_FIRST_BYTE):
+        elif now - (last or began) > ((quiet or _STALLED) if first else _NO_FIRST_BYTE):
             break
         if now - looked > 0.1:
             processes.require_alive()
@@ -63,18 +65,6 @@ def watch(
     if not first:
         raise Unfit("nothing arrived")
     return Arrival(first, last, there)
-
-
-def settle(output: Path, processes: Processes, quiet: float = 2.0) -> Arrival:
-    """Wait until the output has not grown for so many seconds: for formats of which the size is not known before."""
-    arrival = watch(output, 1, processes)
-    there, last = arrival.size, arrival.last
-    while (now := time.monotonic()) - last < quiet:
-        time.sleep(_PACE)
-        if (grown := size_of(output)) > there:
-            there, last = grown, now
-    processes.require_alive()
-    return Arrival(arrival.first, last, there)
 
 
 def await_size(output: Path, size: int, processes: Processes, timeout: float = 60.0) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trustme
 
+from bench import check
 from bench.contenders.contender import Contender, Job
 from bench.contenders.peers import PEERS, find
 from bench.machine import describe
@@ -21,7 +22,9 @@ from bench.record import Record, Run
 class Session:
     """What it has made in its directories is gone when it is closed."""
 
-    def __init__(self, *, quick: bool, only: list[str] | None, runs: int | None, minutes: float, disk: Path, results: Path) -> None:
+    def __init__(
+        self, *, quick: bool, only: list[str] | None, runs: int | None, minutes: float, disk: Path, results: Path
+    ) -> None:
         self.quick = quick
         self.results = results
         self._runs = runs
@@ -35,7 +38,7 @@ class Session:
         self.certificates = self.memory / "certificates"
         self.certificates.mkdir()
         _certify(self.certificates)
-        self.peers = [peer for peer in PEERS if find(peer.program)]
+        self.peers: list[Contender] = [peer for peer in PEERS if find(peer.program)]
         self._machine.update({peer.name: peer.version() for peer in self.peers})
 
     def clear(self) -> None:
@@ -101,8 +104,11 @@ class Session:
             record.skipped[name] = str(reason)
             print(f"  {name}: {reason}", file=sys.stderr, flush=True)
             return
-        record.runs.append(run)
         print(f"  {_line(run)}", flush=True)
+        if check.good(run.verdict):
+            record.runs.append(run)
+        else:  # how fast it lost something says nothing
+            record.skipped[name] = run.verdict
 
 
 def _line(run: Run) -> str:

@@ -40,7 +40,7 @@ def long(number: int) -> bytes:
 
 def write(path: Path, size: int, line: Line = access, tag: bytes = b"") -> int:
     """Write a log of at least so many bytes, each line behind a tag; the number of its lines."""
-    part, count, left = _part(line, tag), 0, size
+    part, count, left = _tagged(_plain_part(line), size, tag), 0, size
     with path.open("wb") as log:
         while left > 0:
             piece = part if left >= len(part) else part[: part.index(b"\n", left - 1) + 1]
@@ -49,9 +49,12 @@ def write(path: Path, size: int, line: Line = access, tag: bytes = b"") -> int:
     return count
 
 
-def _part(line: Line, tag: bytes) -> bytes:
-    plain = _plain_part(line)
-    return tag + plain[:-1].replace(b"\n", b"\n" + tag) + b"\n" if tag else plain
+def _tagged(plain: bytes, size: int, tag: bytes) -> bytes:
+    """What is not needed for a log of that size is not tagged."""
+    if not tag:
+        return plain
+    needed = plain if size >= len(plain) else plain[: plain.index(b"\n", size - 1) + 1]
+    return tag + needed[:-1].replace(b"\n", b"\n" + tag) + b"\n"
 
 
 @lru_cache(maxsize=1)

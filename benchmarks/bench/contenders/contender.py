@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.process import Process, Processes, await_port
+from bench.process import Process, Processes, Unfit, await_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Job:
 class Contender(Protocol):
     """Two processes, of which one sends and one receives; or one that does both, whose receiver is None."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def version(self) -> str:
         """As it tells itself."""
@@ -59,3 +60,10 @@ def start_receiver(contender: Contender, job: Job, processes: Processes) -> None
     if receiver is not None:
         processes.add(receiver)
         await_port(job.port, receiver)
+
+
+def require_fit(contender: Contender, job: Job) -> None:
+    """Raise Unfit if it cannot do that."""
+    reason = contender.unfit(job)
+    if reason is not None:
+        raise Unfit(reason)

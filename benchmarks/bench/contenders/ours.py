@@ -1,5 +1,6 @@
 """This project, with its defaults, except that batches are published every 200 ms."""
 
+import json
 import os
 import subprocess
 import sys
@@ -50,10 +51,10 @@ class MegaCollector:
 
     def aggregator_settings(self, job: Job) -> dict[str, str]:
         output = str(job.output)
+        if "json" in job.features:
+            output = json.dumps({"path": output, "format": "json"})
         return {
-            "AGGREGATOR_FILE_CONFIGURATION": f'{{"path":"{output}","format":"json"}}'
-            if "json" in job.features
-            else output,
+            "AGGREGATOR_FILE_CONFIGURATION": output,
             "AGGREGATOR_STATE_DIRECTORY": str(job.work / "aggregator"),
             "AGGREGATOR_LISTEN_ADDRESS": f"127.0.0.1:{job.port}",
             "AGGREGATOR_MINIMUM_PUBLISH_FREQUENCY": "1ms" if "latency" in job.features else "200ms",
@@ -71,7 +72,13 @@ class MegaCollector:
 
     def _run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "mega_collector", *arguments]
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": f"{ROOT}/src", **settings}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}/src", **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 class Unsynced(MegaCollector):

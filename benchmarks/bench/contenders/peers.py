@@ -1,7 +1,8 @@
 """The peers, as benchmarks/peers/ configures them.
 
 A configuration is a template: `@port@` and the like are replaced, and a line that begins with `@if FEATURE@` or
-`@unless FEATURE@` is there only with, or without, that feature. A peer can do what its templates speak of.
+`@unless FEATURE@` is there only with, or without, that feature. A peer can do what its templates speak of, but not two
+things of which they say `@not FEATURE with FEATURE@`.
 """
 
 import re
@@ -15,6 +16,7 @@ from bench.process import ROOT, Process
 
 DIRECTORY = ROOT / "benchmarks" / "peers"
 _CONDITION = re.compile(r"@(if|unless) ([a-z]+)@ ?")
+_NOT_BOTH = re.compile(r"@not ([a-z]+) with ([a-z]+)@")
 _ALWAYS = frozenset({"latency"})
 """What asks for no ability."""
 
@@ -40,7 +42,10 @@ class Peer:
         words = "".join(path.read_text() for path in (DIRECTORY / self.name).iterdir())
         for feature in sorted(job.features - _ALWAYS):
             if f"@if {feature}@" not in words:
-                return f"no {feature} in its configuration"
+                return f"it has no {feature}"
+        for both in _NOT_BOTH.findall(words):
+            if job.features.issuperset(both):
+                return f"it has no {' with '.join(both)}"
         return None
 
     def receiver(self, job: Job) -> Process:
@@ -113,8 +118,18 @@ PEERS = (
         "syslog-ng",
         "syslog-ng",
         ".conf",
-        ("-F", "--no-caps", "-f", "@configuration@", "-p", "@state@/pid", "-c", "@state@/control")
-        + ("-R", "@state@/persist"),
+        (
+            "-F",
+            "--no-caps",
+            "-f",
+            "@configuration@",
+            "-p",
+            "@state@/pid",
+            "-c",
+            "@state@/control",
+            "-R",
+            "@state@/persist",
+        ),
         "--version",
     ),
     Peer("vector", "vector", ".yaml", ("-q", "-c", "@configuration@"), "--version"),

@@ -1,25 +1,26 @@
 """What lies there is shipped: how fast, and at what cost."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import orjson
 
 from bench import check, workload
-from bench.contenders.contender import Contender, Job, start, start_receiver
+from bench.contenders.contender import Contender, Job, require_fit, start
 from bench.contenders.floors import BareStream, Copy, Dd
 from bench.contenders.ours import MegaCollector, Unsynced
-from bench.destination import Arrival, await_size, settle, size_of, watch
+from bench.destination import Arrival, await_size, watch
 from bench.process import Processes, Unfit
 from bench.record import Record, Run
 from bench.session import Session
 from bench.traffic import Traffic
 
 _PEERS_SHARE = 4
-"""Of the bytes peers get one part in so many, where it is not said otherwise: they are slower, and the time is bounded."""
+"""Of the bytes peers get one part in so many: they are slower, and the time is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def headline(session: Session) -> Record:
     logs = one_log(session.memory / "access.log", session.megabytes(1000))
     few = one_log(session.memory / "few.log", session.megabytes(100))  # RELP is slower still
     every: list[Contender] = [MegaCollector(), Unsynced(), *session.peers, BareStream(), Copy()]
-    cases = [(each, few if each.name == "rsyslog-relp" else logs, frozenset[str]()) for each in every]
+    cases = [Case(each, few if each.name == "rsyslog-relp" else logs) for each in every]
     return _in_turns(session, "backlog", cases, session.runs(5))
 
 
@@ -52,18 +53,17 @@ def disk(session: Session) -> Record:
     """The same to a disk, and safe there at the end."""
     logs = one_log(session.memory / "access.log", session.megabytes(1000))
     fewer = one_log(session.memory / "fewer.log", session.megabytes(1000) // _PEERS_SHARE)
-    sync = frozenset({"sync"})
-    ours: list[Contender] = [MegaCollector(), Dd()]
-    cases = [(each, logs, sync) for each in ours] + [(peer, fewer, sync) for peer in session.peers]
-    return _in_turns(session, "disk", cases, session.runs(), session.disk)
+    shares: list[tuple[Contender, Logs]] = [(MegaCollector(), logs), (Dd(), logs)]
+    shares += [(peer, fewer) for peer in session.peers]
+    cases = [Case(each, what, frozenset({"sync"}), session.disk) for each, what in shares]
+    return _in_turns(session, "disk", cases, session.runs())
 
 
 def wire(session: Session, features: frozenset[str]) -> Record:
     """The same with TLS, compression, or both."""
     logs = one_log(session.memory / "access.log", session.megabytes(1000))
     fewer = one_log(session.memory / "fewer.log", session.megabytes(1000) // _PEERS_SHARE)
-    cases: list[Case] = [(MegaCollector(), logs, features)]
-    cases += [(peer, fewer, features) for peer in session.peers]
+    cases = [Case(each, what, features) for each, what in _beside_peers(session.peers, logs, fewer)]
     return _in_turns(session, "-".join(sorted(features)), cases, session.runs())
 
 
@@ -71,8 +71,7 @@ def lines(session: Session, name: str, line: workload.Line) -> Record:
     """The same bytes in lines of another length."""
     logs = one_log(session.memory / "lines.log", session.megabytes(1000), line)
     fewer = one_log(session.memory / "fewer.log", session.megabytes(1000) // _PEERS_SHARE, line)
-    cases: list[Case] = [(MegaCollector(), logs, frozenset())]
-    cases += [(peer, fewer, frozenset()) for peer in _without_acks(session)]
+    cases = [Case(each, what) for each, what in _beside_peers(_without_acks(session), logs, fewer)]
     return _in_turns(session, name, cases, session.runs())
 
 
@@ -80,8 +79,7 @@ def many_files(session: Session) -> Record:
     """A hundred logs at once, by one collector."""
     logs = _directory(session.memory / "many", 100, session.megabytes(1000))
     fewer = _directory(session.memory / "fewer", 100, session.megabytes(1000) // _PEERS_SHARE)
-    cases: list[Case] = [(MegaCollector(), logs, frozenset())]
-    cases += [(peer, fewer, frozenset()) for peer in _without_acks(session)]
+    cases = [Case(each, what) for each, what in _beside_peers(_without_acks(session), logs, fewer)]
     return _in_turns(session, "many-files", cases, session.runs())
 
 
@@ -90,16 +88,19 @@ def many_collectors(session: Session) -> Record:
     count = 5 if session.quick else 50
     logs = _directory(session.memory / "many", count, session.megabytes(1000))
     fewer = _directory(session.memory / "fewer", count, session.megabytes(1000) // _PEERS_SHARE)
-    pairs: list[tuple[Contender, Logs]] = [(MegaCollector(), logs)]
-    pairs += [(peer, fewer) for peer in _without_acks(session)]
-    cases = [(each, partial(_together, session, each, what)) for each, what in pairs]
-    return session.rounds("many-collectors", cases, session.runs())
+    cases = [Case(each, what) for each, what in _beside_peers(_without_acks(session), logs, fewer)]
+    measures = [(case.contender, partial(_together, session, case)) for case in cases]
+    return session.rounds("many-collectors", measures, session.runs())
 
 
 def json_lines(session: Session) -> Record:
     """JSON lines with tags."""
     logs = one_log(session.memory / "access.log", session.megabytes(500))
-    return _in_turns(session, "json", [(MegaCollector(), logs, frozenset({"json"}))], session.runs())
+    return _in_turns(session, "json", [Case(MegaCollector(), logs, frozenset({"json"}))], session.runs())
+
+
+def _beside_peers(peers: Sequence[Contender], logs: Logs, fewer: Logs) -> list[tuple[Contender, Logs]]:
+    return [(MegaCollector(), logs), *((peer, fewer) for peer in peers)]
 
 
 def _without_acks(session: Session) -> list[Contender]:
@@ -107,41 +108,41 @@ def _without_acks(session: Session) -> list[Contender]:
     return [peer for peer in session.peers if peer.name != "rsyslog-relp"]
 
 
-Case = tuple[Contender, Logs, frozenset[str]]
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Who ships what, and how."""
+
+    contender: Contender
+    logs: Logs
+    features: frozenset[str] = frozenset()
+    directory: Path | None = None
+    """Where the output goes, if not to memory."""
 
 
-def _in_turns(
-    session: Session, name: str, cases: Sequence[Case], runs: int, directory: Path | None = None
-) -> Record:
-    measures: list[tuple[Contender, Callable[[int], Run]]] = [
-        (each, partial(_alone, session, each, logs, features, directory)) for each, logs, features in cases
-    ]
-    return session.rounds(name, measures, runs)
+def _in_turns(session: Session, name: str, cases: Sequence[Case], runs: int) -> Record:
+    return session.rounds(name, [(case.contender, partial(_alone, session, case)) for case in cases], runs)
 
 
-def _alone(
-    session: Session, contender: Contender, logs: Logs, features: frozenset[str], directory: Path | None, round_: int
-) -> Run:
+def _alone(session: Session, case: Case, round_: int) -> Run:
     """All there is, from the start."""
-    with session.job(logs.patterns, features, directory) as job, Processes() as processes:
-        _require_fit(contender, job)
+    with session.job(case.logs.patterns, case.features, case.directory) as job, Processes() as processes:
+        require_fit(case.contender, job)
         begin = time.monotonic()
-        start(contender, job, processes)
-        return _measure(contender, job, logs, processes, round_, begin)
+        start(case.contender, job, processes)
+        return _measure(case, job, processes, begin=begin, round_=round_)
 
 
-def _together(session: Session, contender: Contender, logs: Logs, round_: int) -> Run:
+def _together(session: Session, case: Case, round_: int) -> Run:
     """All there is, from when every sender has delivered a first line."""
     with session.job(()) as plain, Processes() as processes:
-        job, places = _with_places(plain, len(logs.paths))
-        _require_fit(contender, job)
+        job, places = _with_places(plain, len(case.logs.paths))
+        require_fit(case.contender, job)
         begin = time.monotonic()
-        start(contender, job, processes)
-        hello = sum(place.stat().st_size for place in places)
-        await_size(job.output, hello, processes, 120)
-        for path, place in zip(logs.paths, places, strict=True):
+        start(case.contender, job, processes)
+        await_size(job.output, sum(place.stat().st_size for place in places), processes, 120)
+        for path, place in zip(case.logs.paths, places, strict=True):
             (place.parent / "access.log").hardlink_to(path)
-        return _measure(contender, job, logs, processes, round_, begin, hello=places)
+        return _measure(case, job, processes, begin=begin, round_=round_, hello=places)
 
 
 def _with_places(job: Job, count: int) -> tuple[Job, list[Path]]:
@@ -152,18 +153,11 @@ def _with_places(job: Job, count: int) -> tuple[Job, list[Path]]:
         place.parent.mkdir(parents=True)
         place.write_bytes(b"h%05d hello\n" % number)
         places.append(place)
-    patterns = tuple(str(place.parent / "*.log") for place in places)
-    return Job(patterns, job.output, job.work, job.port, job.features, job.certificates), places
+    return replace(job, patterns=tuple(str(place.parent / "*.log") for place in places)), places
 
 
 def _measure(
-    contender: Contender,
-    job: Job,
-    logs: Logs,
-    processes: Processes,
-    round_: int,
-    begin: float,
-    hello: Sequence[Path] = (),
+    case: Case, job: Job, processes: Processes, *, begin: float, round_: int, hello: Sequence[Path] = ()
 ) -> Run:
     traffic, before = Traffic(job.port), 0.0
 
@@ -172,26 +166,54 @@ def _measure(
         before = sum(processes.cpu().values())
 
     empty = sum(path.stat().st_size for path in hello)
-    if "json" in job.features:
-        arrival = settle(job.output, processes)
-    else:
-        arrival = watch(
-            job.output, logs.size + empty, processes, empty=empty, at_first=at_first, during=traffic.look
-        )
-    if contender.name == Dd.name:
-        arrival = Arrival(begin, _await_done(job.output), arrival.size)
+    arrival = watch(
+        job.output,
+        case.logs.size + empty,
+        processes,
+        empty=empty,
+        at_first=at_first,
+        during=traffic.look,
+        quiet=1.0 if "json" in case.features else None,
+    )
+    if "sync" in case.features:
+        arrival = _synced(case, job, begin, arrival)
     traffic.look()
     usage = processes.end()
     figures: dict[str, float] = {
-        "bytes": logs.size,
-        "lines": logs.lines,
+        "bytes": case.logs.size,
+        "lines": case.logs.lines,
         "start_up": arrival.first - begin,
         "seconds": arrival.last - arrival.first,
         "cpu_start_up": before,
     }
     if (wire_bytes := traffic.total()) is not None:
         figures["wire_bytes"] = wire_bytes
-    return Run(contender.name, round_, _verdict(job, logs, hello), figures, usage)
+    return Run(case.contender.name, round_, _verdict(job, case.logs, hello), figures, usage)
+
+
+def _synced(case: Case, job: Job, begin: float, arrival: Arrival) -> Arrival:
+    """Until all is safe, where that can be told: dd ends, and this project marks its output with what is committed."""
+    if case.contender.name == Dd.name:
+        return Arrival(begin, _await(job.output.with_name(job.output.name + ".done").exists), arrival.size)
+    if case.contender.name == MegaCollector.name:
+        return replace(arrival, last=_await(lambda: _committed(job.output) >= arrival.size))
+    return arrival
+
+
+def _await(done: Callable[[], bool]) -> float:
+    end = time.monotonic() + 120
+    while not done():
+        if time.monotonic() > end:
+            raise Unfit("it was not synced")
+        time.sleep(0.002)
+    return time.monotonic()
+
+
+def _committed(output: Path) -> int:
+    try:
+        return int(os.getxattr(output, "user.mega-collector.committed"))
+    except OSError:
+        return 0
 
 
 def _verdict(job: Job, logs: Logs, hello: Sequence[Path]) -> str:
@@ -211,19 +233,6 @@ def _compare_json(source: Path, output: Path) -> str:
             if said["message"].encode() != line[:-1] or said["path"] != str(source) or tags["service"] != "shop":
                 return f"line {number} is {text[:200]!r}"
         return check.IN_ORDER if not lines_.read(1) and not objects.read(1) else "lines are missing, or too many"
-
-
-def _await_done(output: Path) -> float:
-    done = output.with_name(output.name + ".done")
-    while not done.exists():
-        time.sleep(0.002)
-    return time.monotonic()
-
-
-def _require_fit(contender: Contender, job: Job) -> None:
-    reason = contender.unfit(job)
-    if reason is not None:
-        raise Unfit(reason)
 
 
 def _directory(path: Path, count: int, size: int) -> Logs:

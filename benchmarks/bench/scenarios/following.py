@@ -1,6 +1,7 @@
 """What following many, large and odd files costs: CPU and memory of both halves, and latency.
 
-Latency runs from a line's write until it stands in the output, which is looked at every 10 ms. Every line must arrive, once.
+Latency runs from a line's write until it stands in the output, which is looked at every 10 ms. Every line must arrive,
+once.
 """
 
 import os
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from bench import check
 from bench.contenders.contender import Job
 from bench.contenders.ours import MegaCollector
 from bench.destination import size_of
@@ -41,7 +43,8 @@ class _Site:
 
     def start(self, limit: int | None = None, **settings: str) -> None:
         ours, pattern, job = MegaCollector(), str(self.logs / "*.log"), self._job
-        variables = {**ours.collector_settings(job, 0), **{f"COLLECTOR_{name.upper()}": text for name, text in settings.items()}}
+        variables = ours.collector_settings(job, 0)
+        variables |= {f"COLLECTOR_{name.upper()}": text for name, text in settings.items()}
         wrapper = [] if limit is None else ["prlimit", f"--nofile={limit}:{limit}"]
         command = [*wrapper, sys.executable, "-m", "mega_collector", "collector", pattern]
         self._processes.add(Process("collector", command, job.work / "collector.log", variables))
@@ -116,7 +119,7 @@ class _Site:
         if latencies:
             places = {"p50": len(latencies) // 2, "p99": len(latencies) * 99 // 100, "max": -1}
             figures |= {name: latencies[at] for name, at in places.items()}
-        return Run(MegaCollector.name, round_, "every line once", figures, self._processes.end())
+        return Run(MegaCollector.name, round_, check.ONCE, figures, self._processes.end())
 
     def _look(self) -> int:
         """Note what has arrived since the last look; how much there is."""

@@ -3,13 +3,14 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bench import check
-from bench.contenders.contender import Contender, Job, start
+from bench.contenders.contender import Contender, Job, require_fit, start
 from bench.contenders.ours import MegaCollector
 from bench.destination import await_size
 from bench.marked import Lookout, Writer
@@ -71,8 +72,7 @@ def _now_and_then(writer: Writer, seconds: float) -> None:
         time.sleep(moments.uniform(0.02, 0.08))
 
 
-def _seen(job: Job, writer: Writer, processes: Processes, write: "partial[None] | object") -> list[float]:
-    assert callable(write)
+def _seen(job: Job, writer: Writer, processes: Processes, write: Callable[[], None]) -> list[float]:
     lookout = Lookout(job.output)
     writing = threading.Thread(target=write)
     try:
@@ -99,18 +99,15 @@ def _percentiles(name: str, latencies: list[float]) -> dict[str, float]:
 
 
 @contextmanager
-def _live(
-    session: Session, contender: Contender, features: frozenset[str]
-) -> Iterator[tuple[Job, Writer, Processes]]:
+def _live(session: Session, contender: Contender, features: frozenset[str]) -> Iterator[tuple[Job, Writer, Processes]]:
     """Both halves run, and a first line has arrived."""
     with session.job((), features) as plain, Processes() as processes:
         log = plain.work / "logs" / "live.log"
         log.parent.mkdir()
         writer = Writer(log)
-        job = Job((str(log),), plain.output, plain.work, plain.port, features, plain.certificates)
+        job = replace(plain, patterns=(str(log),))
         try:
-            if (reason := contender.unfit(job)) is not None:
-                raise Unfit(reason)
+            require_fit(contender, job)
             writer.write()
             start(contender, job, processes)
             await_size(job.output, writer.size, processes)

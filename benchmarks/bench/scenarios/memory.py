@@ -75,11 +75,9 @@ def _hanging(session: Session, count: int, round_: int) -> Run:
             return _hang_twice(session, count, round_, processes, arrivals)
 
 
-def _hang_twice(
-    session: Session, count: int, round_: int, processes: Processes, arrivals: "_Arrivals"
-) -> Run:
+def _hang_twice(session: Session, count: int, round_: int, processes: Processes, arrivals: "_Arrivals") -> Run:
     seconds = session.seconds(10)
-    come = _watch(processes, "aggregator", seconds)
+    come = _watch(processes, "aggregator", seconds + count / 20)  # so many must start
     arrivals.take(arrivals.total // 2)
     flown = _watch(processes, "aggregator", seconds)
     arrivals.take(arrivals.total - arrivals.total // 2)
