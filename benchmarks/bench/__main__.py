@@ -83,6 +83,8 @@ def measure(options: argparse.Namespace, scenarios: dict[str, Scenario], into: P
             session.clear()
     finally:
         session.close()
+    if session.failed:
+        raise SystemExit("\n".join(session.failed))
     print(f"measured in {(time.monotonic() - began) / 60:.1f} minutes")
 
 

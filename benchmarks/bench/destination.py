@@ -38,7 +38,7 @@ def watch(
 ) -> Arrival:
     """Wait until there are `size` bytes, of which `empty` do not count: they were there before.
 
-    `at_first` is called at the first byte, `during` now and then. With `quiet` the size is not known, and the end is the
+    `at_first` is called at the first byte, `during` now and then. With `quiet` the size is not known: the end is the
     last growth before so many seconds without any; as it is where less comes than one waits for. Whether all is right
     is not judged here.
 

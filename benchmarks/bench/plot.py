@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 _OURS, _OTHER, _GRID, _INK, _PALE = "#c2410c", "#64748b", "#e2e8f0", "#1e293b", "#475569"
 _COLOURS = (_OURS, "#0369a1", "#4d7c0f", "#7e22ce", "#64748b", "#be185d")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 380, 70, 24, 50, 56
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 400, 70, 28, 72, 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Bar:
 
 def bars(title: str, unit: str, rows: Sequence[Bar]) -> str:
     """Horizontal bars from 0, each with a line from the lowest to the highest run."""
-    left, row, most = 170, 34, max(bar.high for bar in rows)
+    left, top, row, most = 170, 46, 34, max(bar.high for bar in rows)
     scale = (_WIDTH - left - 110) / most
     drawn = []
     for number, bar in enumerate(rows):
-        y, middle = _TOP + number * row, _TOP + number * row + 11
+        y, middle = top + number * row, top + number * row + 11
         low, high = left + bar.low * scale, left + bar.high * scale
         colour = _OURS if bar.ours else _OTHER
         whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"
@@ -38,7 +38,7 @@ def bars(title: str, unit: str, rows: Sequence[Bar]) -> str:
             f'<path d="{whisker}" stroke="{_INK}" fill="none"/>' if bar.high > bar.low else "",
             _text(high + 8, middle + 4, value, bold=bar.ours),
         ]
-    return _document(title, _TOP + len(rows) * row + 8, drawn)
+    return _document(title, top + len(rows) * row + 8, drawn)
 
 
 def lines(
@@ -68,17 +68,25 @@ def lines(
     drawn += [_text(at_x(x), _HEIGHT - _BOTTOM + 18, f"{x:,g}", "middle") for x in ticks_x]
     drawn += [
         _text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 14, labels[0], "middle", _PALE),
-        _text(_LEFT, _TOP - 12, labels[1], "start", _PALE),
+        _text(16, _TOP - 14, labels[1], "start", _PALE),
     ]
-    for number, (name, each) in enumerate(series.items()):
+    for number, each in enumerate(series.values()):
         colour = _COLOURS[number % len(_COLOURS)]
         path = "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in each)
         drawn.append(f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>')
         if dots:
             drawn += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3.5" fill="{colour}"/>' for x, y in each]
-        if len(series) > 1:
-            drawn.append(_text(_WIDTH - _RIGHT, _TOP - 12 - 16 * (len(series) - 1 - number), name, "end", colour))
+    if len(series) > 1:
+        drawn += _legend(list(series))
     return _document(title, _HEIGHT, drawn)
+
+
+def _legend(names: Sequence[str]) -> list[str]:
+    drawn, x = [], float(_WIDTH - _RIGHT)
+    for name, colour in reversed(list(zip(names, _COLOURS, strict=False))):
+        drawn.append(_text(x, _TOP - 14, name, "end", colour, bold=True))
+        x -= 7.2 * len(name) + 16
+    return drawn
 
 
 def _ticks(most: float) -> list[float]:

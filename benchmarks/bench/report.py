@@ -122,12 +122,20 @@ def _each_half(record: Record, name: str) -> str:
     return ", ".join(f"{key.removesuffix('_core')} {_say(each, 1)}" for key, each in found.items())
 
 
-def _latency(record: Record, _: Path) -> list[str]:
+def _latency(record: Record, plots: Path) -> list[str]:
     keys = [f"{when}_{what}" for when in ("idle", "loaded") for what in ("p50", "p99", "max")]
     rows = [
         (_bold(name), *(_say(of(record, name, figure(key, 1e3)), 1) for key in keys)) for name in contenders(record)
     ]
-    return [_table(("contender, ms", *(key.replace("_", " ") for key in keys)), rows)]
+    curves = {name: _by_percentile(record, name, "loaded") for name in contenders(record)}
+    title = "Latency at 50 000 lines/s"
+    _plot(plots, record, lines(title, ("% of the lines arrive within", "ms"), curves, dots=False))
+    return [_image(record), _table(("contender, ms", *(key.replace("_", " ") for key in keys)), rows)]
+
+
+def _by_percentile(record: Record, name: str, key: str) -> list[tuple[float, float]]:
+    every = sorted(value for run in record.runs if run.contender == name for value in run.series[key])
+    return [(part, every[len(every) * part // 100] * 1e3) for part in range(100)]
 
 
 def _start(record: Record, _: Path) -> list[str]:
@@ -165,7 +173,7 @@ def _hanging(record: Record, plots: Path) -> list[str]:
     _plot(
         plots,
         record,
-        lines("The aggregator while its destination hangs", ("collectors", "resident, MB"), series, logarithmic=True),
+        lines("The aggregator while its destination hangs", ("collectors", "resident, MB"), series),
     )
     rows = [(f"{x:g}", *(_say(of(record, OURS, figure(key, 1e-6), x)) for key in keys.values())) for x in counts]
     return [_image(record), _table(("collectors", *(f"MB {said}" for said in keys)), rows)]

@@ -13,6 +13,7 @@ import trustme
 
 from bench import check
 from bench.contenders.contender import Contender, Job
+from bench.contenders.ours import MegaCollector
 from bench.contenders.peers import PEERS, find
 from bench.machine import describe
 from bench.process import ROOT, Unfit, free_port
@@ -31,6 +32,8 @@ class Session:
         self._only = only
         self._deadline = time.monotonic() + minutes * 60
         self._machine = describe()
+        self.failed: list[str] = []
+        """What went wrong with this project's own runs."""
         shared = Path("/dev/shm")
         disk.mkdir(parents=True, exist_ok=True)
         self.memory = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None, prefix="bench-"))
@@ -109,6 +112,8 @@ class Session:
             record.runs.append(run)
         else:  # how fast it lost something says nothing
             record.skipped[name] = run.verdict
+            if name == MegaCollector.name:
+                self.failed.append(f"{record.scenario}: {run.verdict}")
 
 
 def _line(run: Run) -> str:
