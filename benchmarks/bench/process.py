@@ -68,8 +68,10 @@ class Process:
         # What wait4 says begins with the memory of this very process, from before the other was executed.
         return self._status("VmHWM:")
 
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")[-2000:].strip()
+    def last_words(self) -> str:
+        """The last line that it has said."""
+        lines = self.log.read_text(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
 
     def end(self) -> Usage:
         """Ask it to end, or kill it if it does not."""
@@ -141,7 +143,7 @@ class Processes:
         """Raise Unfit with what was said by one that has ended."""
         for process in self._all:
             if not process.alive:
-                raise Unfit(f"{process.name} has ended: {process.said() or 'without a word'}")
+                raise Unfit(f"{process.name} has ended: {process.last_words()}")
 
 
 def free_port() -> int:
@@ -162,4 +164,4 @@ def await_port(port: int, process: Process) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.01)
-    raise Unfit(f"{process.name} does not listen: {process.said()}")
+    raise Unfit(f"{process.name} does not listen: {process.last_words()}")

@@ -22,8 +22,8 @@ was written: byte for byte, or line for line where several logs go into one; a r
 
 Unless a scenario says otherwise: two processes each (one sends, one receives), input and output on tmpfs, settings at
 their defaults but batches published every 200 ms, an access log with lines of 188 bytes. Peers are configured as
-[peers](peers) says, where each choice names the page that it comes from. They ship a quarter of the bytes (with RELP a
-tenth), except in the first scenario, so that it all ends within an hour: rates do not depend on it.
+[peers](peers) says, where each choice names the page that it comes from. rsyslog and syslog-ng ship a quarter of the
+bytes except in the first scenario, as all peers do with TLS, and RELP a tenth: so it ends within an hour.
 
 `unsynced` is mega-collector without sync, ledger and checksum. `cp`, `dd` and a bare gRPC stream of 1 MiB blocks
 between two Python processes, without any other work, are floors.

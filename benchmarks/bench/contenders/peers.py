@@ -15,7 +15,7 @@ from bench.contenders.contender import Job
 from bench.process import ROOT, Process
 
 DIRECTORY = ROOT / "benchmarks" / "peers"
-_CONDITION = re.compile(r"@(if|unless) ([a-z]+)@ ?")
+_CONDITION = re.compile(r"@(if|unless) ([a-z]+)@")
 _NOT_BOTH = re.compile(r"@not ([a-z]+) with ([a-z]+)@")
 _ALWAYS = frozenset({"latency"})
 """What asks for no ability."""
