@@ -52,6 +52,9 @@ Follow files and ship their lines to an aggregator.
 .B aggregator
 Take in the lines of many collectors and push them to one destination.
 .TP
+.B audit
+Beside a collector: whether all that the files hold is committed, by checksum. Changes nothing.
+.TP
 .B replay
 Have the running aggregator push again what it has discarded, and remove what it has pushed.
 .TP
