@@ -8,6 +8,9 @@ from mega_collector.block import Source
 from mega_collector.checksum import crc32
 from mega_collector.marker import TAIL_SIZE, Marker
 
+RUN = 512
+"""NULs that are no text: no filesystem has smaller blocks, so that where a hole is, so many are read."""
+
 
 class Sight(Enum):
     """What a look at a file shows."""
@@ -247,7 +250,8 @@ class Follower:
     @property
     def exhausted(self) -> bool:
         """Whether nothing is behind the position, as far as it was looked at, but space that was set aside."""
-        return self.position >= self.size or (self._looked_to >= self.size and self._written_to <= self.position)
+        left = self.size - self.position
+        return left <= 0 or (left >= RUN and self._looked_to >= self.size and self._written_to <= self.position)
 
     def before(self) -> Marker:
         """The marker of the bytes before the position."""

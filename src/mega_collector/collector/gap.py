@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 from mega_collector.block import SkipReason
 from mega_collector.collector.file import File
-from mega_collector.collector.follower import Follower
+from mega_collector.collector.follower import RUN, Follower
 
 NUL = b"\0"
-
-RUN = 512
-"""No filesystem has smaller blocks: where a hole is, so many NULs are read."""
 
 _BLOCK = 64 << 10
 """No filesystem has larger ones: a writer that moved on by seeking begins within so many bytes of where data begins."""

@@ -8,7 +8,8 @@ from enum import Enum, auto
 
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
-from mega_collector.collector.gap import NUL, RUN
+from mega_collector.collector.follower import RUN
+from mega_collector.collector.gap import NUL
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 MAGIC = b"\x1f\x8b"

@@ -6,8 +6,8 @@ from enum import Enum
 from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.gap import AT_END, NUL, RUN, Gap, find_gap
+from mega_collector.collector.follower import RUN, Follower
+from mega_collector.collector.gap import AT_END, NUL, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 _SMALL = 4 << 10
