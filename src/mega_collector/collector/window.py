@@ -153,9 +153,11 @@ class Window:
         return self._flights[source.id].end
 
     def statistics(self) -> WindowStatistics:
-        stopped = sum(flight.stopped for flight in self._flights.values())
-        refused = sum(flight.refused for flight in self._flights.values())
-        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused)
+        # At once: another thread may ask, and flights come and go meanwhile.
+        flights = list(self._flights.values())
+        stopped = sum(flight.stopped for flight in flights)
+        refused = sum(flight.refused for flight in flights)
+        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(flights), stopped, refused)
 
     # What the tailer tells
 
