@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import grpc
 import structlog
 
 from mega_collector.address import Address
@@ -40,6 +39,9 @@ from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
 
+if TYPE_CHECKING:
+    from mega_collector.certificates import Certificates
+
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
 
@@ -72,12 +74,14 @@ def _serve(settings: AggregatorSettings) -> int:
     configure(settings.log_level, settings.log_format)
     keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
-    shutdown.on_signals()
+    shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator.statistics)
     aggregator.start()
     while not shutdown.wait(_LOOK_INTERVAL):
+        if shutdown.hung_up():
+            aggregator.reopen()
         aggregator.look()
     return 0 if aggregator.stop() else 1
 
@@ -97,9 +101,13 @@ class Aggregator:
         self._forget_at = 0.0
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
-        credentials = _credentials(settings)
+        self._certificates = _certificates(settings)
         _look_ahead(settings, after_retries)
-        self._listener = Listener(settings.listen_address, max_streams=settings.max_streams, credentials=credentials)
+        self._listener = Listener(
+            settings.listen_address,
+            max_streams=settings.max_streams,
+            credentials=None if self._certificates is None else self._certificates.server_credentials(),
+        )
         try:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
@@ -153,8 +161,17 @@ class Aggregator:
         self.look()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
+    def reopen(self) -> None:
+        """Turn to what the outputs' paths name now, and to the certificates that their files hold."""
+        _log.info("reopening")
+        self._pipeline.reopen()
+        if self._certificates is not None:
+            self._certificates.look(anew=True)
+
     def look(self) -> None:
-        """Let health follow the destination, and the ledger forget what has ended long ago."""
+        """Let health follow the destination, use new certificates, and let the ledger forget what has long ended."""
+        if self._certificates is not None:
+            self._certificates.look()
         self._listener.serving(ready=self.statistics().ready[0])
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
@@ -176,6 +193,7 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
         )
 
     def stop(self) -> bool:
@@ -233,13 +251,13 @@ def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> No
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
 
 
-def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
+def _certificates(settings: AggregatorSettings) -> "Certificates | None":
     material = tls_material(settings, settings.prefix)
     if material is None:
         return None
-    from mega_collector.tls import server_credentials  # noqa: PLC0415
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
-    return server_credentials(*material)
+    return Certificates(material, half="AGGREGATOR")
 
 
 def _stack(

@@ -17,7 +17,7 @@ from mega_collector.aggregator.recall import recall
 from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.emitter.protocol import Emitter, OutputState, Taken
+from mega_collector.emitter.protocol import Emitter, OutputState, Reopenable, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Finish, Open
@@ -84,11 +84,20 @@ class Pipeline:
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self._reopening = False
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
     def start(self) -> None:
         self._thread.start()
+
+    def reopen(self) -> None:
+        """Have the destination, if it has files, turn to what their paths name now. From any thread.
+
+        An emit that is under way goes on as it is: it looks at the path itself, at each try.
+        """
+        self._reopening = True
+        self._buffer.wake()
 
     def join(self, timeout: float) -> bool:
         """Wait for the end, which comes when the ingest buffer is closed and empty; False if it did not come."""
@@ -127,7 +136,11 @@ class Pipeline:
         timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
         sealed: list[Batch] = []
         moves: list[Move] = []
-        for item in self._buffer.take(timeout):
+        items = self._buffer.take(timeout)
+        if self._reopening:
+            self._reopening = False
+            self._reopen()
+        for item in items:
             if isinstance(item, Skip | Finish | Open):
                 # Positions move in order: what came before is committed first.
                 sealed += self._batcher.flush()
@@ -144,6 +157,15 @@ class Pipeline:
         self._commit_moves(moves)
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
+
+    def _reopen(self) -> None:
+        if not isinstance(self._destination, Reopenable):
+            return
+        try:
+            self._destination.reopen()
+        except EmitError as error:
+            # The next emit tries it too, and fails if it must.
+            _log.warning("reopen_failed", error=str(error))
 
     def _emit(self, batches: list[Batch]) -> None:
         """Emit, commit and acknowledge until the list is empty."""

@@ -8,7 +8,7 @@ from mega_collector.aggregator.ingest_buffer import IngestBufferStatistics
 from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.retry import RetryStatistics
-from mega_collector.telemetry.metrics import Sample
+from mega_collector.telemetry.metrics import Sample, certificate_expiry
 
 _PATIENCE = 5.0
 """Seconds after which an emit that does not return means that the destination hangs: a pipe that nobody reads."""
@@ -23,6 +23,8 @@ class AggregatorStatistics:
     batcher: BatcherStatistics
     pipeline: PipelineStatistics
     retry: RetryStatistics
+    certificate_expires_at: float | None = None
+    """Seconds since the epoch; None without TLS."""
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -67,3 +69,4 @@ class AggregatorStatistics:
             ("ready", "Whether what comes in can go out", self.ready[0]),
         ):
             yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, value)
+        yield from certificate_expiry("aggregator", self.certificate_expires_at)

@@ -4,10 +4,10 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import grpc
 import structlog
 
 from mega_collector import __version__
@@ -33,11 +33,17 @@ from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 
+if TYPE_CHECKING:
+    from mega_collector.certificates import Certificates
+
 _BLOCK_SIZE = 1 << 20
 """Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
 
 _RESERVED_FILES = 64
 """Descriptors that the process itself needs: connection, checkpoint, watch, logs, metrics."""
+
+_LOOK_INTERVAL = 1.0
+"""Seconds between two looks at certificates, and at what waits."""
 
 _CLOSING = 1.0
 """Seconds for ending the connection when the time for draining is over."""
@@ -51,7 +57,7 @@ def run(settings: CollectorSettings) -> int:
     keep_for_blocks()
     collect_rarely()
     shutdown = Shutdown(settings.shutdown_timeout)
-    shutdown.on_signals()
+    shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
     monitored.start(collector.statistics)
@@ -61,18 +67,27 @@ def run(settings: CollectorSettings) -> int:
 
 
 def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *, wanted: bool) -> None:
-    """Wait until the end is asked for; on a terminal, show meanwhile what flows."""
+    """Look after it until the end is asked for; on a terminal, show meanwhile what flows."""
     if not wanted:
-        shutdown.wait()
+        _attend(collector, shutdown, _LOOK_INTERVAL)
         return
     line = live.Live(lambda: collector.statistics().progress)
     configure(level, style, line.stream)
     try:
-        while not shutdown.wait(live.INTERVAL):
-            line.draw()
+        _attend(collector, shutdown, live.INTERVAL, line.draw)
     finally:
         line.close()
         configure(level, style)
+
+
+def _attend(
+    collector: "Collector", shutdown: Shutdown, interval: float, besides: Callable[[], None] = lambda: None
+) -> None:
+    while not shutdown.wait(interval):
+        if shutdown.hung_up():
+            collector.reopen()
+        collector.look()
+        besides()
 
 
 class Collector:
@@ -89,7 +104,7 @@ class Collector:
         self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False, own: Sequence[Path] = ()
     ) -> None:
         self._shutdown = shutdown
-        credentials = _credentials(settings)
+        self._certificates = _certificates(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
@@ -103,7 +118,7 @@ class Collector:
             target=settings.remote_address.target,
             hello=hello,
             deliver=self._inbox.put,
-            credentials=None if credentials is None else lambda: credentials,
+            credentials=None if self._certificates is None else self._certificates.client_credentials,
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
@@ -151,6 +166,18 @@ class Collector:
         self._publisher.start()
         self._thread.start()
 
+    def reopen(self) -> None:
+        """Read the certificates again, and have the connection tried at once if there is none."""
+        _log.info("reopening")
+        if self._certificates is not None:
+            self._certificates.look(anew=True)
+        self._publisher.hurry()
+
+    def look(self) -> None:
+        """Use new certificates, at once if there is no connection."""
+        if self._certificates is not None and self._certificates.look():
+            self._publisher.hurry()
+
     def stop(self, *, wait: bool = True) -> bool:
         """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
 
@@ -171,6 +198,7 @@ class Collector:
             self._shipper.statistics(),
             self._publisher.statistics(),
             checkpoint_damaged=self._checkpoint.damage is not None,
+            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
         )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
@@ -194,13 +222,13 @@ class Collector:
             self._shutdown.ask()
 
 
-def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
+def _certificates(settings: CollectorSettings) -> "Certificates | None":
     material = tls_material(settings, settings.prefix)
     if material is None:
         return None
-    from mega_collector.tls import client_credentials  # noqa: PLC0415
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
-    return client_credentials(*material)
+    return Certificates(material, half="COLLECTOR")
 
 
 def _compress(settings: CollectorSettings) -> bool:

@@ -68,6 +68,7 @@ class Publisher:
         self._failures = 0
         self._last_failure: str | None = None
         self._closing = threading.Event()
+        self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -79,9 +80,14 @@ class Publisher:
         if current is not None and current.number == session:
             current.outbox.say(*messages)
 
+    def hurry(self) -> None:
+        """Something was mended: if no stream stands, try again at once."""
+        self._hurried.set()
+
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""
         self._closing.set()
+        self._hurried.set()
         session = self._session
         if session is not None:
             session.hang_up()
@@ -94,6 +100,7 @@ class Publisher:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._hurried.clear()
             self._sessions += 1
             session = self._session = _Session(self._sessions, self._hello, compress=self._compress)
             hopeless = False
@@ -123,7 +130,7 @@ class Publisher:
         if cause != self._last_failure:
             _log.warning("connection_failed", address=self._target, cause=cause, next_try=f"{delay:.1f}s")
         self._last_failure = cause
-        self._closing.wait(delay)
+        self._hurried.wait(delay)
 
     def _converse(self, session: "_Session") -> None:
         with self._channel() as channel:

@@ -7,7 +7,7 @@ from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
 from mega_collector.telemetry.live import Progress
-from mega_collector.telemetry.metrics import Sample
+from mega_collector.telemetry.metrics import Sample, certificate_expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class CollectorStatistics:
     publisher: PublisherStatistics
     checkpoint_damaged: bool = False
     """Whether the checkpoint that was found at the start was."""
+    certificate_expires_at: float | None = None
+    """Seconds since the epoch; None without TLS."""
 
     @property
     def lag(self) -> int:
@@ -69,3 +71,4 @@ class CollectorStatistics:
             ("connected", "Whether a stream stands", self.publisher.connected),
         ):
             yield Sample(f"mega_collector_collector_{name}", "gauge", help_, value)
+        yield from certificate_expiry("collector", self.certificate_expires_at)

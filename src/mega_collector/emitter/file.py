@@ -90,6 +90,19 @@ class FileEmitter:
         self._emitted = self._emitted.plus(batches[: taken.count])
         return taken
 
+    def reopen(self) -> None:
+        """Turn at once to the file that the path names, if the one that is held was moved: that is free then.
+
+        Raises:
+            EmitError: it cannot be opened; the next emit tries again.
+        """
+        try:
+            self._mend()
+            if not self._output.is_named:
+                self._reopen()
+        except OSError as error:
+            raise EmitError(cause(self._path, error)) from error
+
     def committed(self) -> None:
         """The ledger has the state that the last emit answered with: the file says so too.
 
