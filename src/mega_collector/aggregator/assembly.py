@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import structlog
 
 from mega_collector.address import Address
+from mega_collector.aggregator.announcement import Announcement
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
@@ -33,11 +34,14 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
+from mega_collector.protocol import Status
 from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
+from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.vigil import Vigil
 
 if TYPE_CHECKING:
     from mega_collector.certificates import Certificates
@@ -99,6 +103,9 @@ class Aggregator:
         self._shutdown = shutdown
         self._stop = Stop()
         self._forget_at = 0.0
+        self._announcement = Announcement()
+        self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
+        self._commits, self._committed_at = 0, time.monotonic()
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         self._certificates = _certificates(settings)
@@ -122,7 +129,7 @@ class Aggregator:
         )
         self._stack = _stack(self._output, settings, after_retries, shutdown)
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
-        peers = Peers(settings.ingest_buffer_size)
+        self._peers = peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
             max_entries=settings.max_batch_size,
             max_bytes=settings.max_batch_bytes,
@@ -145,6 +152,7 @@ class Aggregator:
             peers=peers,
             max_streams=settings.max_streams,
             writes_to=lambda: self._output.writes_to,
+            batch_age=settings.minimum_publish_frequency,
         )
 
         self._operator = OperatorServer(settings.state_directory, self._buffer)
@@ -169,13 +177,26 @@ class Aggregator:
             self._certificates.look(anew=True)
 
     def look(self) -> None:
-        """Let health follow the destination, use new certificates, and let the ledger forget what has long ended."""
+        """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
         if self._certificates is not None:
             self._certificates.look()
-        self._listener.serving(ready=self.statistics().ready[0])
+        statistics = self.statistics()
+        self._listener.serving(ready=statistics.ready[0])
+        self._tell(statistics.status, statistics.pipeline.commits)
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell(self, status: Status, commits: int) -> None:
+        """What holds it up is told to the collectors as soon as it does, and logged if it does for long."""
+        now = time.monotonic()
+        if commits != self._commits or status.stage is None:
+            self._commits, self._committed_at = commits, now
+        if self._announcement.due(status, now):
+            self._peers.tell(status)
+        stage = status.stage
+        waiting = [] if stage is None else [Waiting("", stage, status.cause, self._committed_at, words=status.words)]
+        self._vigil.look(waiting)
 
     def _forget(self) -> None:
         try:
@@ -194,6 +215,7 @@ class Aggregator:
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            next_try_in=self._stack.pauses.left,
         )
 
     def stop(self) -> bool:

@@ -41,6 +41,10 @@ class PipelineStatistics:
     """False while the ledger cannot be written."""
     emitting: float
     """Seconds that the emit under way has lasted; 0 if there is none."""
+    ledger_error: str | None = None
+    """Why the ledger could not be written the last time."""
+    refused: str | None = None
+    """Why what is to be emitted can neither be taken nor given up at present: the dead letters do not take it."""
 
 
 class Pipeline:
@@ -85,6 +89,8 @@ class Pipeline:
         self._committing = True
         self._emitting_since: float | None = None
         self._reopening = False
+        self._ledger_error: str | None = None
+        self._refused: str | None = None
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
@@ -111,6 +117,8 @@ class Pipeline:
             commits=self._commits,
             committing=self._committing,
             emitting=time.monotonic() - (self._emitting_since or time.monotonic()),
+            ledger_error=self._ledger_error,
+            refused=self._refused,
         )
 
     def _run(self) -> None:
@@ -177,11 +185,14 @@ class Pipeline:
                 raise
             except (EmitError, RetriesExhausted) as error:
                 # Not even the dead-letter directory took it: it stays at the head of the queue.
-                _log.error("emit_failed", error=str(error))
+                if str(error) != self._refused:
+                    _log.error("emit_failed", error=str(error))
+                self._refused = str(error)
                 self._wait(_LEDGER_PACE)
                 continue
             finally:
                 self._emitting_since = None
+            self._refused = None
             self.settled = False
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
@@ -294,7 +305,7 @@ class Pipeline:
             except LedgerError as error:
                 self._committing = False
                 if str(error) != told:
-                    told = str(error)
+                    told = self._ledger_error = str(error)
                     _log.error("ledger_failed", error=told)
                 self._wait(_LEDGER_PACE)
         if told is not None:

@@ -42,7 +42,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
-    gives device and inode of the file that the destination is, if it is one.
+    gives device and inode of the file that the destination is, if it is one. `batch_age` is how many seconds a batch
+    may wait to be full, which collectors are told.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         max_streams: int,
         hello_timeout: float = _HELLO_TIMEOUT,
         writes_to: Callable[[], tuple[int, int] | None] = lambda: None,
+        batch_age: float = 0.0,
     ) -> None:
         self._writes_to = writes_to
+        self._batch_age = batch_age
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
@@ -169,6 +172,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
             outbox.say(self._welcome(conversation))
+            self._peers.welcomed(outbox)
             reader = _Reader(messages, conversation, outbox)
             reader.start()
             yield from map(wire.encode_answers, outbox.drain_together())
@@ -181,7 +185,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _welcome(self, conversation: Conversation) -> Welcome:
         file = self._writes_to()
         outputs = () if file is None else (file,)
-        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
+        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs, self._batch_age)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)

@@ -23,6 +23,7 @@ from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
+from mega_collector.collector.whereabouts import Surroundings, waiting
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
@@ -32,6 +33,7 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.vigil import Vigil
 
 if TYPE_CHECKING:
     from mega_collector.certificates import Certificates
@@ -159,6 +161,9 @@ class Collector:
             inbox=self._inbox,
             remembered=remembered,
         )
+        self._stuck_after = settings.stuck_after
+        self._vigil = Vigil("file_stuck", "file_unstuck", after=settings.stuck_after)
+        self._looked_at: object = None
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False
 
@@ -174,9 +179,14 @@ class Collector:
         self._publisher.hurry()
 
     def look(self) -> None:
-        """Use new certificates, at once if there is no connection."""
+        """Use new certificates, at once if there is no connection; tell what waits for too long."""
         if self._certificates is not None and self._certificates.look():
             self._publisher.hurry()
+        around, behind = self._surroundings(), self._tailer.behind
+        # There may be a hundred thousand: they are gone through as often as they are measured.
+        if around.hanging is not None or behind is not self._looked_at:
+            self._looked_at = behind
+            self._vigil.look(waiting(behind, around))
 
     def stop(self, *, wait: bool = True) -> bool:
         """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
@@ -199,6 +209,19 @@ class Collector:
             self._publisher.statistics(),
             checkpoint_damaged=self._checkpoint.damage is not None,
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            surroundings=self._surroundings(),
+            files_stuck=self._vigil.stuck,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        publisher = self._publisher.statistics()
+        return Surroundings(
+            connected=publisher.connected,
+            failure=publisher.last_failure,
+            status=self._shipper.status,
+            batch_age=self._shipper.batch_age,
+            room=self._shipper.room,
+            hanging=self._tailer.hanging(self._stuck_after),
         )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
