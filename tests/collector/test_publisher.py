@@ -281,3 +281,21 @@ def test_nothing_that_is_said_to_nobody_fails() -> None:
     rig = Rig("127.0.0.1:1")
     rig.publisher.send(1, Flush())
     assert not rig.publisher.statistics().connected
+
+
+def test_who_is_told_that_something_was_mended_tries_at_once() -> None:
+    class Slow(Backoff):
+        def failed(self, *, hopeless: bool = False) -> float:
+            return 3600.0
+
+    with scripted() as nobody:
+        port = nobody.port
+    with _publishing(f"127.0.0.1:{port}", pace=Slow(lambda: 0.0)) as rig:
+        until(lambda: rig.publisher.statistics().failures == 1, "the first failure")
+        somebody = ScriptedAggregator(stay, port=port)
+        rig.publisher.hurry()
+        rig.connected()
+        # Where a stream stands, it stays.
+        rig.publisher.hurry()
+        quiet(lambda: len(rig.events), "a stream that stands")
+        somebody.stop()

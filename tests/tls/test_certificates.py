@@ -1,5 +1,6 @@
 """Certificates are read again when their files change, and used when all of them fit."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,10 @@ class Files:
 
     def remove_key(self) -> None:
         self._paths[2].unlink()
+
+    def set_time(self, moment: datetime) -> None:
+        for path in self._paths:
+            os.utime(path, (moment.timestamp(), moment.timestamp()))
 
     def read(self) -> Parts:
         return Parts(*(pem(str(path)) for path in self._paths))
@@ -96,6 +101,19 @@ def test_what_is_missing_or_cut_short_for_a_moment_changes_nothing_and_shows_not
     assert [log["event"] for log in logs] == ["certificate_not_usable"] * 2
     assert "key.pem' is neither PEM nor the path of a file" in logs[0]["reason"]
     assert new.key[40:60].decode() not in str(logs)
+
+
+@pytest.mark.case(81)
+def test_a_second_change_within_a_tick_of_the_clock_is_seen(files: Files) -> None:
+    """Neither time nor size shows it; a file that was written just now is read again."""
+    certificates, first = opened(files), files_as_material(files)
+    while (second := AUTHORITY.material()) and list(map(len, parts(first))) != list(map(len, parts(second))):
+        pass
+    files.set_time(NOW)
+    assert not certificates.look()
+    files.write(second)
+    files.set_time(NOW)
+    assert certificates.look()
 
 
 def test_a_certificate_out_of_its_time_does_not_take_the_place_of_one_that_is_in_its(files: Files) -> None:
@@ -163,11 +181,11 @@ def test_a_server_keeps_what_it_has_while_the_new_does_not_fit(files: Files) -> 
 def test_a_client_connects_with_what_the_files_hold_then(files: Files) -> None:
     certificates = opened(files)
     renewed = STRANGER.material()
-    with serving_with(Certificates(Parts(*_parts(renewed)), half="AGGREGATOR").server_credentials(), Echo()) as port:
+    with serving_with(Certificates(Parts(*parts(renewed)), half="AGGREGATOR").server_credentials(), Echo()) as port:
         assert _heard(port, certificates.client_credentials()) is None
         files.write(renewed)
         assert _heard(port, certificates.client_credentials()) == b"line"
 
 
-def _parts(material: Material) -> tuple[bytes, bytes, bytes]:
+def parts(material: Material) -> tuple[bytes, bytes, bytes]:
     return material.ca, material.certificate, material.key
