@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from blocks import SOURCE, make_block
 from collector.scripted_aggregator import (
@@ -299,3 +300,9 @@ def test_who_is_told_that_something_was_mended_tries_at_once() -> None:
         rig.publisher.hurry()
         quiet(lambda: len(rig.events), "a stream that stands")
         somebody.stop()
+
+
+def test_an_aggregator_that_ends_every_stream_at_once_is_told_of_once() -> None:
+    with capture_logs() as logs, scripted(*[_welcome_and_end] * 5) as aggregator, _publishing(aggregator.target) as rig:
+        rig.connected(6)
+    assert [log["cause"] for log in logs if log["event"] == "connection_failed"] == ["the aggregator ended the stream"]

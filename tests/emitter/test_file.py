@@ -327,6 +327,17 @@ def test_what_others_append_meanwhile_stays(ledger: Ledger) -> None:
     emitter.close()
 
 
+def test_who_changes_the_file_at_each_batch_is_told_of_once(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    with capture_logs() as logs:
+        for _ in range(5):
+            ledger.commit(emitter.emit([ONE]))
+            with ledger.path.open("ab") as file:
+                file.write(b"theirs\n")
+    assert events(logs) == ["output_changed"]
+    emitter.close()
+
+
 def test_a_directory_that_is_gone_is_an_error_until_it_is_back(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.path.unlink()

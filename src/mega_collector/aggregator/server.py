@@ -1,6 +1,7 @@
 """The gRPC service: streams, their threads, and how many there may be."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
+from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
 _NO_LEDGER = "the aggregator cannot read its ledger: try again"
 
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings that a machine's streams are refused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +76,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._stopping = False
         self._refused = Refused()
         self._refused_streams = 0
+        self._told = Once(interval=_INTERVAL)
 
     def PublishStream(  # noqa: N802 - the name in api.proto
         self, request_iterator: Iterator[wire.Heard], context: grpc.ServicerContext
@@ -82,7 +88,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 self._holders.require(hello, context)
                 yield from self._serve(hello, request_iterator, outbox, peer=context.peer())
             except WireError as error:
-                _log.warning("stream_refused", peer=context.peer(), reason=str(error))
+                self._tell_refused(context, str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
                 _log.error("ledger_failed", error=str(error))
@@ -161,8 +167,15 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise WireError("a stream begins with hello")
         return wire.decode_hello(first.message.hello)
 
+    def _tell_refused(self, context: grpc.ServicerContext, reason: str) -> None:
+        """Once in a while for each machine: each of its connections is from another port."""
+        peer = context.peer()
+        withheld = self._told.due(peer.rpartition(":")[0], time.monotonic())
+        if withheld is not None:
+            _log.warning("stream_refused", peer=peer, reason=reason, withheld=withheld)
+
     def _give_up(self, context: grpc.ServicerContext) -> None:
-        _log.warning("stream_refused", peer=context.peer(), reason=f"no hello in {self._hello_timeout:g} s")
+        self._tell_refused(context, f"no hello in {self._hello_timeout:g} s")
         context.cancel()
 
     def _serve(
@@ -205,7 +218,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
         if not self._slots.acquire(blocking=False):
             self._refused_streams += 1
-            _log.warning("stream_refused", peer=context.peer(), max_streams=self._max_streams)
+            self._tell_refused(context, f"{self._max_streams} are served already (AGGREGATOR_MAX_STREAMS)")
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{self._max_streams} connections are served already (AGGREGATOR_MAX_STREAMS): try again later",

@@ -17,12 +17,16 @@ from mega_collector.collector.inbox import Answered, Connected, Disconnected, Ev
 from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
 from mega_collector.protocol import FromAggregator, FromCollector, Hello, Welcome
+from mega_collector.telemetry.once import Once
 from mega_collector.unavailable import explain, needs_a_person
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStream"
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one cause: an aggregator may end every stream as soon as it stands."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +71,7 @@ class Publisher:
         self._sessions = 0
         self._failures = 0
         self._last_failure: str | None = None
+        self._told = Once(interval=_INTERVAL)
         self._closing = threading.Event()
         self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -126,9 +131,11 @@ class Publisher:
     def _wait(self, cause: str, *, hopeless: bool) -> None:
         delay = self._backoff.failed(hopeless=hopeless)
         self._failures += 1
-        # The same cause again says nothing new.
-        if cause != self._last_failure:
-            _log.warning("connection_failed", address=self._target, cause=cause, next_try=f"{delay:.1f}s")
+        # The same cause again says nothing new, until there was a connection; and not much if that did not last.
+        withheld = self._told.due(cause, time.monotonic()) if cause != self._last_failure else None
+        if withheld is not None:
+            next_try = f"{delay:.1f}s"
+            _log.warning("connection_failed", address=self._target, cause=cause, next_try=next_try, withheld=withheld)
         self._last_failure = cause
         self._hurried.wait(delay)
 

@@ -3,7 +3,8 @@
     log = structlog.get_logger(__name__)
     log.info("file_followed", path=source.path, position=0)
 
-Text on a terminal, JSON elsewhere. A log that cannot be written is given up in silence: it must not stop the shipping.
+Text on a terminal, JSON elsewhere. A warning that comes again in the same words is told once a minute. A log that cannot be
+written is given up in silence: it must not stop the shipping.
 """
 
 import logging
@@ -18,6 +19,7 @@ import structlog
 from structlog.typing import Processor
 
 from mega_collector.telemetry.printable import printable, text
+from mega_collector.telemetry.repeats import Repeats
 
 SILENCED = ("pagerduty", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 """Libraries that may log requests, and with them the integration key. Their callers log what came of it."""
@@ -40,6 +42,7 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _failure,
             _made_printable,
+            Repeats(),
             *_renderer(as_text=style == "text" or (style == "auto" and terminal), colors=terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
