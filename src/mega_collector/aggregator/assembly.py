@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -41,6 +42,7 @@ from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.systemd import Service
 from mega_collector.telemetry.vigil import Vigil
 
 if TYPE_CHECKING:
@@ -82,11 +84,17 @@ def _serve(settings: AggregatorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator.statistics)
+    service = Service(os.environ)
     aggregator.start()
+    service.ready()
     while not shutdown.wait(_LOOK_INTERVAL):
         if shutdown.hung_up():
             aggregator.reopen()
         aggregator.look()
+        if service.due:
+            statistics = aggregator.statistics()
+            service.tell(statistics.steps, statistics.status)
+    service.stopping(settings.shutdown_timeout + 3 * _CLOSING)
     return 0 if aggregator.stop() else 1
 
 
@@ -182,7 +190,7 @@ class Aggregator:
             self._certificates.look()
         statistics = self.statistics()
         self._listener.serving(ready=statistics.ready[0])
-        self._tell(statistics.status, statistics.pipeline.commits)
+        self._tell(statistics.held_up, statistics.pipeline.commits)
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()

@@ -1,6 +1,5 @@
 """From the ingest buffer to the destination, and back with what is committed: one thread does it all, in order."""
 
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,9 @@ from mega_collector.protocol import Finish, Open
 _LEDGER_PACE = 1.0
 """Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
 
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -41,6 +43,8 @@ class PipelineStatistics:
     """False while the ledger cannot be written."""
     emitting: float
     """Seconds that the emit under way has lasted; 0 if there is none."""
+    steps: int
+    """How often it went round, or tried the ledger again: it hangs if that stays as it is and no emit is under way."""
     ledger_error: str | None = None
     """Why the ledger could not be written the last time."""
     refused: str | None = None
@@ -91,6 +95,7 @@ class Pipeline:
         self._reopening = False
         self._ledger_error: str | None = None
         self._refused: str | None = None
+        self._steps = 0
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
@@ -111,14 +116,16 @@ class Pipeline:
         return not self._thread.is_alive()
 
     def statistics(self) -> PipelineStatistics:
+        since = self._emitting_since
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
             commits=self._commits,
             committing=self._committing,
-            emitting=time.monotonic() - (self._emitting_since or time.monotonic()),
             ledger_error=self._ledger_error,
             refused=self._refused,
+            emitting=0 if since is None else time.monotonic() - since,
+            steps=self._steps,
         )
 
     def _run(self) -> None:
@@ -140,8 +147,8 @@ class Pipeline:
             raise
 
     def _step(self) -> None:
-        deadline = self._batcher.deadline
-        timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
+        self._steps += 1
+        timeout = min(max(self._batcher.deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
         items = self._buffer.take(timeout)
@@ -322,6 +329,7 @@ class Pipeline:
         self._peers.commit(positions, finished)
 
     def _wait(self, seconds: float) -> None:
+        self._steps += 1
         if not self._pause(seconds):
             raise Stopping("the shutdown allows no other try")
 

@@ -33,6 +33,7 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.systemd import Service
 from mega_collector.telemetry.vigil import Vigil
 
 if TYPE_CHECKING:
@@ -63,8 +64,15 @@ def run(settings: CollectorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
     monitored.start(collector.statistics)
+    service = Service(os.environ)
     collector.start()
-    watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    service.ready()
+    if service.interval is None:
+        watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    else:
+        interval = min(service.interval, _LOOK_INTERVAL)
+        _attend(collector, shutdown, interval, lambda: _tell(service, collector))
+    service.stopping(settings.shutdown_timeout + 2 * _CLOSING)
     return 0 if collector.stop() else 1
 
 
@@ -80,6 +88,13 @@ def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *,
     finally:
         line.close()
         configure(level, style)
+
+
+def _tell(service: Service, collector: "Collector") -> None:
+    """Tell the service manager how it goes, if that is due."""
+    if service.due:
+        statistics = collector.statistics()
+        service.tell(statistics.tailer.steps, statistics.status)
 
 
 def _attend(

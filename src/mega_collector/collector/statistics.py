@@ -8,7 +8,7 @@ from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
 from mega_collector.collector.whereabouts import NOWHERE, Surroundings, whereabouts
 from mega_collector.protocol import Stage
-from mega_collector.telemetry.live import Progress
+from mega_collector.telemetry.live import Progress, readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
 
 
@@ -70,6 +70,14 @@ class CollectorStatistics:
             lag=self.lag,
             trouble=None if self.publisher.connected else self.publisher.last_failure,
         )
+
+    @property
+    def status(self) -> str:
+        """How it fares, for a service manager."""
+        now = self.progress
+        files = f"{now.files} {'file' if now.files == 1 else 'files'}"
+        behind = f"{readable(now.lag)} behind" if now.lag else "up to date"
+        return ", ".join([files, behind, *([now.trouble] if now.trouble else [])])
 
     @property
     def ready(self) -> tuple[bool, str]:

@@ -45,6 +45,8 @@ _MEASURE_INTERVAL = 1.0
 
 _MEASURE_SHARE = 100
 """Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
 
 _log = structlog.get_logger(__name__)
 
@@ -76,6 +78,8 @@ class TailerStatistics:
     bytes_lost: int
     lag: int
     """Bytes in the followed files that are not read yet."""
+    steps: int
+    """How often it went round: it hangs if that stays as it is."""
     behind: tuple[FileLag, ...] = ()
     """The files with something that is not acknowledged, as of about a second ago."""
     step: Step | None = None
@@ -158,13 +162,12 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
-        self._linked: set[Follower] = set()
-        """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._lags = Lags()
         self._poll_at = self._measure_at = 0.0
         self._stepping_since: float | None = None
+        self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -215,6 +218,7 @@ class Tailer:
             behind=self._lags.files,
             step=self._step(),
             now=self._clock(),
+            steps=self._steps,
         )
 
     @property
@@ -233,6 +237,7 @@ class Tailer:
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
+        self._steps += 1
         self._hear()
         if self._stop_at is None:
             now = self._clock()
@@ -271,9 +276,7 @@ class Tailer:
             return max(min(self._stop_at - now, self._options.poll_interval), 0)
         if self._busy:
             return 0
-        times = [self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
-        if self._lags.files:
-            times.append(self._measure_at)
+        times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
@@ -336,7 +339,7 @@ class Tailer:
         if follower is not None:
             self._observe(follower, seen.size, seen.changed_ns, now)
             if seen.links > 1:
-                self._linked.add(follower)
+                follower.linked = True
         elif identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
@@ -405,8 +408,7 @@ class Tailer:
 
     def _poll(self, now: float) -> None:
         self._poll_at = now + self._options.poll_interval
-        self._linked = {each for each in self._linked if self._followed.of(each.source.id) is each}
-        for follower in (*self._departures, *self._linked):
+        for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
@@ -442,7 +444,7 @@ class Tailer:
             if self._shipper.stopped(source):
                 self.failed = True
                 self._departures.let_go(follower)
-            elif not follower.settled or follower.position < follower.until:
+            elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
