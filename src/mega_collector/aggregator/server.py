@@ -1,6 +1,7 @@
 """The gRPC service: streams, their threads, and how many there may be."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
+from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
 _NO_LEDGER = "the aggregator cannot read its ledger: try again"
 
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings that a machine's streams are refused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +47,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
-    gives device and inode of the file that the destination is, if it is one.
+    gives device and inode of the file that the destination is, if it is one. `batch_age` is how many seconds a batch
+    may wait to be full, which collectors are told.
     """
 
     def __init__(
@@ -54,8 +60,10 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         max_streams: int,
         hello_timeout: float = _HELLO_TIMEOUT,
         writes_to: Callable[[], tuple[int, int] | None] = lambda: None,
+        batch_age: float = 0.0,
     ) -> None:
         self._writes_to = writes_to
+        self._batch_age = batch_age
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
@@ -68,6 +76,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._stopping = False
         self._refused = Refused()
         self._refused_streams = 0
+        self._told = Once(interval=_INTERVAL)
 
     def PublishStream(  # noqa: N802 - the name in api.proto
         self, request_iterator: Iterator[wire.Heard], context: grpc.ServicerContext
@@ -79,10 +88,10 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 self._holders.require(hello, context)
                 yield from self._serve(hello, request_iterator, outbox, peer=context.peer())
             except WireError as error:
-                _log.warning("stream_refused", peer=context.peer(), reason=str(error))
+                self._tell_refused(context, str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             if self._stopping:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -99,7 +108,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             except (BufferClosed, StreamEnded):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -122,7 +131,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
 
     def stop(self) -> None:
@@ -158,8 +167,20 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise WireError("a stream begins with hello")
         return wire.decode_hello(first.message.hello)
 
+    def _tell_refused(self, context: grpc.ServicerContext, reason: str) -> None:
+        """Once in a while for each machine: each of its connections is from another port."""
+        peer = context.peer()
+        withheld = self._told.due(peer.rpartition(":")[0], time.monotonic())
+        if withheld is not None:
+            _log.warning("stream_refused", peer=peer, reason=reason, withheld=withheld)
+
+    def _tell_failed(self, error: LedgerError) -> None:
+        withheld = self._told.due(str(error), time.monotonic())
+        if withheld is not None:
+            _log.error("ledger_failed", error=str(error), withheld=withheld)
+
     def _give_up(self, context: grpc.ServicerContext) -> None:
-        _log.warning("stream_refused", peer=context.peer(), reason=f"no hello in {self._hello_timeout:g} s")
+        self._tell_refused(context, f"no hello in {self._hello_timeout:g} s")
         context.cancel()
 
     def _serve(
@@ -169,6 +190,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
             outbox.say(self._welcome(conversation))
+            self._peers.welcomed(outbox)
             reader = _Reader(messages, conversation, outbox)
             reader.start()
             yield from map(wire.encode_answers, outbox.drain_together())
@@ -181,7 +203,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _welcome(self, conversation: Conversation) -> Welcome:
         file = self._writes_to()
         outputs = () if file is None else (file,)
-        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
+        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs, self._batch_age)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)
@@ -201,7 +223,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
         if not self._slots.acquire(blocking=False):
             self._refused_streams += 1
-            _log.warning("stream_refused", peer=context.peer(), max_streams=self._max_streams)
+            self._tell_refused(context, f"{self._max_streams} are served already (AGGREGATOR_MAX_STREAMS)")
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{self._max_streams} connections are served already (AGGREGATOR_MAX_STREAMS): try again later",

@@ -3,9 +3,10 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import os
 import select
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +21,7 @@ from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.identity import holds
 from mega_collector.collector.inbox import Inbox
+from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
@@ -29,6 +31,7 @@ from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
+from mega_collector.collector.whereabouts import Step
 from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.printable import printable
@@ -37,6 +40,11 @@ _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
 together costs half as much again as one of many. What comes after a pause is looked at at once."""
 
+_MEASURE_INTERVAL = 1.0
+"""Seconds between two looks at how far behind the files are."""
+
+_MEASURE_SHARE = 100
+"""Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
 _IDLE = 1.0
 """Seconds of sleep at the most: by its steps it is known to live."""
 
@@ -72,6 +80,12 @@ class TailerStatistics:
     """Bytes in the followed files that are not read yet."""
     steps: int
     """How often it went round: it hangs if that stays as it is."""
+    behind: tuple[FileLag, ...] = ()
+    """The files with something that is not acknowledged, as of about a second ago."""
+    step: Step | None = None
+    """What the tailer is at; None: it waits for something to do."""
+    now: float = 0.0
+    """On its clock."""
 
 
 class Tailer:
@@ -150,7 +164,9 @@ class Tailer:
         """Whether it is still to be seen what became of the files that are remembered."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
-        self._poll_at = 0.0
+        self._lags = Lags()
+        self._poll_at = self._measure_at = 0.0
+        self._stepping_since: float | None = None
         self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
@@ -171,7 +187,9 @@ class Tailer:
             either.register(self._finder.fileno(), select.POLLIN)
         try:
             while not self.ended():
+                self._stepping_since = self._clock()
                 self.step()
+                self._stepping_since = None
                 if watched and not self._busy:
                     told.poll(_PACE * 1000)
                 ready = either.poll(self._timeout() * 1000)
@@ -197,8 +215,25 @@ class Tailer:
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
+            behind=self._lags.files,
+            step=self._step(),
+            now=self._clock(),
             steps=self._steps,
         )
+
+    @property
+    def behind(self) -> tuple[FileLag, ...]:
+        """As `statistics` has it, without the rest, which takes longer the more files there are. From any thread."""
+        return self._lags.files
+
+    def hanging(self, after: float) -> Step | None:
+        """What it has been at for so many seconds; None: nothing. From any thread."""
+        step = self._step()
+        return step if step is not None and self._clock() - step.since >= after else None
+
+    def _step(self) -> Step | None:
+        since, follower = self._stepping_since, self._turns.reading
+        return None if since is None else Step(since, None if follower is None else follower.source.path)
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
@@ -212,6 +247,8 @@ class Tailer:
             self._siblings.forget()
             if self._archives.pending:
                 self._archives.step(now)
+            if now >= self._measure_at:
+                self._measure(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
         else:
@@ -412,6 +449,41 @@ class Tailer:
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
                 self._sources.remember(source)
+
+    # How far behind the files are
+
+    def _measure(self, now: float) -> None:
+        began = self._clock()
+        self._lags.observe([*self._behind(now), *self._newcomers.behind()], now)
+        took = self._clock() - began
+        self._measure_at = now + max(_MEASURE_INTERVAL, took * _MEASURE_SHARE)
+
+    def _behind(self, now: float) -> Iterator[Seen]:
+        for follower in self._turns.behind.union(self._sources.unsettled):
+            seen = self._seen_behind(follower, now) if self._followed.of(follower.source.id) is follower else None
+            if seen is None:
+                self._turns.behind.discard(follower)
+            else:
+                yield seen
+
+    def _seen_behind(self, follower: Follower, now: float) -> Seen | None:
+        """How far behind it is; None if it is not."""
+        source, unread = follower.source, follower.lag > 0 and not follower.vanished
+        acknowledged = self._shipper.committed(source)
+        position = follower.position if acknowledged is None else acknowledged
+        refusal = self._shipper.refusal(source)
+        reason = ""
+        if refusal is not None:
+            hold, reason = Hold.REFUSED, refusal
+        elif not self._shipper.acknowledged(source):
+            hold = Hold.SENT
+        elif not unread or not (follower.readable(now) or not follower.settled):
+            return None
+        elif follower.failure is not None:
+            hold, reason = Hold.UNREADABLE, os.strerror(follower.failure)
+        else:
+            hold = Hold.READABLE if follower.settled else Hold.DESCRIBED
+        return Seen(source.id, source.path, max(follower.size, follower.position), position, hold, reason)
 
     # What goes wrong
 
