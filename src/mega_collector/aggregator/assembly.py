@@ -174,7 +174,8 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
-        self.look()
+        # What is to be forgotten takes its time, and nobody waits for it.
+        self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
     def reopen(self) -> None:
@@ -188,12 +189,15 @@ class Aggregator:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
         if self._certificates is not None:
             self._certificates.look()
-        statistics = self.statistics()
-        self._listener.serving(ready=statistics.ready[0])
-        self._tell(statistics.held_up, statistics.pipeline.commits)
+        self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell_health(self) -> None:
+        statistics = self.statistics()
+        self._listener.serving(ready=statistics.ready[0])
+        self._tell(statistics.held_up, statistics.pipeline.commits)
 
     def _tell(self, status: Status, commits: int) -> None:
         """What holds it up is told to the collectors as soon as it does, and logged if it does for long."""
