@@ -67,6 +67,8 @@ class Welcome:
     version: str = ""
     boot: bytes = b""
     outputs: tuple[tuple[int, int], ...] = ()
+    report_interval: int = 0
+    """Seconds between two reports that it wants at the least; 0: it knows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +161,29 @@ class Grant:
     window: int
 
 
-FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A file with `lag` bytes that are not acknowledged, whose oldest line is `oldest` seconds old (0: not known).
+
+    `stage` is where it is stuck, if it is, and `cause` why.
+    """
+
+    path: bytes
+    lag: int
+    oldest: float = 0.0
+    stage: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far the collector's files are behind: all of them, and the worst."""
+
+    files: int
+    lag: int
+    oldest: float = 0.0
+    behind: tuple[Behind, ...] = ()
+
+
+FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Report
 FromAggregator = Welcome | Resume | Ack | Refusal | Grant

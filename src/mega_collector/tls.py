@@ -52,6 +52,11 @@ def verify(ca: bytes, certificate: bytes, key: bytes, *, prefix: str, now: datet
     return (*_dates(authorities, ca_name, moment), *_dates(chain, certificate_name, moment))
 
 
+def expiry(certificate: bytes) -> float:
+    """When the first certificate of verified PEM material is not valid any more, in seconds since the epoch."""
+    return load_pem_x509_certificates(certificate)[0].not_valid_after_utc.timestamp()
+
+
 def _certificates(pem: bytes, name: str) -> list[Certificate]:
     if not pem.strip():
         raise SettingError(name, "is empty. Give a certificate in PEM, or the path of a file that holds one")

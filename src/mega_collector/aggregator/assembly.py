@@ -1,7 +1,8 @@
 """The aggregator, put together from its parts."""
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from typing import TypedDict
 
@@ -9,6 +10,8 @@ import grpc
 import structlog
 
 from mega_collector.address import Address
+from mega_collector.aggregator import view
+from mega_collector.aggregator.acquaintances import acquaintance_samples
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
@@ -37,8 +40,11 @@ from mega_collector.memory import keep_for_blocks
 from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.recent import RECENT
+from mega_collector.telemetry.view import Flow, View
 
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
@@ -75,7 +81,7 @@ def _serve(settings: AggregatorSettings) -> int:
     shutdown.on_signals()
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
-    monitored.start(aggregator.statistics)
+    monitored.start(aggregator)
     aggregator.start()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()
@@ -95,9 +101,11 @@ class Aggregator:
         self._shutdown = shutdown
         self._stop = Stop()
         self._forget_at = 0.0
+        self._began = time.monotonic()
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         credentials = _credentials(settings)
+        self._certificate_expires = _certificate_expires(settings)
         _look_ahead(settings, after_retries)
         self._listener = Listener(settings.listen_address, max_streams=settings.max_streams, credentials=credentials)
         try:
@@ -176,6 +184,32 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            dead_letters=self._stack.dead_letters,
+            certificate_expires_at=self._certificate_expires,
+        )
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        return self.statistics().ready
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        yield from self.statistics().samples()
+        yield from acquaintance_samples(self._servicer.collectors())
+
+    def flows(self) -> Sequence[Flow]:
+        return view.flows(self.statistics())
+
+    def view(self) -> View:
+        """For a person."""
+        return view.view(
+            self.statistics(),
+            self._servicer.collectors(),
+            host=socket.gethostname(),
+            destination=_where(self._settings),
+            uptime=time.monotonic() - self._began,
+            now=time.time(),
+            notes=RECENT.notes(),
         )
 
     def stop(self) -> bool:
@@ -222,6 +256,13 @@ def _destination(settings: AggregatorSettings) -> _Destination:
     }
 
 
+def _where(settings: AggregatorSettings) -> str:
+    """The destination, for people."""
+    if settings.file_configuration is not None:
+        return str(settings.file_configuration.path)
+    return "stdout" if settings.text_configuration is not None else "nowhere: lines are counted"
+
+
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:
     """Find out what is made only after the ledger, and could fail: a refusal must not leave a ledger behind."""
     require(settings.file_configuration)
@@ -240,6 +281,14 @@ def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
     from mega_collector.tls import server_credentials  # noqa: PLC0415
 
     return server_credentials(*material)
+
+
+def _certificate_expires(settings: AggregatorSettings) -> float | None:
+    if not settings.tls or settings.tls_certificate is None:
+        return None
+    from mega_collector.tls import expiry  # noqa: PLC0415
+
+    return expiry(settings.tls_certificate)
 
 
 def _stack(

@@ -36,6 +36,9 @@ class PipelineStatistics:
     batches_discarded: int
     entries_discarded: int
     bytes_discarded: int
+    sources_lost: int
+    bytes_lost: int
+    """That vanished where they were read: as the collectors told."""
     commits: int
     committing: bool
     """False while the ledger cannot be written."""
@@ -81,6 +84,7 @@ class Pipeline:
         """Whether it ended with nothing left: all that was taken in is committed."""
         self._emitted = _Count()
         self._discarded = _Count()
+        self._sources_lost = self._bytes_lost = 0
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
@@ -96,12 +100,15 @@ class Pipeline:
         return not self._thread.is_alive()
 
     def statistics(self) -> PipelineStatistics:
+        now = time.monotonic()
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
+            sources_lost=self._sources_lost,
+            bytes_lost=self._bytes_lost,
             commits=self._commits,
             committing=self._committing,
-            emitting=time.monotonic() - (self._emitting_since or time.monotonic()),
+            emitting=now - min(self._emitting_since or now, now),
         )
 
     def _run(self) -> None:
@@ -205,7 +212,7 @@ class Pipeline:
         passed = [each for each in map(_passed, moves) if each is not None]
         for each in passed:
             if each.reason == SkipReason.LOST.value:
-                _tell_lost(each)
+                self._lose(each)
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
         self._acknowledge(advances)
@@ -213,6 +220,11 @@ class Pipeline:
             if isinstance(move, Finish):
                 self._checksums.forget(move.source.id)
         moves.clear()
+
+    def _lose(self, lost: Range) -> None:
+        self._sources_lost += 1
+        self._bytes_lost += lost.end - lost.start
+        _tell_lost(lost)
 
     def _replay(self, replay: Replay) -> None:
         if not replay.outcome.set_running_or_notify_cancel():

@@ -4,15 +4,17 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
 import structlog
 
 from mega_collector import __version__
+from mega_collector.collector import view
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.file_statistics import file_samples
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.publisher import Publisher
@@ -31,7 +33,10 @@ from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.recent import RECENT
+from mega_collector.telemetry.view import Flow, View
 
 _BLOCK_SIZE = 1 << 20
 """Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
@@ -54,7 +59,7 @@ def run(settings: CollectorSettings) -> int:
     shutdown.on_signals()
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
-    monitored.start(collector.statistics)
+    monitored.start(collector)
     collector.start()
     watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
     return 0 if collector.stop() else 1
@@ -89,13 +94,17 @@ class Collector:
         self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False, own: Sequence[Path] = ()
     ) -> None:
         self._shutdown = shutdown
+        self._files_shown = settings.metrics_files
         credentials = _credentials(settings)
+        self._certificate_expires = _certificate_expires(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
         self._tell_of_state(settings)
-        hello = Hello(
+        self._began = time.monotonic()
+        self._address = str(settings.remote_address)
+        hello = self._hello = Hello(
             settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__, os.urandom(16)
         )
         self._inbox = Inbox()
@@ -171,6 +180,31 @@ class Collector:
             self._shipper.statistics(),
             self._publisher.statistics(),
             checkpoint_damaged=self._checkpoint.damage is not None,
+            certificate_expires_at=self._certificate_expires,
+        )
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        return self.statistics().ready
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        yield from self.statistics().samples()
+        yield from file_samples(self._tailer.files(self._files_shown))
+
+    def flows(self) -> Sequence[Flow]:
+        return view.flows(self.statistics())
+
+    def view(self) -> View:
+        """For a person."""
+        return view.view(
+            self.statistics(),
+            self._tailer.behind(view.MOST_FILES),
+            hello=self._hello,
+            address=self._address,
+            uptime=time.monotonic() - self._began,
+            now=time.time(),
+            notes=RECENT.notes(),
         )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
@@ -201,6 +235,14 @@ def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
     from mega_collector.tls import client_credentials  # noqa: PLC0415
 
     return client_credentials(*material)
+
+
+def _certificate_expires(settings: CollectorSettings) -> float | None:
+    if not settings.tls or settings.tls_certificate is None:
+        return None
+    from mega_collector.tls import expiry  # noqa: PLC0415
+
+    return expiry(settings.tls_certificate)
 
 
 def _compress(settings: CollectorSettings) -> bool:

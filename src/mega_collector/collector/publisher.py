@@ -79,6 +79,12 @@ class Publisher:
         if current is not None and current.number == session:
             current.outbox.say(*messages)
 
+    def mention(self, session: int, message: FromCollector) -> None:
+        """Likewise, but only what was mentioned last, if the stream is busy."""
+        current = self._session
+        if current is not None and current.number == session:
+            current.outbox.mention(message)
+
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""
         self._closing.set()

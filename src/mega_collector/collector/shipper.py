@@ -16,7 +16,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Welcome
+from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Report, Resume, Welcome
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -59,6 +59,7 @@ Task = Decide | Reconnected | Resumed
 
 @dataclass(frozen=True, slots=True)
 class ShipperStatistics:
+    blocks_in_flight: int
     bytes_in_flight: int
     window: int
     bytes_acknowledged: int
@@ -99,6 +100,9 @@ class Shipper:
         self._unsaid: list[FromCollector] = []
         """What is to be said on the stream of the session, and was not handed over yet."""
         self._tasks: list[Task] = []
+        self._reported: Report | None = None
+        self.report_interval = 0
+        """Seconds between two reports that the aggregator wants at the least; 0: it knows none, or is away."""
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -140,6 +144,10 @@ class Shipper:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
 
+    def committed(self, source: Source) -> int | None:
+        """Up to where a source is acknowledged; None before its handshake. From any thread."""
+        return self._window.committed(source)
+
     def position(self, source: Source) -> int:
         """Where the next block of a source that is ready begins."""
         return self._window.position(source)
@@ -153,6 +161,7 @@ class Shipper:
     def statistics(self) -> ShipperStatistics:
         window = self._window.statistics()
         return ShipperStatistics(
+            blocks_in_flight=window.items,
             bytes_in_flight=window.in_flight,
             window=window.limit,
             bytes_acknowledged=window.acknowledged,
@@ -228,6 +237,12 @@ class Shipper:
             self._unsaid.append(Flush())
             self._flushing = True
 
+    def report(self, report: Report) -> None:
+        """Tell the aggregator how far the files are behind, unless it knows."""
+        if self.report_interval and report != self._reported:
+            self._publisher.mention(self._session, report)
+            self._reported = report
+
     # What the aggregator says
 
     def hear(self) -> list[Task]:
@@ -237,10 +252,12 @@ class Shipper:
                 case Connected(session, welcome):
                     self.say()  # nobody hears it any more
                     self._session, self._flushing = session, False
+                    self.report_interval, self._reported = welcome.report_interval, None
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self._do(self._window.connect(welcome.window))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
+                    self.report_interval = 0
                     self._window.disconnect()
                 case Answered(session, message) if session == self._session:
                     self._answered(message)

@@ -7,7 +7,8 @@ from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
 from mega_collector.telemetry.live import Progress
-from mega_collector.telemetry.metrics import Sample
+from mega_collector.telemetry.metrics import Sample, certificate_expiry
+from mega_collector.telemetry.process import process_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class CollectorStatistics:
     publisher: PublisherStatistics
     checkpoint_damaged: bool = False
     """Whether the checkpoint that was found at the start was."""
+    certificate_expires_at: float | None = None
+    """When the certificate that is shown to the aggregator is not valid any more; None without TLS."""
 
     @property
     def lag(self) -> int:
@@ -46,6 +49,7 @@ class CollectorStatistics:
     def samples(self) -> Iterator[Sample]:
         """For /metrics."""
         for name, help_, value in (
+            ("read_blocks", "Blocks of whole lines read from the followed files", self.tailer.blocks_read),
             ("read_bytes", "Bytes read from the followed files", self.tailer.bytes_read),
             ("read_entries", "Log lines (and pieces of over-long ones) read", self.tailer.entries_read),
             ("long_lines", "Log lines that were cut into pieces", self.tailer.long_lines),
@@ -61,11 +65,16 @@ class CollectorStatistics:
             ("files", "Files followed", self.tailer.files),
             ("open_files", "Files held open", self.tailer.open_files),
             ("lag_bytes", "Bytes in the followed files that are not acknowledged", self.lag),
+            ("in_flight_blocks", "Blocks and skips sent and not acknowledged", self.shipper.blocks_in_flight),
             ("in_flight_bytes", "Bytes sent and not acknowledged", self.shipper.bytes_in_flight),
             ("window_bytes", "Bytes that may be in flight", self.shipper.window),
+            ("sources", "Generations of files that are shipped now", self.shipper.sources),
+            ("stopped_bytes", "Bytes read of sources that the aggregator refuses for good", self.shipper.bytes_refused),
             ("stopped_sources", "Sources that the aggregator refuses for good", self.shipper.sources_stopped),
             ("checkpoint_damaged", "Whether the checkpoint was found damaged at the start", self.checkpoint_damaged),
             ("checkpoint_failing", "Whether the checkpoint cannot be written", self.shipper.checkpoint_failing),
             ("connected", "Whether a stream stands", self.publisher.connected),
         ):
             yield Sample(f"mega_collector_collector_{name}", "gauge", help_, value)
+        yield from certificate_expiry("collector", self.certificate_expires_at)
+        yield from process_samples("collector")

@@ -3,6 +3,7 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import heapq
 import select
 import time
 from collections.abc import Callable, Collection
@@ -15,6 +16,7 @@ from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import Disk, Filesystem
+from mega_collector.collector.file_statistics import FileStatistics
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
@@ -30,8 +32,9 @@ from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.window import Decide
-from mega_collector.protocol import Hello
+from mega_collector.protocol import Behind, Hello, Report
 from mega_collector.telemetry.printable import printable
+from mega_collector.wire import MAX_BEHIND
 
 _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
@@ -59,6 +62,7 @@ class TailerOptions:
 class TailerStatistics:
     files: int
     open_files: int
+    blocks_read: int
     bytes_read: int
     entries_read: int
     long_lines: int
@@ -147,7 +151,7 @@ class Tailer:
         """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
-        self._poll_at = 0.0
+        self._poll_at = self._report_at = 0.0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -186,6 +190,7 @@ class Tailer:
         return TailerStatistics(
             files=len(self._followed),
             open_files=len(self._files),
+            blocks_read=self._turns.blocks,
             bytes_read=self._turns.bytes,
             entries_read=self._turns.entries,
             long_lines=self._turns.long_lines,
@@ -194,6 +199,21 @@ class Tailer:
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
         )
+
+    def files(self, most: int) -> list[FileStatistics]:
+        """Where the files stand that lag most, the worst first. From any thread; costs as much as there are files."""
+        return heapq.nlargest(most, map(self._stands, self._followed), key=lambda file: file.lag)
+
+    def behind(self, most: int) -> list[FileStatistics]:
+        """Those that lag, the stuck ones first."""
+        lagging = (each for each in map(self._stands, self._followed) if each.lag)
+        return heapq.nlargest(most, lagging, key=lambda file: (file.stage is not None, file.lag))
+
+    def _stands(self, follower: Follower) -> FileStatistics:
+        source, size = follower.source, follower.size
+        acknowledged = self._shipper.committed(source)
+        position = follower.position if acknowledged is None else acknowledged
+        return FileStatistics(source.path, size, position, max(size - position, 0))
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
@@ -208,6 +228,8 @@ class Tailer:
                 self._archives.step(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
+            if self._shipper.report_interval and self._finder.scanned and now >= self._report_at:
+                self._report(now)
         else:
             self._shipper.flush()
         self._shipper.say()
@@ -235,6 +257,8 @@ class Tailer:
             return 0
         times = [self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
+        if self._shipper.report_interval:
+            times.append(self._report_at)
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
     # What the aggregator says
@@ -407,6 +431,14 @@ class Tailer:
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
                 self._sources.remember(source)
+
+    def _report(self, now: float) -> None:
+        self._report_at = now + self._shipper.report_interval
+        lag = self.statistics().lag + self._shipper.statistics().bytes_in_flight
+        worst = self.behind(MAX_BEHIND) if lag else []
+        ages = (each.seconds or 0.0 for each in worst)
+        told = (Behind(each.path, each.lag, each.seconds or 0.0, each.stage or "", each.cause or "") for each in worst)
+        self._shipper.report(Report(len(self._followed), lag, max(ages, default=0.0), tuple(told)))
 
     # What goes wrong
 

@@ -45,7 +45,7 @@ class Turns:
         self._ready: dict[Follower, None] = {}
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
-        self.bytes = self.entries = self.long_lines = 0
+        self.blocks = self.bytes = self.entries = self.long_lines = 0
         """What was read; lines that were cut because they are longer than a line may be."""
 
     @property
@@ -128,6 +128,7 @@ class Turns:
             self._ready[follower] = None
 
     def _count(self, follower: Follower, block: Block) -> None:
+        self.blocks += 1
         self.bytes += len(block.data)
         self.entries += block.entries
         piece = block.unterminated and len(block.data) == self._max_line

@@ -75,6 +75,8 @@ class _Flight:
 @dataclass(frozen=True, slots=True)
 class WindowStatistics:
     limit: int
+    items: int
+    """Blocks and skips in flight."""
     in_flight: int
     acknowledged: int
     """Bytes, since the start."""
@@ -148,14 +150,27 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
 
+    def committed(self, source: Source) -> int | None:
+        """Up to where a source is acknowledged; None before its handshake."""
+        flight = self._flights.get(source.id)
+        return None if flight is None else flight.acked
+
     def position(self, source: Source) -> int:
         """Where the next item of a source that is `ready` begins."""
         return self._flights[source.id].end
 
     def statistics(self) -> WindowStatistics:
-        stopped = sum(flight.stopped for flight in self._flights.values())
-        refused = sum(flight.refused for flight in self._flights.values())
-        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused)
+        # Copied first: whoever asks is another thread than the one that ships.
+        flights = list(self._flights.values())
+        return WindowStatistics(
+            limit=self._limit,
+            items=self._items,
+            in_flight=self._in_flight,
+            acknowledged=self._acknowledged,
+            sources=len(flights),
+            stopped=sum(flight.stopped for flight in flights),
+            refused=sum(flight.refused for flight in flights),
+        )
 
     # What the tailer tells
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mega_collector.emitter.configuration import AfterRetries
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
@@ -18,6 +18,10 @@ class Stack:
     emitter: WaitEmitter | DiscardEmitter
     retry: RetryEmitter
     discard: DiscardEmitter | None
+
+    @property
+    def dead_letters(self) -> DeadLetterStatistics:
+        return DeadLetterStatistics(0, 0, 0) if self.discard is None else self.discard.dead_letters()
 
 
 def stack(
