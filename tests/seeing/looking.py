@@ -15,11 +15,12 @@ class Seen:
         self.addresses = {half: f"127.0.0.1:{unused_port()}" for half in ("aggregator", "collector")}
         self._away = site.out.parent.with_name("away")
 
-    def aggregator(self, **settings: str | None) -> Process:
-        return self.site.aggregator(metrics_address=self.addresses["aggregator"], **settings)
+    def aggregator(self) -> Process:
+        return self.site.aggregator(metrics_address=self.addresses["aggregator"])
 
-    def collector(self, **settings: str | None) -> Process:
-        return self.site.collector(metrics_address=self.addresses["collector"], **settings)
+    def collector(self, *, host: str = "test", tags: str = "", metrics_files: str = "100") -> Process:
+        address = self.addresses["collector"]
+        return self.site.collector(metrics_address=address, host=host, tags=tags, metrics_files=metrics_files)
 
     def get(self, half: str, path: str = "/") -> str:
         """What it answers; nothing, while nobody does."""

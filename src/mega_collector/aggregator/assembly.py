@@ -16,11 +16,12 @@ from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
-from mega_collector.aggregator.operator_server import OperatorServer
+from mega_collector.aggregator.operator_server import AggregatorOperator
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
+from mega_collector.aggregator.taps import Taps
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
 from mega_collector.emitter.configuration import (
     AfterRetries,
@@ -37,6 +38,7 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
+from mega_collector.operator_server import OperatorServer
 from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry.logs import configure
@@ -128,6 +130,7 @@ class Aggregator:
             max_bytes=settings.max_batch_bytes,
             max_age=settings.minimum_publish_frequency,
         )
+        taps = Taps()
         self._pipeline = Pipeline(
             buffer=self._buffer,
             batcher=self._batcher,
@@ -136,6 +139,7 @@ class Aggregator:
             ledger=self._ledger,
             peers=peers,
             pause=shutdown.pause,
+            taps=taps,
             on_outputs=self._output.committed if isinstance(self._output, FileEmitter) else lambda: None,
             on_failure=shutdown.ask,
         )
@@ -147,7 +151,8 @@ class Aggregator:
             writes_to=lambda: self._output.writes_to,
         )
 
-        self._operator = OperatorServer(settings.state_directory, self._buffer)
+        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps)
+        self._operator = OperatorServer(settings.state_directory, operator)
 
     @property
     def address(self) -> Address:

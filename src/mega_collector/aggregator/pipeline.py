@@ -15,6 +15,7 @@ from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, LedgerE
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.recall import recall
 from mega_collector.aggregator.replay import Replay, Replayed
+from mega_collector.aggregator.taps import Taps
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.emitter.protocol import Emitter, OutputState, Taken
@@ -50,9 +51,9 @@ class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
     `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
-    nobody is alerted or gives it up again if that fails. `pause(seconds)` waits and says whether there is still time to
-    try again. `on_outputs` is called when the ledger has the state of outputs that an emit has changed. `failure` is
-    set if it cannot go on, and `on_failure` is called then.
+    nobody is alerted or gives it up again if that fails. `taps` are offered what is committed. `pause(seconds)` waits
+    and says whether there is still time to try again. `on_outputs` is called when the ledger has the state of outputs
+    that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Pipeline:
         ledger: Ledger,
         peers: Peers,
         pause: Callable[[float], bool],
+        taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None],
     ) -> None:
@@ -75,6 +77,7 @@ class Pipeline:
         self._ledger = ledger
         self._peers = peers
         self._pause = pause
+        self._taps = taps or Taps()
         self._on_outputs = on_outputs
         self._on_failure = on_failure
         self._checksums = Checksums(self._committed_checksum)
@@ -171,6 +174,8 @@ class Pipeline:
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
             size = self._count(batches[: taken.count], taken)
+            if self._taps.open and not taken.discarded:
+                self._taps.offer(batches[: taken.count])
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
             self._buffer.release(size)
@@ -251,6 +256,8 @@ class Pipeline:
             self._record((), outputs=taken.outputs, cleared=cleared)
             self.settled = True
             self._count(batches[: taken.count], taken)
+            if self._taps.open:
+                self._taps.offer(batches[: taken.count])
             del batches[: taken.count]
         return Replayed(entries, size, recalled.known, recalled.unknown)
 

@@ -28,6 +28,7 @@ from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
+from mega_collector.operator_server import OperatorServer, OperatorServicer
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
@@ -153,10 +154,13 @@ class Collector:
             inbox=self._inbox,
             remembered=remembered,
         )
+        self._operator = OperatorServer(settings.state_directory, OperatorServicer(self.view))
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False
 
     def start(self) -> None:
+        # First: the umask under which its socket is made is every thread's.
+        self._operator.start()
         self._publisher.start()
         self._thread.start()
 
@@ -168,6 +172,7 @@ class Collector:
         self._tailer.stop(self._shutdown.deadline if wait else 0)
         self._thread.join(self._shutdown.remaining + _CLOSING)
         self._publisher.close(_CLOSING)
+        self._operator.stop(_CLOSING)
         if not self._thread.is_alive():
             self._checkpoint.close()
         statistics = self.statistics()
