@@ -96,6 +96,7 @@ class Rig:
         self.outbox = Outbox()
         self.peers.join("me", self.outbox)
         self.pauses: list[float] = []
+        self.steps_at_pauses: list[int] = []
         self.may_pause = True
         self.failed = Event()
         self.taps = CountingTaps()
@@ -139,6 +140,7 @@ class Rig:
 
     def _pause(self, seconds: float) -> bool:
         self.pauses.append(seconds)
+        self.steps_at_pauses.append(self.pipeline.statistics().steps)
         return self.may_pause
 
 
@@ -256,6 +258,13 @@ def test_a_ledger_that_fails_is_tried_until_it_heals_and_nothing_is_acknowledged
         assert entries_of(rig.destination.taken) == entries_of(_blocks(3))
         assert rig.acknowledged() == {A.id: 21}
         assert rig.pipeline.statistics().committing
+
+
+def test_whoever_tries_a_failing_ledger_again_does_not_hang(tmp_path: Path) -> None:
+    with closing(Rig(tmp_path).put(*_blocks(1))) as rig:
+        rig.ledger.failures = 3
+        rig.run()
+        assert len(set(rig.steps_at_pauses)) == 3
 
 
 def test_what_a_failing_ledger_never_took_is_not_acknowledged(tmp_path: Path) -> None:

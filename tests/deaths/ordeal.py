@@ -242,7 +242,8 @@ class Ordeal:
             raise Unfaithful(told([str(error), *self._wrong(expected)])) from error
         if wrong := self._wrong(expected):
             raise Unfaithful(told(wrong))
-        assert_complete(self.site, self._collector_settings)
+        forgotten = self._plan.mode is Mode.AGGREGATOR_WIPED
+        assert_complete(self.site, self._collector_settings, forgotten=forgotten)
 
     def _arrived(self, expected: Expected) -> bool:
         for process in self._processes.values():

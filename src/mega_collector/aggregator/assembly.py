@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
 from mega_collector.telemetry.recent import RECENT
+from mega_collector.telemetry.systemd import Service
 from mega_collector.telemetry.view import Flow, View
 
 _LOOK_INTERVAL = 0.5
@@ -84,9 +86,15 @@ def _serve(settings: AggregatorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator)
+    service = Service(os.environ)
     aggregator.start()
+    service.ready()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()
+        if service.due:
+            statistics = aggregator.statistics()
+            service.tell(statistics.steps, statistics.status)
+    service.stopping(settings.shutdown_timeout + 3 * _CLOSING)
     return 0 if aggregator.stop() else 1
 
 

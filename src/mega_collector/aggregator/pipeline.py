@@ -1,6 +1,5 @@
 """From the ingest buffer to the destination, and back with what is committed: one thread does it all, in order."""
 
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +25,9 @@ from mega_collector.protocol import Finish, Open
 _LEDGER_PACE = 1.0
 """Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
 
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -45,6 +47,8 @@ class PipelineStatistics:
     """False while the ledger cannot be written."""
     emitting: float
     """Seconds that the emit under way has lasted; 0 if there is none."""
+    steps: int
+    """How often it went round, or tried the ledger again: it hangs if that stays as it is and no emit is under way."""
 
 
 class Pipeline:
@@ -91,6 +95,7 @@ class Pipeline:
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self._steps = 0
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
@@ -103,7 +108,7 @@ class Pipeline:
         return not self._thread.is_alive()
 
     def statistics(self) -> PipelineStatistics:
-        now = time.monotonic()
+        since = self._emitting_since
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
@@ -111,7 +116,8 @@ class Pipeline:
             bytes_lost=self._bytes_lost,
             commits=self._commits,
             committing=self._committing,
-            emitting=now - min(self._emitting_since or now, now),
+            emitting=0 if since is None else time.monotonic() - since,
+            steps=self._steps,
         )
 
     def _run(self) -> None:
@@ -133,8 +139,8 @@ class Pipeline:
             raise
 
     def _step(self) -> None:
-        deadline = self._batcher.deadline
-        timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
+        self._steps += 1
+        timeout = min(max(self._batcher.deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
         for item in self._buffer.take(timeout):
@@ -308,6 +314,7 @@ class Pipeline:
         self._peers.commit(positions, finished)
 
     def _wait(self, seconds: float) -> None:
+        self._steps += 1
         if not self._pause(seconds):
             raise Stopping("the shutdown allows no other try")
 

@@ -9,6 +9,7 @@ from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.dead_letters import DeadLetterStatistics
 from mega_collector.emitter.retry import RetryStatistics
+from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
 from mega_collector.telemetry.process import process_samples
 
@@ -39,6 +40,18 @@ class AggregatorStatistics:
         if self.pipeline.emitting > _PATIENCE:
             return False, f"the destination takes nothing: it has not answered for {self.pipeline.emitting:.0f}s"
         return True, "ready"
+
+    @property
+    def status(self) -> str:
+        """How it fares, for a service manager."""
+        ready, reason = self.ready
+        counts = f"{self.server.collectors} connected, {readable(self.pipeline.bytes_emitted)} delivered"
+        return counts if ready else f"{counts}, {reason}"
+
+    @property
+    def steps(self) -> int | None:
+        """How often its thread went round; None while the destination has not answered, which may take any time."""
+        return None if self.pipeline.emitting else self.pipeline.steps
 
     def samples(self) -> Iterator[Sample]:
         """For /metrics."""

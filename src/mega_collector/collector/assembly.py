@@ -37,6 +37,7 @@ from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.recent import RECENT
+from mega_collector.telemetry.systemd import Service
 from mega_collector.telemetry.view import Flow, View
 
 _BLOCK_SIZE = 1 << 20
@@ -61,9 +62,22 @@ def run(settings: CollectorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
     monitored.start(collector)
+    service = Service(os.environ)
     collector.start()
-    watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    service.ready()
+    if service.interval is None:
+        watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    else:
+        _serve(collector, shutdown, service)
+    service.stopping(settings.shutdown_timeout + 2 * _CLOSING)
     return 0 if collector.stop() else 1
+
+
+def _serve(collector: "Collector", shutdown: Shutdown, service: Service) -> None:
+    """Wait until the end is asked for, and tell the service manager meanwhile how it goes."""
+    while not shutdown.wait(service.interval):
+        statistics = collector.statistics()
+        service.tell(statistics.tailer.steps, statistics.status)
 
 
 def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *, wanted: bool) -> None:

@@ -319,9 +319,11 @@ class Newcomers:
         return True
 
     def _follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
-        return Follower(
+        follower = Follower(
             source, path=path, size=facts.size, changed_ns=facts.changed_ns, now=now, rotate_wait=self._rotate_wait
         )
+        follower.linked = facts.links > 1
+        return follower
 
     def _try_again(self, identity: Identity, now: float) -> None:
         waited = self._waiting.pop(identity)

@@ -197,6 +197,10 @@ class Shipper:
         self._put(source, position, before)
         self._hurry()
 
+    def abandon(self, source_id: bytes) -> None:
+        """What was said and settled of the source until now does not count: it is begun anew."""
+        self._window.abandon(source_id)
+
     def conclude(self, source: Source, position: int) -> None:
         """What was described has nothing more to give behind `position`: nothing new is noted of it."""
         self._do(self._window.open(source, source, position))

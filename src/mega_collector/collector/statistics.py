@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
-from mega_collector.telemetry.live import Progress
+from mega_collector.telemetry.live import Progress, readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
 from mega_collector.telemetry.process import process_samples
 
@@ -38,6 +38,14 @@ class CollectorStatistics:
             lag=self.lag,
             trouble=None if self.publisher.connected else self.publisher.last_failure,
         )
+
+    @property
+    def status(self) -> str:
+        """How it fares, for a service manager."""
+        now = self.progress
+        files = f"{now.files} {'file' if now.files == 1 else 'files'}"
+        behind = f"{readable(now.lag)} behind" if now.lag else "up to date"
+        return ", ".join([files, behind, *([now.trouble] if now.trouble else [])])
 
     @property
     def ready(self) -> tuple[bool, str]:

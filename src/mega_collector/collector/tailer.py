@@ -40,6 +40,9 @@ _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
 together costs half as much again as one of many. What comes after a pause is looked at at once."""
 
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -71,6 +74,8 @@ class TailerStatistics:
     bytes_lost: int
     lag: int
     """Bytes in the followed files that are not read yet."""
+    steps: int
+    """How often it went round: it hangs if that stays as it is."""
 
 
 class Tailer:
@@ -147,11 +152,10 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
-        self._linked: set[Follower] = set()
-        """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._poll_at = self._report_at = 0.0
+        self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -198,6 +202,7 @@ class Tailer:
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
+            steps=self._steps,
         )
 
     def files(self, most: int) -> list[FileStatistics]:
@@ -217,6 +222,7 @@ class Tailer:
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
+        self._steps += 1
         self._hear()
         if self._stop_at is None:
             now = self._clock()
@@ -255,7 +261,7 @@ class Tailer:
             return max(min(self._stop_at - now, self._options.poll_interval), 0)
         if self._busy:
             return 0
-        times = [self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
+        times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         if self._shipper.report_interval:
             times.append(self._report_at)
@@ -320,7 +326,7 @@ class Tailer:
         if follower is not None:
             self._observe(follower, seen.size, seen.changed_ns, now)
             if seen.links > 1:
-                self._linked.add(follower)
+                follower.linked = True
         elif identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
@@ -389,8 +395,7 @@ class Tailer:
 
     def _poll(self, now: float) -> None:
         self._poll_at = now + self._options.poll_interval
-        self._linked = {each for each in self._linked if self._followed.of(each.source.id) is each}
-        for follower in (*self._departures, *self._linked):
+        for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
@@ -426,7 +431,7 @@ class Tailer:
             if self._shipper.stopped(source):
                 self.failed = True
                 self._departures.let_go(follower)
-            elif not follower.settled or follower.position < follower.until:
+            elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)

@@ -120,6 +120,8 @@ class Turns:
         if isinstance(result, Reading):
             if result is Reading.REWRITTEN:
                 trouble(Rewritten(follower))
+            elif result is Reading.UNDECIDED:
+                self._ready[follower] = None
             return
         if isinstance(result, Block):
             self._count(follower, result)

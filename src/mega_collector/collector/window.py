@@ -186,6 +186,12 @@ class Window:
         """A `Decide` about this source cannot be answered now: another `begin` asks again."""
         self._flights[source.id].asked = False
 
+    def abandon(self, source_id: bytes) -> None:
+        """Forget the source, and what is in flight of it: whoever begins it next decides where it goes on."""
+        flight = self._flights.pop(source_id, None)
+        if flight is not None:
+            self._drop(flight)
+
     def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
         """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
         del self._flights[described.id]
