@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
 from blocks import entries_of, make_block, make_source
 from harness.until import quiet, until
@@ -207,6 +208,21 @@ def test_a_failure_that_nobody_gave_up_stays_at_the_head_of_the_queue(tmp_path: 
         assert entries_of(rig.destination.taken) == entries_of(_blocks(3))
         assert rig.destination.attempts == 3
         assert rig.acknowledged() == {A.id: 21}
+
+
+def test_what_nobody_takes_is_told_of_once_and_is_its_state_until_it_is_taken(tmp_path: Path) -> None:
+    refused = EmitError("/letters: No space left on device")
+    seen = list[str | None]()
+
+    def look(batches: Sequence[Batch]) -> Taken:
+        seen.append(rig.pipeline.statistics().refused)
+        return everything(batches)
+
+    with capture_logs() as logs, closing(Rig(tmp_path, *[refused] * 4, look).put(*_blocks(3))) as rig:
+        rig.run()
+        assert rig.pipeline.statistics().refused is None
+    assert seen == [str(refused)]
+    assert [log["error"] for log in logs if log["event"] == "emit_failed"] == [str(refused)]
 
 
 def test_what_was_discarded_is_recorded_acknowledged_and_counted_apart(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ TEXT = {
     "Behind.cause",
     "TapRequest.host",
     "TapResponse.host",
+    "Status.cause",
 }
 
 

@@ -15,7 +15,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.shipper import Reconnected, Shipper
 from mega_collector.collector.window import Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Describe, Finish, FromCollector, Hello, Report, Resume, Welcome
+from mega_collector.protocol import Ack, Describe, Finish, FromCollector, Hello, Resume, Welcome
 
 LINE = b"a line\n"
 A, B = make_source("a"), make_source("b")
@@ -28,14 +28,10 @@ class Listener(Publisher):
         super().__init__(target="nowhere", hello=Hello("me", "here"), deliver=inbox.put)
         self.said: list[FromCollector] = []
         self.sessions: list[int] = []
-        self.mentioned: list[FromCollector] = []
 
     def send(self, session: int, *messages: FromCollector) -> None:
         self.said += messages
         self.sessions += [session] * len(messages)
-
-    def mention(self, session: int, message: FromCollector) -> None:
-        self.mentioned.append(message)
 
 
 class Writing(Checkpoint):
@@ -258,21 +254,3 @@ def test_bytes_are_counted_when_they_are_acknowledged(rig: Rig) -> None:
     rig.ship(A, 7)
     rig.hear(Ack({A.id: 14}))
     assert rig.shipper.statistics().bytes_acknowledged == 14
-
-
-def test_what_lags_is_told_once_to_an_aggregator_that_asks_for_it(rig: Rig) -> None:
-    rig.shipper.report(Report(1, 2))
-    assert rig.listener.mentioned == []
-    rig.inbox.put(Connected(1, Welcome(1 << 20, 1 << 20, report_interval=5)))
-    rig.shipper.hear()
-    for _ in range(3):
-        rig.shipper.report(Report(1, 2))
-    rig.shipper.report(Report(1, 3))
-    assert rig.listener.mentioned == [Report(1, 2), Report(1, 3)]
-    rig.inbox.put(Disconnected(1))
-    rig.shipper.hear()
-    rig.shipper.report(Report(1, 4))
-    rig.inbox.put(Connected(2, Welcome(1 << 20, 1 << 20, report_interval=5)))
-    rig.shipper.hear()
-    rig.shipper.report(Report(1, 3))
-    assert rig.listener.mentioned == [Report(1, 2), Report(1, 3), Report(1, 3)]

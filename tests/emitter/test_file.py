@@ -247,6 +247,34 @@ def test_a_renamed_file_is_left_and_a_new_one_gets_the_bytes(ledger: Ledger) -> 
 
 
 @pytest.mark.case(96)
+def test_asked_to_reopen_it_lets_go_of_a_renamed_file_at_once(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    before = emitter.writes_to
+    emitter.reopen()
+    assert emitter.writes_to == before
+    ledger.path.rename(ledger.path.with_suffix(".1"))
+    emitter.reopen()
+    assert emitter.writes_to[1] == ledger.path.stat().st_ino != before[1]
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.with_suffix(".1").read_bytes() == b"one\n"
+    assert ledger.path.read_bytes() == b"two\n"
+    emitter.close()
+
+
+@pytest.mark.case(96)
+def test_what_cannot_be_reopened_is_an_error_until_it_can(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.path.parent.rename(ledger.path.parent.with_name("elsewhere"))
+    with pytest.raises(EmitError, match="No such file"):
+        emitter.reopen()
+    ledger.path.parent.mkdir()
+    ledger.commit(emitter.emit([ONE]))
+    assert ledger.path.read_bytes() == b"one\n"
+    emitter.close()
+
+
+@pytest.mark.case(96)
 def test_a_removed_file_is_made_anew(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))
@@ -296,6 +324,17 @@ def test_what_others_append_meanwhile_stays(ledger: Ledger) -> None:
         file.write(b"foreign")
     ledger.commit(emitter.emit([TWO]))
     assert ledger.path.read_bytes() == b"one\nforeign\ntwo\n"
+    emitter.close()
+
+
+def test_who_changes_the_file_at_each_batch_is_told_of_once(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    with capture_logs() as logs:
+        for _ in range(5):
+            ledger.commit(emitter.emit([ONE]))
+            with ledger.path.open("ab") as file:
+                file.write(b"theirs\n")
+    assert events(logs) == ["output_changed"]
     emitter.close()
 
 

@@ -54,7 +54,7 @@ def test_what_passes_is_seen_as_it_is_in_order(site: Site) -> None:
 def test_host_path_and_expression_choose(site: Site) -> None:
     site.aggregator()
     site.collector(host="web-1")
-    site.collector(name="other", host="db-1")
+    site.collector(name="other", host="db-1", id="other")
     process = tap(site, "--host", "web-*", "--path", "*/b*.log", "--match", "5[0-9]{2}")
     watched(site, process)
     (site.logs / "a.log").write_bytes(b"500 a\n")

@@ -42,6 +42,7 @@ def test_either_half_is_shown_without_any_setting(seen: Seen) -> None:
 
 def test_without_saying_which_the_one_that_runs_is_shown(seen: Seen) -> None:
     seen.site.both()
+    until((seen.site.directory / "collector" / "operator.sock").exists, "the collector's socket")
     assert shown(seen, "collector").startswith("collector")
     assert shown(seen, "aggregator").startswith("aggregator")
 

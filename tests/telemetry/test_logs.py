@@ -66,6 +66,15 @@ def test_below_the_level_nothing_is_said() -> None:
     assert [fact["event"] for fact in logged(stream)] == ["source_truncated"]
 
 
+def test_a_warning_in_the_same_words_is_said_once() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", stream)
+    for _ in range(3):
+        structlog.get_logger().warning("disk_sick", error=OSError(5, "Input/output error"))
+    structlog.get_logger().warning("disk_sick", error=OSError(28, "No space left on device"))
+    assert [fact["event"] for fact in logged(stream)] == ["disk_sick"] * 2
+
+
 @pytest.mark.parametrize("style", ["json", "text"])
 @pytest.mark.parametrize("value", [HOSTILE, HOSTILE.encode(), ValueError(HOSTILE), [HOSTILE], {HOSTILE: HOSTILE}])
 def test_no_value_can_forge_a_line_or_an_escape_sequence(style: str, value: object) -> None:

@@ -17,7 +17,7 @@ from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.aggregator.taps import Taps
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.emitter.protocol import Emitter, OutputState, Taken
+from mega_collector.emitter.protocol import Emitter, OutputState, Reopenable, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Finish, Open
@@ -49,6 +49,10 @@ class PipelineStatistics:
     """Seconds that the emit under way has lasted; 0 if there is none."""
     steps: int
     """How often it went round, or tried the ledger again: it hangs if that stays as it is and no emit is under way."""
+    ledger_error: str | None = None
+    """Why the ledger could not be written the last time."""
+    refused: str | None = None
+    """Why what is to be emitted can neither be taken nor given up at present: the dead letters do not take it."""
 
 
 class Pipeline:
@@ -96,11 +100,22 @@ class Pipeline:
         self._committing = True
         self._emitting_since: float | None = None
         self._steps = 0
+        self._reopening = False
+        self._ledger_error: str | None = None
+        self._refused: str | None = None
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
     def start(self) -> None:
         self._thread.start()
+
+    def reopen(self) -> None:
+        """Have the destination, if it has files, turn to what their paths name now. From any thread.
+
+        An emit that is under way goes on as it is: it looks at the path itself, at each try.
+        """
+        self._reopening = True
+        self._buffer.wake()
 
     def join(self, timeout: float) -> bool:
         """Wait for the end, which comes when the ingest buffer is closed and empty; False if it did not come."""
@@ -118,6 +133,8 @@ class Pipeline:
             committing=self._committing,
             emitting=0 if since is None else time.monotonic() - since,
             steps=self._steps,
+            ledger_error=self._ledger_error,
+            refused=self._refused,
         )
 
     def _run(self) -> None:
@@ -143,7 +160,11 @@ class Pipeline:
         timeout = min(max(self._batcher.deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
-        for item in self._buffer.take(timeout):
+        items = self._buffer.take(timeout)
+        if self._reopening:
+            self._reopening = False
+            self._reopen()
+        for item in items:
             if isinstance(item, Skip | Finish | Open):
                 # Positions move in order: what came before is committed first.
                 sealed += self._batcher.flush()
@@ -161,6 +182,15 @@ class Pipeline:
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
 
+    def _reopen(self) -> None:
+        if not isinstance(self._destination, Reopenable):
+            return
+        try:
+            self._destination.reopen()
+        except EmitError as error:
+            # The next emit tries it too, and fails if it must.
+            _log.warning("reopen_failed", error=str(error))
+
     def _emit(self, batches: list[Batch]) -> None:
         """Emit, commit and acknowledge until the list is empty."""
         while batches:
@@ -171,11 +201,14 @@ class Pipeline:
                 raise
             except (EmitError, RetriesExhausted) as error:
                 # Not even the dead-letter directory took it: it stays at the head of the queue.
-                _log.error("emit_failed", error=str(error))
+                if str(error) != self._refused:
+                    _log.error("emit_failed", error=str(error))
+                self._refused = str(error)
                 self._wait(_LEDGER_PACE)
                 continue
             finally:
                 self._emitting_since = None
+            self._refused = None
             self.settled = False
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
@@ -297,7 +330,7 @@ class Pipeline:
             except LedgerError as error:
                 self._committing = False
                 if str(error) != told:
-                    told = str(error)
+                    told = self._ledger_error = str(error)
                     _log.error("ledger_failed", error=told)
                 self._wait(_LEDGER_PACE)
         if told is not None:

@@ -9,6 +9,7 @@ from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.dead_letters import DeadLetterStatistics
 from mega_collector.emitter.retry import RetryStatistics
+from mega_collector.protocol import Stage, Status
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
 from mega_collector.telemetry.process import process_samples
@@ -28,7 +29,24 @@ class AggregatorStatistics:
     retry: RetryStatistics
     dead_letters: DeadLetterStatistics
     certificate_expires_at: float | None = None
-    """When the certificate that is shown to the collectors is not valid any more; None without TLS."""
+    """Seconds since the epoch; None without TLS."""
+    next_try_in: float | None = None
+    """Seconds until the destination is tried again, if it has failed."""
+
+    @property
+    def status(self) -> Status:
+        """What keeps what comes in from being committed, if anything does."""
+        if not self.pipeline.committing:
+            return Status(Stage.COMMIT, f"the ledger cannot be written: {self.pipeline.ledger_error}")
+        if self.pipeline.refused is not None:
+            return Status(Stage.DESTINATION, self.pipeline.refused)
+        if self.retry.failing:
+            return Status(Stage.DESTINATION, str(self.retry.last_error), self.retry.in_a_row, self.next_try_in)
+        if self.pipeline.emitting > _PATIENCE:
+            return Status(Stage.DESTINATION, "it does not answer")
+        if self.buffer.waiting:
+            return Status(Stage.INGEST_BUFFER, "it is full: more comes in than the destination takes")
+        return Status()
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -42,7 +60,7 @@ class AggregatorStatistics:
         return True, "ready"
 
     @property
-    def status(self) -> str:
+    def summary(self) -> str:
         """How it fares, for a service manager."""
         ready, reason = self.ready
         counts = f"{self.server.collectors} connected, {readable(self.pipeline.bytes_emitted)} delivered"
@@ -96,3 +114,4 @@ class AggregatorStatistics:
             yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, number)
         yield from certificate_expiry("aggregator", self.certificate_expires_at)
         yield from process_samples("aggregator")
+        yield from certificate_expiry("aggregator", self.certificate_expires_at)

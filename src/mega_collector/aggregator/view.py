@@ -9,16 +9,13 @@ from mega_collector.protocol import Behind
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
-from mega_collector.telemetry.view import Fact, Flow, Group, Row, Table, View, age, count, expiry
+from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, View, age, count, expiry
 
 MOST_ROWS = 100
 """Collectors that are shown, and files of theirs."""
 
 _LONGEST_TAGS = 200
 """Characters of a collector's tags."""
-
-_OLD = 60.0
-"""Seconds after which what has not arrived is worth a look."""
 
 
 def flows(statistics: AggregatorStatistics) -> tuple[Flow, ...]:
@@ -61,7 +58,7 @@ def _destination(statistics: AggregatorStatistics, destination: str) -> Group:
     if retry.failing:
         state = Fact("state", "fails", bad=True)
     elif pipeline.emitting >= 1:
-        state = Fact("state", f"has not answered for {age(pipeline.emitting)}", bad=pipeline.emitting > _OLD)
+        state = Fact("state", f"has not answered for {age(pipeline.emitting)}", bad=pipeline.emitting > OLD)
     else:
         state = Fact("state", "takes what comes")
     return Group(
@@ -135,14 +132,21 @@ def _oldest(seconds: float) -> str:
 
 
 def _behind(collectors: Iterable[Acquaintance]) -> Table:
-    found = sorted(_lagging(collectors), key=lambda each: (bool(each[1].stage), each[1].lag), reverse=True)
+    found = sorted(_lagging(collectors), key=lambda each: each[1].oldest, reverse=True)
     return Table(
         "Files that are behind",
         ("file", "host", "behind", "oldest", "waits at", "why"),
         tuple(
             Row(
-                (printable(file.path), host, readable(file.lag), _oldest(file.oldest), file.stage, file.cause),
-                bad=bool(file.stage),
+                (
+                    printable(file.path),
+                    host,
+                    readable(file.lag),
+                    _oldest(file.oldest),
+                    file.stage or "on its way",
+                    file.cause,
+                ),
+                bad=bool(file.stage) and file.oldest >= OLD,
             )
             for host, file in found[:MOST_ROWS]
         ),

@@ -4,17 +4,16 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import grpc
 import structlog
 
 from mega_collector import __version__
 from mega_collector.collector import view
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
-from mega_collector.collector.file_statistics import file_samples
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.publisher import Publisher
@@ -25,11 +24,12 @@ from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
+from mega_collector.collector.whereabouts import Surroundings, waiting
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
 from mega_collector.operator_server import OperatorServer, OperatorServicer
-from mega_collector.protocol import Hello
+from mega_collector.protocol import Behind, Hello, Report
 from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
@@ -39,12 +39,20 @@ from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.recent import RECENT
 from mega_collector.telemetry.systemd import Service
 from mega_collector.telemetry.view import Flow, View
+from mega_collector.telemetry.vigil import Vigil
+from mega_collector.wire import MAX_BEHIND
+
+if TYPE_CHECKING:
+    from mega_collector.certificates import Certificates
 
 _BLOCK_SIZE = 1 << 20
 """Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
 
 _RESERVED_FILES = 64
 """Descriptors that the process itself needs: connection, checkpoint, watch, logs, metrics."""
+
+_LOOK_INTERVAL = 1.0
+"""Seconds between two looks at certificates, and at what waits."""
 
 _CLOSING = 1.0
 """Seconds for ending the connection when the time for draining is over."""
@@ -58,7 +66,7 @@ def run(settings: CollectorSettings) -> int:
     keep_for_blocks()
     collect_rarely()
     shutdown = Shutdown(settings.shutdown_timeout)
-    shutdown.on_signals()
+    shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
     monitored.start(collector)
@@ -68,31 +76,39 @@ def run(settings: CollectorSettings) -> int:
     if service.interval is None:
         watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
     else:
-        _serve(collector, shutdown, service)
+
+        def tell() -> None:
+            if service.due:
+                statistics = collector.statistics()
+                service.tell(statistics.tailer.steps, statistics.summary)
+
+        _attend(collector, shutdown, min(service.interval, _LOOK_INTERVAL), tell)
     service.stopping(settings.shutdown_timeout + 2 * _CLOSING)
     return 0 if collector.stop() else 1
 
 
-def _serve(collector: "Collector", shutdown: Shutdown, service: Service) -> None:
-    """Wait until the end is asked for, and tell the service manager meanwhile how it goes."""
-    while not shutdown.wait(service.interval):
-        statistics = collector.statistics()
-        service.tell(statistics.tailer.steps, statistics.status)
-
-
 def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *, wanted: bool) -> None:
-    """Wait until the end is asked for; on a terminal, show meanwhile what flows."""
+    """Look after it until the end is asked for; on a terminal, show meanwhile what flows."""
     if not wanted:
-        shutdown.wait()
+        _attend(collector, shutdown, _LOOK_INTERVAL)
         return
     line = live.Live(lambda: collector.statistics().progress)
     configure(level, style, line.stream)
     try:
-        while not shutdown.wait(live.INTERVAL):
-            line.draw()
+        _attend(collector, shutdown, live.INTERVAL, line.draw)
     finally:
         line.close()
         configure(level, style)
+
+
+def _attend(
+    collector: "Collector", shutdown: Shutdown, interval: float, besides: Callable[[], None] = lambda: None
+) -> None:
+    while not shutdown.wait(interval):
+        if shutdown.hung_up():
+            collector.reopen()
+        collector.look()
+        besides()
 
 
 class Collector:
@@ -110,8 +126,7 @@ class Collector:
     ) -> None:
         self._shutdown = shutdown
         self._files_shown = settings.metrics_files
-        credentials = _credentials(settings)
-        self._certificate_expires = _certificate_expires(settings)
+        self._certificates = _certificates(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
@@ -127,7 +142,7 @@ class Collector:
             target=settings.remote_address.target,
             hello=hello,
             deliver=self._inbox.put,
-            credentials=None if credentials is None else lambda: credentials,
+            credentials=None if self._certificates is None else self._certificates.client_credentials,
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
@@ -169,6 +184,9 @@ class Collector:
             remembered=remembered,
         )
         self._operator = OperatorServer(settings.state_directory, OperatorServicer(self.view))
+        self._stuck_after = settings.stuck_after
+        self._vigil = Vigil("file_stuck", "file_unstuck", after=settings.stuck_after)
+        self._looked_at: object = None
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False
 
@@ -177,6 +195,34 @@ class Collector:
         self._operator.start()
         self._publisher.start()
         self._thread.start()
+
+    def reopen(self) -> None:
+        """Read the certificates again, and have the connection tried at once if there is none."""
+        _log.info("reopening")
+        if self._certificates is not None:
+            self._certificates.look(anew=True)
+        self._publisher.hurry()
+
+    def look(self) -> None:
+        """Use new certificates, at once if there is no connection; tell what waits for too long."""
+        if self._certificates is not None and self._certificates.look():
+            self._publisher.hurry()
+        around, behind = self._surroundings(), self._tailer.behind
+        # There may be a hundred thousand: they are gone through as often as they are measured.
+        if around.hanging is not None or behind is not self._looked_at:
+            self._looked_at = behind
+            self._vigil.look(waiting(behind, around))
+        if self._publisher.report_due:
+            self._publisher.report(self._report())
+
+    def _report(self) -> Report:
+        statistics = self.statistics()
+        worst = [
+            Behind(each.path, each.size, each.seconds, *(("", "") if each.usual else (each.stage.value, each.cause)))
+            for each in statistics.worst(MAX_BEHIND)
+        ]
+        oldest = max((each.oldest for each in worst), default=0.0)
+        return Report(statistics.tailer.files, statistics.lag, oldest, tuple(worst))
 
     def stop(self, *, wait: bool = True) -> bool:
         """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
@@ -199,7 +245,9 @@ class Collector:
             self._shipper.statistics(),
             self._publisher.statistics(),
             checkpoint_damaged=self._checkpoint.damage is not None,
-            certificate_expires_at=self._certificate_expires,
+            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            surroundings=self._surroundings(),
+            files_stuck=self._vigil.stuck,
         )
 
     @property
@@ -208,8 +256,7 @@ class Collector:
 
     def samples(self) -> Iterator[Sample]:
         """For /metrics."""
-        yield from self.statistics().samples()
-        yield from file_samples(self._tailer.files(self._files_shown))
+        yield from self.statistics().samples(files=self._files_shown)
 
     def flows(self) -> Sequence[Flow]:
         return view.flows(self.statistics())
@@ -218,12 +265,22 @@ class Collector:
         """For a person."""
         return view.view(
             self.statistics(),
-            self._tailer.behind(view.MOST_FILES),
             hello=self._hello,
             address=self._address,
             uptime=time.monotonic() - self._began,
             now=time.time(),
             notes=RECENT.notes(),
+        )
+
+    def _surroundings(self) -> Surroundings:
+        publisher = self._publisher.statistics()
+        return Surroundings(
+            connected=publisher.connected,
+            failure=publisher.last_failure,
+            status=self._shipper.status,
+            batch_age=self._shipper.batch_age,
+            room=self._shipper.room,
+            hanging=self._tailer.hanging(self._stuck_after),
         )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
@@ -247,21 +304,13 @@ class Collector:
             self._shutdown.ask()
 
 
-def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
+def _certificates(settings: CollectorSettings) -> "Certificates | None":
     material = tls_material(settings, settings.prefix)
     if material is None:
         return None
-    from mega_collector.tls import client_credentials  # noqa: PLC0415
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
-    return client_credentials(*material)
-
-
-def _certificate_expires(settings: CollectorSettings) -> float | None:
-    if not settings.tls or settings.tls_certificate is None:
-        return None
-    from mega_collector.tls import expiry  # noqa: PLC0415
-
-    return expiry(settings.tls_certificate)
+    return Certificates(material, half="COLLECTOR")
 
 
 def _compress(settings: CollectorSettings) -> bool:

@@ -222,6 +222,11 @@ class Follower:
             self._failures += (error,)
         return new
 
+    @property
+    def failure(self) -> int | None:
+        """The number of the last new error with which reading it fails; None: it does not, as far as is known."""
+        return self._failures[-1] if self._failures else None
+
     def recovers(self) -> None:
         """A read of it succeeded."""
         self._failures = ()

@@ -16,13 +16,17 @@ from mega_collector.collector.channel import channel_options, open_channel
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
-from mega_collector.protocol import FromAggregator, FromCollector, Hello, Welcome
+from mega_collector.protocol import FromAggregator, FromCollector, Hello, Report, Welcome
+from mega_collector.telemetry.once import Once
 from mega_collector.unavailable import explain, needs_a_person
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStream"
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one cause: an aggregator may end every stream as soon as it stands."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +71,9 @@ class Publisher:
         self._sessions = 0
         self._failures = 0
         self._last_failure: str | None = None
+        self._told = Once(interval=_INTERVAL)
         self._closing = threading.Event()
+        self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -79,15 +85,26 @@ class Publisher:
         if current is not None and current.number == session:
             current.outbox.say(*messages)
 
-    def mention(self, session: int, message: FromCollector) -> None:
-        """Likewise, but only what was mentioned last, if the stream is busy."""
-        current = self._session
-        if current is not None and current.number == session:
-            current.outbox.mention(message)
+    @property
+    def report_due(self) -> bool:
+        """Whether the aggregator wants to hear now how far the files are behind."""
+        session = self._session
+        return session is not None and session.report_at is not None and time.monotonic() >= session.report_at
+
+    def report(self, report: Report) -> None:
+        """Tell it, unless it knows. Only what is told last, if the stream is busy. From any thread."""
+        session = self._session
+        if session is not None:
+            session.report(report)
+
+    def hurry(self) -> None:
+        """Something was mended: if no stream stands, try again at once."""
+        self._hurried.set()
 
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""
         self._closing.set()
+        self._hurried.set()
         session = self._session
         if session is not None:
             session.hang_up()
@@ -100,6 +117,7 @@ class Publisher:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._hurried.clear()
             self._sessions += 1
             session = self._session = _Session(self._sessions, self._hello, compress=self._compress)
             hopeless = False
@@ -125,11 +143,13 @@ class Publisher:
     def _wait(self, cause: str, *, hopeless: bool) -> None:
         delay = self._backoff.failed(hopeless=hopeless)
         self._failures += 1
-        # The same cause again says nothing new.
-        if cause != self._last_failure:
-            _log.warning("connection_failed", address=self._target, cause=cause, next_try=f"{delay:.1f}s")
+        # The same cause again says nothing new, until there was a connection; and not much if that did not last.
+        withheld = self._told.due(cause, time.monotonic()) if cause != self._last_failure else None
+        if withheld is not None:
+            next_try = f"{delay:.1f}s"
+            _log.warning("connection_failed", address=self._target, cause=cause, next_try=next_try, withheld=withheld)
         self._last_failure = cause
-        self._closing.wait(delay)
+        self._hurried.wait(delay)
 
     def _converse(self, session: "_Session") -> None:
         with self._channel() as channel:
@@ -154,6 +174,7 @@ class Publisher:
     def _hear(self, session: "_Session", message: FromAggregator) -> None:
         if isinstance(message, Welcome):
             session.welcomed = True
+            session.begin_reports(message.report_interval)
             self._backoff.succeeded()
             self._last_failure = None
             _log.info("connected", address=self._target, aggregator=message.version)
@@ -175,7 +196,24 @@ class _Session:
         self.call: grpc.Call | None = None
         self.outbox = Outbox()
         self.outbox.say(hello)
+        self.report_at: float | None = None
+        """When the next report is wanted; None: none is."""
+        self._report_interval = 0
+        self._reported: Report | None = None
         self._compress = compress
+
+    def begin_reports(self, interval: int) -> None:
+        """Seconds between two that the aggregator wants at the least; 0: it knows none."""
+        if interval:
+            self._report_interval, self.report_at = interval, time.monotonic()
+
+    def report(self, report: Report) -> None:
+        if self.report_at is None:
+            return
+        self.report_at = time.monotonic() + self._report_interval
+        if report != self._reported:
+            self._reported = report
+            self.outbox.mention(report)
 
     def hang_up(self) -> None:
         self.ended = True

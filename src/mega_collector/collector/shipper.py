@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -16,7 +16,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Report, Resume, Welcome
+from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Status, Welcome
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -100,9 +100,10 @@ class Shipper:
         self._unsaid: list[FromCollector] = []
         """What is to be said on the stream of the session, and was not handed over yet."""
         self._tasks: list[Task] = []
-        self._reported: Report | None = None
-        self.report_interval = 0
-        """Seconds between two reports that the aggregator wants at the least; 0: it knows none, or is away."""
+        self.batch_age = 0.0
+        """Seconds that the aggregator may wait for a batch to be full; 0 if it does not say so, or is not there."""
+        self._status = Status()
+        self._told_at = 0.0
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -116,6 +117,19 @@ class Shipper:
     @property
     def connected(self) -> bool:
         return self._window.connected
+
+    @property
+    def room(self) -> bool:
+        """Whether there is room in the window."""
+        return self._window.room
+
+    @property
+    def status(self) -> Status:
+        """What holds up the aggregator, by what it said last on this connection. From any thread."""
+        status, passed = self._status, self._clock() - self._told_at
+        if status.next_try_in is None:
+            return status
+        return replace(status, next_try_in=max(status.next_try_in - passed, 0.0))
 
     @property
     def block_size(self) -> int:
@@ -144,8 +158,12 @@ class Shipper:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
 
+    def refusal(self, source: Source) -> str | None:
+        """Why the aggregator refuses the source for good; None: it does not."""
+        return self._window.refusal(source)
+
     def committed(self, source: Source) -> int | None:
-        """Up to where a source is acknowledged; None before its handshake. From any thread."""
+        """Up to where the source is acknowledged; None: nobody has said it yet."""
         return self._window.committed(source)
 
     def position(self, source: Source) -> int:
@@ -241,12 +259,6 @@ class Shipper:
             self._unsaid.append(Flush())
             self._flushing = True
 
-    def report(self, report: Report) -> None:
-        """Tell the aggregator how far the files are behind, unless it knows."""
-        if self.report_interval and report != self._reported:
-            self._publisher.mention(self._session, report)
-            self._reported = report
-
     # What the aggregator says
 
     def hear(self) -> list[Task]:
@@ -256,12 +268,12 @@ class Shipper:
                 case Connected(session, welcome):
                     self.say()  # nobody hears it any more
                     self._session, self._flushing = session, False
-                    self.report_interval, self._reported = welcome.report_interval, None
                     self.largest_block = wire.largest_block(welcome.max_message_size)
+                    self.batch_age, self._status = welcome.batch_age, Status()
                     self._do(self._window.connect(welcome.window))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
-                    self.report_interval = 0
+                    self.batch_age, self._status = 0.0, Status()
                     self._window.disconnect()
                 case Answered(session, message) if session == self._session:
                     self._answered(message)
@@ -288,6 +300,8 @@ class Shipper:
                 self._do(self._window.refuse(message))
             case Grant(window):
                 self._window.grant(window)
+            case Status():
+                self._status, self._told_at = message, self._clock()
             case _:
                 pass
 

@@ -3,10 +3,10 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
-import heapq
+import os
 import select
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -16,12 +16,12 @@ from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import Disk, Filesystem
-from mega_collector.collector.file_statistics import FileStatistics
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.identity import holds
 from mega_collector.collector.inbox import Inbox
+from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
@@ -31,10 +31,10 @@ from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
+from mega_collector.collector.whereabouts import Step
 from mega_collector.collector.window import Decide
-from mega_collector.protocol import Behind, Hello, Report
+from mega_collector.protocol import Hello
 from mega_collector.telemetry.printable import printable
-from mega_collector.wire import MAX_BEHIND
 
 _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
@@ -42,6 +42,11 @@ together costs half as much again as one of many. What comes after a pause is lo
 
 _IDLE = 1.0
 """Seconds of sleep at the most: by its steps it is known to live."""
+_MEASURE_INTERVAL = 1.0
+"""Seconds between two looks at how far behind the files are."""
+
+_MEASURE_SHARE = 100
+"""Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
 
 _log = structlog.get_logger(__name__)
 
@@ -76,6 +81,12 @@ class TailerStatistics:
     """Bytes in the followed files that are not read yet."""
     steps: int
     """How often it went round: it hangs if that stays as it is."""
+    behind: tuple[FileLag, ...] = ()
+    """The files with something that is not acknowledged, as of about a second ago."""
+    step: Step | None = None
+    """What the tailer is at; None: it waits for something to do."""
+    now: float = 0.0
+    """On its clock."""
 
 
 class Tailer:
@@ -154,8 +165,10 @@ class Tailer:
         """Whether it is still to be seen what became of the files that are remembered."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
-        self._poll_at = self._report_at = 0.0
         self._steps = 0
+        self._lags = Lags()
+        self._poll_at = self._measure_at = 0.0
+        self._stepping_since: float | None = None
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -175,7 +188,9 @@ class Tailer:
             either.register(self._finder.fileno(), select.POLLIN)
         try:
             while not self.ended():
+                self._stepping_since = self._clock()
                 self.step()
+                self._stepping_since = None
                 if watched and not self._busy:
                     told.poll(_PACE * 1000)
                 ready = either.poll(self._timeout() * 1000)
@@ -203,22 +218,24 @@ class Tailer:
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
             steps=self._steps,
+            behind=self._lags.files,
+            step=self._step(),
+            now=self._clock(),
         )
 
-    def files(self, most: int) -> list[FileStatistics]:
-        """Where the files stand that lag most, the worst first. From any thread; costs as much as there are files."""
-        return heapq.nlargest(most, map(self._stands, self._followed), key=lambda file: file.lag)
+    @property
+    def behind(self) -> tuple[FileLag, ...]:
+        """As `statistics` has it, without the rest, which takes longer the more files there are. From any thread."""
+        return self._lags.files
 
-    def behind(self, most: int) -> list[FileStatistics]:
-        """Those that lag, the stuck ones first."""
-        lagging = (each for each in map(self._stands, self._followed) if each.lag)
-        return heapq.nlargest(most, lagging, key=lambda file: (file.stage is not None, file.lag))
+    def hanging(self, after: float) -> Step | None:
+        """What it has been at for so many seconds; None: nothing. From any thread."""
+        step = self._step()
+        return step if step is not None and self._clock() - step.since >= after else None
 
-    def _stands(self, follower: Follower) -> FileStatistics:
-        source, size = follower.source, follower.size
-        acknowledged = self._shipper.committed(source)
-        position = follower.position if acknowledged is None else acknowledged
-        return FileStatistics(source.path, size, position, max(size - position, 0))
+    def _step(self) -> Step | None:
+        since, follower = self._stepping_since, self._turns.reading
+        return None if since is None else Step(since, None if follower is None else follower.source.path)
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
@@ -232,10 +249,10 @@ class Tailer:
             self._siblings.forget()
             if self._archives.pending:
                 self._archives.step(now)
+            if now >= self._measure_at:
+                self._measure(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
-            if self._shipper.report_interval and self._finder.scanned and now >= self._report_at:
-                self._report(now)
         else:
             self._shipper.flush()
         self._shipper.say()
@@ -262,9 +279,9 @@ class Tailer:
         if self._busy:
             return 0
         times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
+        if self._lags.files:
+            times.append(self._measure_at)
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
-        if self._shipper.report_interval:
-            times.append(self._report_at)
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
     # What the aggregator says
@@ -437,13 +454,40 @@ class Tailer:
                 self._departures.let_go(follower)
                 self._sources.remember(source)
 
-    def _report(self, now: float) -> None:
-        self._report_at = now + self._shipper.report_interval
-        lag = self.statistics().lag + self._shipper.statistics().bytes_in_flight
-        worst = self.behind(MAX_BEHIND) if lag else []
-        ages = (each.seconds or 0.0 for each in worst)
-        told = (Behind(each.path, each.lag, each.seconds or 0.0, each.stage or "", each.cause or "") for each in worst)
-        self._shipper.report(Report(len(self._followed), lag, max(ages, default=0.0), tuple(told)))
+    # How far behind the files are
+
+    def _measure(self, now: float) -> None:
+        began = self._clock()
+        self._lags.observe([*self._behind(now), *self._newcomers.behind()], now)
+        took = self._clock() - began
+        self._measure_at = now + max(_MEASURE_INTERVAL, took * _MEASURE_SHARE)
+
+    def _behind(self, now: float) -> Iterator[Seen]:
+        for follower in self._turns.behind.union(self._sources.unsettled):
+            seen = self._seen_behind(follower, now) if self._followed.of(follower.source.id) is follower else None
+            if seen is None:
+                self._turns.behind.discard(follower)
+            else:
+                yield seen
+
+    def _seen_behind(self, follower: Follower, now: float) -> Seen | None:
+        """How far behind it is; None if it is not."""
+        source, unread = follower.source, follower.lag > 0 and not follower.vanished
+        acknowledged = self._shipper.committed(source)
+        position = follower.position if acknowledged is None else acknowledged
+        refusal = self._shipper.refusal(source)
+        reason = ""
+        if refusal is not None:
+            hold, reason = Hold.REFUSED, refusal
+        elif not self._shipper.acknowledged(source):
+            hold = Hold.SENT
+        elif not unread or not (follower.readable(now) or not follower.settled):
+            return None
+        elif follower.failure is not None:
+            hold, reason = Hold.UNREADABLE, os.strerror(follower.failure)
+        else:
+            hold = Hold.READABLE if follower.settled else Hold.DESCRIBED
+        return Seen(source.id, source.path, max(follower.size, follower.position), position, hold, reason)
 
     # What goes wrong
 

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from mega_collector import __version__
-from mega_collector.collector.file_statistics import FileStatistics
-from mega_collector.collector.statistics import CollectorStatistics
+from mega_collector.collector.statistics import CollectorStatistics, FileState
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
-from mega_collector.telemetry.view import Fact, Flow, Group, Row, Table, View, age, count, expiry
+from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, View, age, count, expiry
 
 MOST_FILES = 50
 """Files that are shown: more than a person reads."""
@@ -26,7 +25,6 @@ def flows(statistics: CollectorStatistics) -> tuple[Flow, ...]:
 
 def view(
     statistics: CollectorStatistics,
-    behind: Sequence[FileStatistics],
     *,
     hello: Hello,
     address: str,
@@ -34,8 +32,8 @@ def view(
     now: float,
     notes: Sequence[Note],
 ) -> View:
-    """As of `now`, in seconds since the epoch. `behind` are the worst files; `uptime` in seconds."""
-    ready, state = statistics.ready
+    """As of `now`, in seconds since the epoch. `uptime` in seconds."""
+    ready, state = _state(statistics)
     return View(
         half="collector",
         host=hello.host,
@@ -49,9 +47,22 @@ def view(
             _connection(statistics, hello, address, now),
             _missing(statistics),
         ),
-        tables=(_behind(behind),),
+        tables=(_behind(statistics),),
         notes=tuple(notes),
     )
+
+
+def _state(statistics: CollectorStatistics) -> tuple[bool, str]:
+    """Whether all is well, and if not, the one thing to know."""
+    ready, reason = statistics.ready
+    if not ready:
+        return ready, reason
+    status = statistics.surroundings.status
+    if status.stage is not None:
+        return False, f"the aggregator waits for its {status.stage.value}: {status.words}"
+    if statistics.files_stuck:
+        return False, f"{count(statistics.files_stuck)} of the files below are stuck"
+    return True, reason
 
 
 def _files(statistics: CollectorStatistics) -> Group:
@@ -61,6 +72,7 @@ def _files(statistics: CollectorStatistics) -> Group:
         (
             Fact("followed", count(tailer.files)),
             Fact("open", count(tailer.open_files)),
+            Fact("stuck", count(statistics.files_stuck), bad=statistics.files_stuck > 0),
             Fact("not acknowledged", readable(statistics.lag)),
             Fact("in flight", f"{readable(shipper.bytes_in_flight)} of {readable(shipper.window)}"),
         ),
@@ -104,18 +116,21 @@ def _sources(sources: int, size: int) -> str:
     return f"{readable(size)} of {count(sources)} files" if sources else "nothing"
 
 
-def _behind(behind: Sequence[FileStatistics]) -> Table:
+def _behind(statistics: CollectorStatistics) -> Table:
+    files = statistics.worst(MOST_FILES)
     return Table(
         "Files that are behind",
         ("file", "behind", "oldest", "waits at", "why"),
-        tuple(_row(file) for file in behind),
+        tuple(_row(file) for file in files),
         none="none: everything that was read is acknowledged",
+        left_out=len(statistics.tailer.behind) - len(files),
     )
 
 
-def _row(file: FileStatistics) -> Row:
-    words = (printable(file.path), readable(file.lag), age(file.seconds), file.stage or "", file.cause or "")
-    return Row(words, bad=file.stage is not None)
+def _row(file: FileState) -> Row:
+    size = readable(file.size) if file.size else "unknown"
+    where = ("on its way", "") if file.usual else (file.stage.value, file.cause)
+    return Row((printable(file.path), size, age(file.seconds), *where), bad=not file.usual and file.seconds >= OLD)
 
 
 def tags(hello: Hello) -> str:

@@ -64,6 +64,8 @@ class _Flight:
     stopped: bool = False
     refused: int = 0
     """Bytes that were in flight when it was stopped."""
+    refusal: str = ""
+    """Why it was stopped."""
     rewound_to: int = -1
     """The position from which everything was last sent again: what was refused behind it was sent before that."""
 
@@ -150,8 +152,13 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
 
+    def refusal(self, source: Source) -> str | None:
+        """Why the aggregator refuses the source for good; None: it does not."""
+        flight = self._flights.get(source.id)
+        return flight.refusal if flight is not None and flight.stopped else None
+
     def committed(self, source: Source) -> int | None:
-        """Up to where a source is acknowledged; None before its handshake."""
+        """Up to where the source is acknowledged; None: the handshake has not said it."""
         flight = self._flights.get(source.id)
         return None if flight is None else flight.acked
 
@@ -335,7 +342,7 @@ class Window:
         return [item for item in flight.items if item.end > expected]
 
     def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
-        flight.stopped = True
+        flight.stopped, flight.refusal = True, refusal.message
         position = flight.acked or 0
         flight.refused = flight.end - position
         self._drop(flight)

@@ -1,6 +1,7 @@
 """The file destination: exactly once, together with the ledger."""
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -18,8 +19,12 @@ from mega_collector.emitter.protocol import OutputState, Taken
 from mega_collector.emitter.recovery import Recovery
 from mega_collector.errors import EmitError, StartError
 from mega_collector.marker import Marker
+from mega_collector.telemetry.once import Once
 
 _TRIES = 3  # replacements of the file during one emit, before something else must be wrong
+
+_INTERVAL = 60.0
+"""Seconds between two tellings that others change the file: who writes to it too may do so at each batch."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +74,7 @@ class FileEmitter:
             raise
         self._remembered = known
         self._torn = False
+        self._told = Once(interval=_INTERVAL)
         self._emitted = Emitted()
 
     @property
@@ -89,6 +95,19 @@ class FileEmitter:
             raise EmitError(cause(self._path, error)) from error
         self._emitted = self._emitted.plus(batches[: taken.count])
         return taken
+
+    def reopen(self) -> None:
+        """Turn at once to the file that the path names, if the one that is held was moved: that is free then.
+
+        Raises:
+            EmitError: it cannot be opened; the next emit tries again.
+        """
+        try:
+            self._mend()
+            if not self._output.is_named:
+                self._reopen()
+        except OSError as error:
+            raise EmitError(cause(self._path, error)) from error
 
     def committed(self) -> None:
         """The ledger has the state that the last emit answered with: the file says so too.
@@ -158,7 +177,10 @@ class FileEmitter:
     def _adopt_changes(self) -> None:
         size = self._output.size
         if size != self._length:
-            _log.warning("output_changed", path=str(self._path), expected=self._length, length=size)
+            withheld = self._told.due("output_changed", time.monotonic())
+            if withheld is not None:
+                where = {"path": str(self._path), "expected": self._length, "length": size}
+                _log.warning("output_changed", **where, withheld=withheld)
             self._length = size
 
     def _append(self, payload: AnyPayload) -> EmitError | None:

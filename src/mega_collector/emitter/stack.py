@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mega_collector.emitter.configuration import AfterRetries
 from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import DiscardEmitter
+from mega_collector.emitter.pauses import Pauses
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
 from mega_collector.emitter.wait import WaitEmitter
@@ -18,6 +19,7 @@ class Stack:
     emitter: WaitEmitter | DiscardEmitter
     retry: RetryEmitter
     discard: DiscardEmitter | None
+    pauses: Pauses
 
     @property
     def dead_letters(self) -> DeadLetterStatistics:
@@ -35,9 +37,10 @@ def stack(
     pause: Callable[[float], bool],
 ) -> Stack:
     """Retry, then notify if somebody is to be alerted, then wait or discard."""
-    retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pause)
+    pauses = Pauses(pause)
+    retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pauses)
     watched = notify(retry) if notify else retry
     if after_retries is AfterRetries.WAIT:
-        return Stack(WaitEmitter(watched, pause=pause), retry, discard=None)
+        return Stack(WaitEmitter(watched, pause=pauses), retry, discard=None, pauses=pauses)
     discard = DiscardEmitter(watched, dead_letters)
-    return Stack(discard, retry, discard)
+    return Stack(discard, retry, discard, pauses)

@@ -92,6 +92,9 @@ class AggregatorSettings:
     metrics_address: Address | None = optional(
         kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
     )
+    stuck_after: float = setting(
+        kinds.DURATION, "1m", "how long lines may wait without an acknowledgement before the log says where and why"
+    )
     shutdown_timeout: float = setting(
         kinds.DURATION, "10s", "how long a shutdown may take to deliver what was taken in"
     )

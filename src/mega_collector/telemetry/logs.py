@@ -3,7 +3,8 @@
     log = structlog.get_logger(__name__)
     log.info("file_followed", path=source.path, position=0)
 
-Text on a terminal, JSON elsewhere. A log that cannot be written is given up in silence: it must not stop the shipping.
+Text on a terminal, JSON elsewhere. A warning that comes again in the same words is told once a minute. A log that
+cannot be written is given up in silence: it must not stop the shipping.
 """
 
 import logging
@@ -19,6 +20,7 @@ from structlog.typing import Processor
 
 from mega_collector.telemetry.printable import printable, text
 from mega_collector.telemetry.recent import RECENT
+from mega_collector.telemetry.repeats import Repeats
 
 SILENCED = ("pagerduty", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 """Libraries that may log requests, and with them the integration key. Their callers log what came of it."""
@@ -42,6 +44,7 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
             _failure,
             _made_printable,
             RECENT,
+            Repeats(),
             *_renderer(as_text=style == "text" or (style == "auto" and terminal), colors=terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

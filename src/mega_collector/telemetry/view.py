@@ -11,6 +11,9 @@ from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
 
+OLD = 60.0
+"""Seconds after which what has not arrived is worth a look."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
