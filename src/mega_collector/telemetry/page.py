@@ -32,7 +32,8 @@ border-radius:6px;background:var(--card);font-weight:600;overflow-wrap:anywhere}
 .good{color:var(--good)}
 .bad b,.state.bad,b.bad{color:var(--bad)}
 .cards{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));margin-bottom:.9rem}
-.card{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.8rem .9rem;min-width:0}
+.card{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.8rem .9rem;
+min-width:0;overflow-x:auto}
 main>section{margin-bottom:.9rem}
 h2{font-size:.95rem;margin:0 0 .45rem}
 .flow strong{display:block;font-size:1.45rem;line-height:1.3;font-variant-numeric:tabular-nums}
@@ -45,6 +46,7 @@ dd{margin:0;text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:any
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:500;color:var(--soft)}
 th,td{padding:.3rem .9rem .3rem 0;vertical-align:top;border-top:1px solid var(--line);overflow-wrap:anywhere}
+th,td:not(:first-child,:last-child){white-space:nowrap}
 thead th{border-top:0;padding-top:0}
 td{font-variant-numeric:tabular-nums}
 ol{list-style:none;margin:0;padding:0}
@@ -55,7 +57,8 @@ p{margin:.25rem 0}
 a{color:inherit}
 @media (max-width:40rem){thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
 tbody,tr,td{display:block}tr{border-top:1px solid var(--line);padding:.45rem 0}tr:first-child{border-top:0}
-td{display:grid;grid-template-columns:7.5rem 1fr;border-top:0;padding:.1rem 0}td::before{content:attr(data-name);
+td,td:not(:first-child,:last-child){display:grid;white-space:normal;
+grid-template-columns:7.5rem 1fr;border-top:0;padding:.1rem 0}td::before{content:attr(data-name);
 color:var(--soft)}td:first-child{display:block;font-weight:600}td:first-child::before{content:none}td:empty{display:none}}
 """
 
