@@ -21,12 +21,13 @@ class Waiting(NamedTuple):
     """What else is to be said of the cause by now: how often it was tried, for one."""
 
 
+Cause = tuple[Stage, str]
+"""The stage, and the words by which causes are told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Some wait for the same cause, and have for too long: how many, and which of them has for the longest time.
-
-    Of a cause that is over: how many there were at the most, and which was the first.
-    """
+    """Some wait for the same cause, and have for too long: how many, and which of them has for the longest time."""
 
     first: Waiting
     number: int
@@ -40,24 +41,22 @@ class Watchdog:
 
     def __init__(self, after: float) -> None:
         self._after = after
-        self._stuck: dict[tuple[Stage, str], Stuck] = {}
-        self.number = 0
+        self.stuck: dict[Cause, Stuck] = {}
+        """At the last look, by cause: the one that has waited for longest, and how many do."""
+
+    @property
+    def number(self) -> int:
         """How many were stuck at the last look."""
+        return sum(each.number for each in self.stuck.values())
 
-    def look(self, waiting: Iterable[Waiting], now: float) -> tuple[list[Stuck], list[Stuck]]:
-        """The causes that have begun since the last look, and those that are over."""
-        found = self._found(waiting, now)
-        self.number = sum(each.number for each in found.values())
-        begun = [each for cause, each in found.items() if cause not in self._stuck]
-        over = [each for cause, each in self._stuck.items() if cause not in found]
-        for cause, each in found.items():
-            before = self._stuck.get(cause, each)
-            found[cause] = Stuck(before.first, max(before.number, each.number))
-        self._stuck = found
-        return begun, over
+    def look(self, waiting: Iterable[Waiting], now: float) -> tuple[set[Cause], dict[Cause, Stuck]]:
+        """The causes that have begun since the last look, and those that are over, as they were at the last look."""
+        before, self.stuck = self.stuck, self._found(waiting, now)
+        over = {cause: stuck for cause, stuck in before.items() if cause not in self.stuck}
+        return set(self.stuck) - set(before), over
 
-    def _found(self, waiting: Iterable[Waiting], now: float) -> dict[tuple[Stage, str], Stuck]:
-        found: dict[tuple[Stage, str], Stuck] = {}
+    def _found(self, waiting: Iterable[Waiting], now: float) -> dict[Cause, Stuck]:
+        found: dict[Cause, Stuck] = {}
         for each in waiting:
             if now - each.since < self._after + each.patience:
                 continue

@@ -59,7 +59,13 @@ class Pace(Backoff):
 
 class Rig:
     def __init__(
-        self, target: str, *, compress: bool = False, welcome_timeout: float = 20, pace: Backoff | None = None
+        self,
+        target: str,
+        *,
+        compress: bool = False,
+        welcome_timeout: float = 20,
+        pace: Backoff | None = None,
+        tell_again_after: float = 60,
     ) -> None:
         self.events: list[Event] = []
         self.pace = Pace()
@@ -70,6 +76,7 @@ class Rig:
             compress=compress,
             backoff=pace or self.pace,
             welcome_timeout=welcome_timeout,
+            tell_again_after=tell_again_after,
         )
 
     def connected(self, session: int | None = None) -> int:
@@ -346,3 +353,18 @@ def test_an_aggregator_that_asks_is_told_at_its_pace_and_of_what_has_changed() -
             lambda: any(each.kind == "flush" for each in aggregator.calls[1].heard), "what is said to one that does not"
         )
         assert not [each for each in aggregator.calls[1].heard if each.kind == "report"]
+
+
+def test_a_failure_that_was_withheld_because_it_was_told_just_before_is_told_if_it_stays() -> None:
+    def told() -> list[object]:
+        return [log["withheld"] for log in logs if "nothing listens" in str(log.get("cause"))]
+
+    with scripted() as nobody:
+        port = nobody.port
+    with capture_logs() as logs, _publishing(f"127.0.0.1:{port}", tell_again_after=1.0) as rig:
+        until(lambda: told() == [0], "the first failure")
+        somebody = ScriptedAggregator(stay, port=port)
+        rig.connected()
+        somebody.stop()
+        until(lambda: len(told()) == 2, "the second")
+        quiet(told, "what was told", 1.5)

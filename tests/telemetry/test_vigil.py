@@ -42,6 +42,20 @@ def test_what_comes_and_goes_is_told_once_in_a_while_and_how_often_it_did() -> N
     assert look(vigil, A) == [("file_stuck", "/a", 5)]
 
 
+def test_what_was_withheld_and_stays_is_told_after_all() -> None:
+    clock = Clock()
+    vigil = Vigil("file_stuck", "file_unstuck", after=60, interval=600, clock=clock)
+    look(vigil, A)
+    for _ in range(3):
+        assert [*look(vigil)[1:], *look(vigil, A)] == []
+    clock.now += 599
+    assert look(vigil, A) == []
+    clock.now += 1
+    assert look(vigil, A) == [("file_stuck", "/a", 2)]
+    assert look(vigil, A) == []
+    assert look(vigil) == [("file_unstuck", "/a", None)]
+
+
 def test_the_words_of_now_are_told_and_not_those_by_which_causes_are_told_apart() -> None:
     with capture_logs() as logs:
         Vigil("file_stuck", "file_unstuck", after=60, clock=Clock()).look([A._replace(words="I/O error, 3rd try")])

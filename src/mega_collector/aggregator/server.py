@@ -95,7 +95,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 self._tell_refused(context, str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             if self._stopping:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -112,7 +112,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             except (BufferClosed, StreamEnded):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -135,7 +135,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
 
     def stop(self) -> None:
@@ -187,6 +187,11 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         withheld = self._told.due(peer.rpartition(":")[0], time.monotonic())
         if withheld is not None:
             _log.warning("stream_refused", peer=peer, reason=reason, withheld=withheld)
+
+    def _tell_failed(self, error: LedgerError) -> None:
+        withheld = self._told.due(str(error), time.monotonic())
+        if withheld is not None:
+            _log.error("ledger_failed", error=str(error), withheld=withheld)
 
     def _give_up(self, context: grpc.ServicerContext) -> None:
         self._tell_refused(context, f"no hello in {self._hello_timeout:g} s")

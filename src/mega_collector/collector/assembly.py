@@ -209,7 +209,7 @@ class Collector:
             self._publisher.hurry()
         around, behind = self._surroundings(), self._tailer.behind
         # There may be a hundred thousand: they are gone through as often as they are measured.
-        if around.hanging is not None or behind is not self._looked_at:
+        if behind is not self._looked_at or around.hanging is not None or self._vigil.stuck:
             self._looked_at = behind
             self._vigil.look(waiting(behind, around))
         if self._publisher.report_due:

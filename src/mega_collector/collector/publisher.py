@@ -25,8 +25,10 @@ _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStr
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
 
-_INTERVAL = 60.0
+_TELL_AGAIN_AFTER = 60.0
 """Seconds between two tellings of one cause: an aggregator may end every stream as soon as it stands."""
+
+_DEFECT = "defect"
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ class Publisher:
         compress: bool = False,
         backoff: Backoff | None = None,
         welcome_timeout: float = _WELCOME_TIMEOUT,
+        tell_again_after: float = _TELL_AGAIN_AFTER,
     ) -> None:
         self._target = target
         self._hello = hello
@@ -71,7 +74,9 @@ class Publisher:
         self._sessions = 0
         self._failures = 0
         self._last_failure: str | None = None
-        self._told = Once(interval=_INTERVAL)
+        self._told = Once(interval=tell_again_after)
+        self._untold = False
+        """Whether the last failure is still to be told."""
         self._closing = threading.Event()
         self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -130,8 +135,10 @@ class Publisher:
                 cause = f"the aggregator cannot be understood: {error}"
             except Exception as error:  # noqa: BLE001 - whatever it is
                 # No thread to be had, for one: without this thread nothing would be shipped again, in silence.
-                _log.exception("publisher_failed")
                 cause = f"{type(error).__name__}: {error}"
+                withheld = self._told.due((_DEFECT, cause), time.monotonic())
+                if withheld is not None:
+                    _log.exception("publisher_failed", withheld=withheld)
             finally:
                 session.hang_up()
             if session.welcomed:
@@ -144,10 +151,12 @@ class Publisher:
         delay = self._backoff.failed(hopeless=hopeless)
         self._failures += 1
         # The same cause again says nothing new, until there was a connection; and not much if that did not last.
-        withheld = self._told.due(cause, time.monotonic()) if cause != self._last_failure else None
+        self._untold = self._untold or cause != self._last_failure
+        withheld = self._told.due(cause, time.monotonic()) if self._untold else None
         if withheld is not None:
-            next_try = f"{delay:.1f}s"
-            _log.warning("connection_failed", address=self._target, cause=cause, next_try=next_try, withheld=withheld)
+            self._untold = False
+            facts = {"address": self._target, "cause": cause, "next_try": f"{delay:.1f}s"}
+            _log.warning("connection_failed", **facts, withheld=withheld)
         self._last_failure = cause
         self._hurried.wait(delay)
 

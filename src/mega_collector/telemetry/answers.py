@@ -11,6 +11,7 @@ import structlog
 from mega_collector.telemetry.half import Half
 from mega_collector.telemetry.history import History
 from mega_collector.telemetry.metrics import exposition
+from mega_collector.telemetry.once import Once
 from mega_collector.telemetry.page import POLICY, page
 from mega_collector.telemetry.printable import text
 
@@ -22,6 +23,9 @@ _INTEREST = 30.0
 
 _PACE = 1.0
 """Seconds between two samples."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one failure: a scraper comes again and again."""
 
 _SAFE = (
     f"Content-Security-Policy: {POLICY}",
@@ -112,6 +116,7 @@ class _Kept:
     make: Callable[[], _Answer]
     clock: Callable[[], float]
     _until: float = float("-inf")
+    _told: Once = field(default_factory=lambda: Once(interval=_INTERVAL))
     _answer: _Answer = field(default_factory=lambda: _plain(HTTPStatus.INTERNAL_SERVER_ERROR))
 
     def get(self) -> _Answer:
@@ -126,7 +131,9 @@ class _Kept:
         try:
             return self.make()
         except Exception:  # noqa: BLE001  # a mistake in a part must not take away what an operator looks at
-            _log.exception("metrics_failed")
+            withheld = self._told.due(None, self.clock())
+            if withheld is not None:
+                _log.exception("metrics_failed", withheld=withheld)
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -157,8 +164,8 @@ class _Look:
             return
         try:
             self._history.add(now, [flow.total for flow in self._half.flows()])
-        except Exception:  # noqa: BLE001  # as above
-            _log.exception("metrics_failed")
+        except Exception:  # noqa: BLE001  # as above, and told there: nobody looks at samples but the page
+            self._history.clear()
         self._later(_PACE, self._sample)
 
 

@@ -3,12 +3,12 @@
     log = structlog.get_logger(__name__)
     log.info("file_followed", path=source.path, position=0)
 
-Text on a terminal, JSON elsewhere. A warning that comes again in the same words is told once a minute. A log that
-cannot be written is given up in silence: it must not stop the shipping.
+Text on a terminal, JSON elsewhere. A log that cannot be written is given up in silence: it must not stop the shipping.
 """
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping, Sequence
 from threading import RLock
@@ -18,12 +18,16 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
+from mega_collector.telemetry.once import Once
 from mega_collector.telemetry.printable import printable, text
 from mega_collector.telemetry.recent import RECENT
-from mega_collector.telemetry.repeats import Repeats
 
 SILENCED = ("pagerduty", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 """Libraries that may log requests, and with them the integration key. Their callers log what came of it."""
+
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of what a library says."""
 
 
 def configure(level: str, style: str, stream: TextIO | None = None) -> None:
@@ -44,7 +48,6 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
             _failure,
             _made_printable,
             RECENT,
-            Repeats(),
             *_renderer(as_text=style == "text" or (style == "auto" and terminal), colors=terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -118,9 +121,16 @@ class _Lead(logging.Handler):
         super().__init__()
         self._log = structlog.get_logger()
         self._tracebacks = tracebacks
+        self._told = Once(interval=_INTERVAL)
 
     def emit(self, record: logging.LogRecord) -> None:
-        keys: dict[str, Any] = {"library": record.name, "message": _message(record)}
+        message = _message(record)
+        withheld = self._told.due((record.name, message), time.monotonic())
+        if withheld is None:
+            return
+        keys: dict[str, Any] = {"library": record.name, "message": message}
+        if withheld:
+            keys["withheld"] = withheld
         if record.exc_info and record.exc_info[1] is not None:
             keys["error"] = record.exc_info[1]
             if self._tracebacks:
