@@ -6,6 +6,7 @@ Everything but click is imported when it is needed, so that `--version` and `--h
 # ruff: noqa: PLC0415
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -269,7 +270,7 @@ def _make_top() -> click.Command:
         from mega_collector.operate.top import top
 
         which, where = _running(half, state_directory)
-        with contextlib.suppress(KeyboardInterrupt):
+        with _until_seen_enough():
             top(where, which)
         return CLEAN
 
@@ -289,10 +290,8 @@ def _make_tap() -> click.Command:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.tap import tap
 
-        try:
+        with _until_seen_enough():
             _print_tapped(tap(_state_directory("aggregator", state_directory), host=host, path=path, match=match))
-        except (KeyboardInterrupt, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would try once more at its end
         return CLEAN
 
     return click.Command(
@@ -306,6 +305,24 @@ def _make_tap() -> click.Command:
         ],
         help="Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.",
     )
+
+
+@contextlib.contextmanager
+def _until_seen_enough() -> "Iterator[None]":
+    """Until it is interrupted, or whoever reads goes: the end of a pipe, or a terminal that is closed.
+
+    Raises:
+        MegaCollectorError: stdout cannot be written.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise MegaCollectorError(f"what is seen cannot be written to stdout: {error.strerror}") from error
 
 
 def _print_tapped(tapped: "Iterator[Tapped]") -> None:

@@ -9,11 +9,18 @@ from mega_collector.aggregator.taps import MOST_TAPS, Missed, Taps, TooManyTaps
 from mega_collector.batch import Batch
 from mega_collector.block import Block
 
-LARGE = make_block(b"x\n" * (1 << 20))
+
+def large() -> Block:
+    """Two MiB of its own."""
+    return make_block(b"x\n" * (1 << 20))
 
 
 def batch(*blocks: Block) -> Batch:
     return Batch(blocks, sum(each.entries for each in blocks), sum(len(each.data) for each in blocks))
+
+
+def part(data: memoryview) -> Block:
+    return make_block(b"a\n")._replace(data=data)
 
 
 def test_all_of_it_is_seen_in_order_and_by_reference() -> None:
@@ -28,8 +35,8 @@ def test_what_finds_no_room_is_counted_where_it_would_have_stood() -> None:
     taps = Taps()
     tap = taps.begin()
     for _ in range(10):
-        taps.offer([batch(LARGE)])
-    assert [tap.take(), tap.take()] == [LARGE, LARGE]
+        taps.offer([batch(large())])
+    assert [tap.take(), tap.take()] == [large(), large()]
     taps.offer([batch(make_block(b"a line\n"))])
     assert [tap.take(), tap.take()] == [Missed(8 << 20), make_block(b"a line\n")]
 
@@ -38,8 +45,18 @@ def test_what_is_missed_at_the_end_is_told_too() -> None:
     taps = Taps()
     tap = taps.begin()
     for _ in range(3):
-        taps.offer([batch(LARGE)])
-    assert [tap.take(), tap.take(), tap.take()] == [LARGE, LARGE, Missed(1 << 20)]
+        taps.offer([batch(large())])
+    assert [tap.take(), tap.take(), tap.take()] == [large(), large(), Missed(1 << 20)]
+
+
+def test_a_part_keeps_the_whole_in_memory_and_counts_so() -> None:
+    taps = Taps()
+    tap = taps.begin()
+    for number in range(100):
+        whole = memoryview(b"%3d\n" % number * (1 << 18))
+        taps.offer([batch(part(whole[:4]), part(whole[4:8]))])
+    seen = [tap.take() for _ in range(9)]
+    assert [isinstance(each, Block) for each in seen] == [True] * 8 + [False]
 
 
 def test_many_small_ones_are_bounded_too() -> None:
@@ -78,7 +95,7 @@ def test_nobody_is_asked_for_while_nobody_watches() -> None:
     taps.end(tap)
     taps.end(tap)
     assert not taps.open
-    taps.offer([batch(LARGE)])
+    taps.offer([batch(large())])
     assert tap.take() is None
 
 

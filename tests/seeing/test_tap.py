@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -90,9 +91,22 @@ def test_one_who_does_not_read_holds_up_nothing_and_is_told_how_much_was_missed(
 
 
 def _beacon(site: Site) -> bool:
-    with (site.logs / "beacon.log").open("ab") as log:
+    return _append(site.logs / "beacon.log")
+
+
+def _append(path: Path) -> bool:
+    with path.open("ab") as log:
         log.write(b"beacon\n")
     return True
+
+
+def test_a_disk_that_is_full_is_told_in_one_line(site: Site) -> None:
+    site.both()
+    with Path("/dev/full").open("wb") as full:
+        process = tap(site, stdout=full.fileno())
+        until(lambda: _beacon(site) and not process.running, process.said)
+    assert process.wait() == 1
+    assert process.said() == "mega-collector: what is seen cannot be written to stdout: No space left on device\n"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +175,8 @@ def test_on_a_terminal_lines_move_no_cursor_and_files_are_named(site: Site) -> N
     finally:
         os.close(leader)
         os.close(follower)
+    until(lambda: _append(path) and not process.running, process.said)
+    assert (process.wait(), process.said()) == (0, "")
     first, second, *_ = shown.decode().split("\r\n")
     assert first == f"==> test {path} <=="
     assert second.expandtabs() == "\\x1b[2J\ttab \\xff \\x9b31m".expandtabs()

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from mega_collector.batch import Batch
 from mega_collector.block import Block
@@ -13,7 +14,7 @@ MOST_TAPS = 4
 
 _MOST_BYTES = 4 << 20
 _MOST_BLOCKS = 4096
-"""That wait in one; a single larger block does too."""
+"""Of what waits in one, in all that it keeps in memory; a single larger block may wait too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Tap:
 
     def __init__(self) -> None:
         self._waiting: deque[Block | Missed] = deque()
-        self._size = 0
+        self._held = _Held()
         self._missed = 0
         """Lines, since a block was added last."""
         self._closed = False
@@ -88,14 +89,14 @@ class Tap:
     def put(self, block: Block) -> None:
         """Add a block, or count its lines as missed where there is no room for it."""
         with self._changed:
-            if not self._has_room(len(block.data)):
+            if not self._has_room(block):
                 self._missed += block.entries
                 return
             if self._missed:
                 self._waiting.append(Missed(self._missed))
                 self._missed = 0
             self._waiting.append(block)
-            self._size += len(block.data)
+            self._held.add(block)
             self._changed.notify()
 
     def take(self) -> "Block | Missed | None":
@@ -109,7 +110,7 @@ class Tap:
                 return Missed(missed)
             taken = self._waiting.popleft()
             if isinstance(taken, Block):
-                self._size -= len(taken.data)
+                self._held.remove(taken)
             return taken
 
     def rest(self, seconds: float) -> None:
@@ -123,7 +124,38 @@ class Tap:
             self._waiting.clear()
             self._changed.notify_all()
 
-    def _has_room(self, size: int) -> bool:
+    def _has_room(self, block: Block) -> bool:
         if self._closed:
             return False
-        return not self._waiting or (self._size + size <= _MOST_BYTES and len(self._waiting) < _MOST_BLOCKS)
+        return not self._waiting or (self._held.with_(block) <= _MOST_BYTES and len(self._waiting) < _MOST_BLOCKS)
+
+
+class _Held:
+    """How many bytes are kept in memory by blocks, of which many may be parts of what was received as one."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._parts: dict[int, int] = {}
+        """How many there are of each whole, by its id: it is kept for as long as one of them is."""
+
+    def with_(self, block: Block) -> int:
+        """How many it would be with this one too."""
+        whole = _whole(block)
+        return self._size if id(whole) in self._parts else self._size + len(whole)
+
+    def add(self, block: Block) -> None:
+        whole = _whole(block)
+        self._size = self.with_(block)
+        self._parts[id(whole)] = self._parts.get(id(whole), 0) + 1
+
+    def remove(self, block: Block) -> None:
+        whole = _whole(block)
+        self._parts[id(whole)] -= 1
+        if not self._parts[id(whole)]:
+            del self._parts[id(whole)]
+            self._size -= len(whole)
+
+
+def _whole(block: Block) -> bytes:
+    data = block.data
+    return cast("bytes", data.obj) if isinstance(data, memoryview) else data
