@@ -1,5 +1,6 @@
 """What a collector shows: the one thing to know first, and of each file where it waits, if it waits for too long."""
 
+from dataclasses import fields
 from typing import Any
 
 from mega_collector.collector.lag import FileLag, Hold
@@ -24,12 +25,15 @@ def around(*, connected: bool = True, status: Status | None = None, batch_age: f
     return Surroundings(connected=connected, failure="refused", status=status, batch_age=batch_age, room=True)
 
 
+def zeros(of: type[Any]) -> dict[str, Any]:
+    return {field.name: 0 for field in fields(of)}
+
+
 def statistics(*behind: FileLag, surroundings: Surroundings = NOWHERE, **others: Any) -> CollectorStatistics:
     connected = surroundings.connected
-    numbers: list[Any] = [0] * 11
     return CollectorStatistics(
-        TailerStatistics(*numbers, behind=behind, now=NOW),
-        ShipperStatistics(*numbers[:7], False),
+        TailerStatistics(**zeros(TailerStatistics) | {"behind": behind, "now": NOW}),
+        ShipperStatistics(**zeros(ShipperStatistics)),
         PublisherStatistics(connected, 1, 0, None if connected else "refused"),
         surroundings=surroundings,
         **others,
