@@ -12,7 +12,7 @@ from bench import workload
 from bench.process import ROOT
 from bench.record import Record
 from bench.report import report
-from bench.scenarios import backlog, growth, live, memory, starting
+from bench.scenarios import backlog, growth, live, memory, stages, starting
 from bench.scenarios.following import FOLLOWING
 from bench.session import Session, default_disk
 
@@ -32,6 +32,7 @@ SCENARIOS: dict[str, Scenario] = {
     "steady": live.steady,
     "latency": live.latency,
     "start": starting.starting,
+    "stages": stages.stages,
     "outage": memory.outage,
     "hanging": memory.hanging,
     "growth-bytes": growth.by_bytes,

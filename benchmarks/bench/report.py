@@ -147,6 +147,33 @@ def _start(record: Record, _: Path) -> list[str]:
     ]
 
 
+def _stages(record: Record, _: Path) -> list[str]:
+    rows = [(said, _say(of(record, OURS, _per_gigabyte(key)), 3), floor) for key, (said, floor) in _STAGES.items()]
+    return [_table(("stage, alone in one thread, on blocks of 1 MiB", "CPU s/GB", "what it does at the least"), rows)]
+
+
+def _per_gigabyte(key: str) -> Callable[[Run], float]:
+    return lambda run: run.figures[key] / run.figures["bytes"] * 1e9
+
+
+_STAGES = {
+    "read": ("collector: read from tmpfs", "one copy out of the kernel"),
+    "count": ("collector: count newlines", "one look at each byte, with memchr(3)"),
+    "checksum": ("both: CRC-32", "one look at each byte"),
+    "serialize": ("collector: checksum, and the message around the payload", "the same, and one copy"),
+    "compress": ("collector, where it compresses: zstd level 1, and the same", "what zstd takes"),
+    "copy": ("a copy in memory, to compare with", "one copy"),
+    "parse": ("aggregator: take the message apart", "one copy"),
+    "check": ("aggregator: checksum, and count newlines", "two looks at each byte"),
+    "decompress": ("aggregator, where it is compressed: zstd", "what zstd takes"),
+    "batch": ("aggregator: cut batches of 1000 entries", "one look at each byte"),
+    "format_json": ("aggregator, where it is asked for: JSON", "two copies, one of them escaped"),
+    "write": ("aggregator: write to tmpfs, and sync", "one copy into the kernel, and a page for each 4 KiB"),
+    "commit": ("aggregator: running checksum, and a transaction for each 8 MiB", "one look at each byte"),
+}
+"""What is said of each."""
+
+
 def _outage(record: Record, plots: Path) -> list[str]:
     pace = 0.25
     series = {
@@ -220,6 +247,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "steady": ("Steady, 10 000 lines/s", _steady),
     "latency": ("Latency of one line: idle, and at 50 000 lines/s", _latency),
     "start": ("Start to the first delivered line", _start),
+    "stages": ("Where the time goes", _stages),
     "outage": ("5 GB wait while the aggregator is down", _outage),
     "hanging": ("The destination hangs", _hanging),
     "growth-bytes": ("Growth in bytes, on a disk", _growth("GB")),

@@ -228,8 +228,8 @@ def _make_replay() -> click.Command:
 
         replaying = Replaying(_replayed_from(letters, loaded.settings), loaded.settings.state_directory)
         for line in replaying:
-            click.echo(line)
-        click.echo(replaying.total)
+            _say(line)
+        _say(replaying.total)
         return CLEAN if replaying.complete else FAILED
 
     what = "Have the running aggregator push again what it has discarded, and remove what it has pushed."
@@ -256,7 +256,7 @@ def _make_ledger() -> click.Command:
 
         directory = loaded.settings.state_directory
         for line in [document(directory)] if as_json else lines(directory):
-            click.echo(line)
+            _say(line)
         return CLEAN
 
     what = "Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing."
@@ -401,16 +401,20 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
         said = json.dumps(document(collector, survey), indent=1)
     else:
         said = "\n".join(line.text if line.sound else click.style(line.text, fg="red") for line in table(survey))
+    _say(said)
+    return CLEAN if survey.sound else FAILED
+
+
+def _say(what: str | bytes) -> None:
+    """Write to stdout; click takes the colour out again where it goes into a pipe."""
     try:
-        # click takes the colour out again where it goes into a pipe.
-        click.echo(said)
+        click.echo(what)
     except OSError as error:
         # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        # Else whoever reads has seen enough.
+        # Else whoever reads has seen enough: what was begun is done all the same.
         if not isinstance(error, BrokenPipeError):
             raise MegaCollectorError(f"what was found cannot be written to stdout: {error.strerror}") from error
-    return CLEAN if survey.sound else FAILED
 
 
 def _half(
@@ -480,10 +484,10 @@ def _tell(loaded: "Loaded[S]", check: "Callable[[S], Iterator[Finding]]") -> int
     from mega_collector.check.effective import effective
 
     for line in effective(loaded):
-        click.echo(line)
+        _say(line)
     ready = True
     for finding in check(loaded.settings):
-        click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
+        _say(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
         ready = ready and finding.ok
     return CLEAN if ready else BAD_SETTINGS
 

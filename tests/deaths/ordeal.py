@@ -39,6 +39,9 @@ _TWICE = 0.25
 _FORCED = 1
 """The exit code of what was asked twice."""
 
+_REFUSED = 2
+"""The exit code of what could not begin."""
+
 
 class Unfaithful(AssertionError):
     """What was promised is not what was found at the destination."""
@@ -166,8 +169,9 @@ class Ordeal:
             for process in processes:
                 process.signal(signal.SIGTERM)
         for process in processes:
-            # Asked before it could hear of it, it is ended by the signal.
-            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *([_FORCED] if twice else [])})
+            # Asked before it could hear of it, it is ended by the signal; on a full disk it may not be able to begin.
+            refused = [_REFUSED] if self._limit is not None and process is self._processes["aggregator"] else []
+            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *refused, *([_FORCED] if twice else [])})
 
     def _assert_ended(self, process: Process, code: int, allowed: set[int]) -> None:
         assert code in allowed, f"{process} ended with {code}: {process.said()[-2000:]}"

@@ -64,6 +64,23 @@ def test_a_file_that_others_cut_is_stamped_anew_before_it_is_appended_to(ledger:
     assert ledger.path.read_bytes() == b""
 
 
+def test_what_a_kill_left_is_cut_also_where_the_file_says_more_than_was_ever_committed_of_it(ledger: Ledger) -> None:
+    """Others cut it, and the process was killed when the ledger knew of that and the file did not."""
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE, TWO]))
+    emitter.committed()
+    os.truncate(ledger.path, 0)
+    stamp = os.getxattr(ledger.path, "user.mega-collector.committed")
+    emitter.emit([])
+    emitter.close()
+    os.setxattr(ledger.path, "user.mega-collector.committed", stamp)
+    emitter = ledger.start()
+    emitter.emit([THREE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b""
+
+
 # What an emit answers
 
 
@@ -213,6 +230,34 @@ def test_what_others_appended_after_a_clean_end_is_never_cut(ledger: Ledger) -> 
         file.write(b"foreign\n")
     ledger.start(clean=True).close()
     assert ledger.path.read_bytes() == b"one\nforeign\n"
+
+
+def test_what_others_appended_after_a_clean_end_is_never_cut_though_the_next_process_is_killed_at_once(
+    ledger: Ledger,
+) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign\n")
+    ledger.start(clean=True).close()
+    ledger.start(clean=False).close()
+    assert ledger.path.read_bytes() == b"one\nforeign\n"
+
+
+def test_what_others_appended_and_cannot_be_remembered_forbids_the_start(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign\n")
+
+    def fail() -> None:
+        raise EmitError("the ledger cannot be written")
+
+    ledger.on_remember = fail
+    with pytest.raises(StartError, match="the ledger cannot be written"):
+        ledger.start(clean=True)
 
 
 def test_a_file_renamed_while_nobody_wrote_is_found_and_cut_under_its_new_name(ledger: Ledger) -> None:

@@ -101,7 +101,7 @@ def _serve(settings: AggregatorSettings) -> int:
         aggregator.look()
         if service.due:
             statistics = aggregator.statistics()
-            service.tell(statistics.steps, statistics.summary)
+            service.tell(statistics.steps, statistics.status)
     service.stopping(settings.shutdown_timeout + 3 * _CLOSING)
     return 0 if aggregator.stop() else 1
 
@@ -188,7 +188,8 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
-        self.look()
+        # What is to be forgotten takes its time, and nobody waits for it.
+        self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
     def reopen(self) -> None:
@@ -202,12 +203,15 @@ class Aggregator:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
         if self._certificates is not None:
             self._certificates.look()
-        statistics = self.statistics()
-        self._listener.serving(ready=statistics.ready[0])
-        self._tell(statistics.status, statistics.pipeline.commits)
+        self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell_health(self) -> None:
+        statistics = self.statistics()
+        self._listener.serving(ready=statistics.ready[0])
+        self._tell(statistics.held_up, statistics.pipeline.commits)
 
     def _tell(self, status: Status, commits: int) -> None:
         """What holds it up is told to the collectors as soon as it does, and logged if it does for long."""

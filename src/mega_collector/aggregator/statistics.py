@@ -34,7 +34,7 @@ class AggregatorStatistics:
     """Seconds until the destination is tried again, if it has failed."""
 
     @property
-    def status(self) -> Status:
+    def held_up(self) -> Status:
         """What keeps what comes in from being committed, if anything does."""
         if not self.pipeline.committing:
             return Status(Stage.COMMIT, f"the ledger cannot be written: {self.pipeline.ledger_error}")
@@ -60,7 +60,7 @@ class AggregatorStatistics:
         return True, "ready"
 
     @property
-    def summary(self) -> str:
+    def status(self) -> str:
         """How it fares, for a service manager."""
         ready, reason = self.ready
         counts = f"{self.server.collectors} connected, {readable(self.pipeline.bytes_emitted)} delivered"

@@ -39,8 +39,8 @@ def view(
 ) -> View:
     """As of `now`, in seconds since the epoch. `destination` says what that is; `uptime` in seconds."""
     ready, state = statistics.ready
-    if not ready and statistics.status.stage is not None:
-        state = f"the {statistics.status.stage.value} takes nothing: {statistics.status.words}"
+    if not ready and statistics.held_up.stage is not None:
+        state = f"the {statistics.held_up.stage.value} takes nothing: {statistics.held_up.words}"
     return View(
         half="aggregator",
         host=host,

@@ -76,13 +76,8 @@ def run(settings: CollectorSettings) -> int:
     if service.interval is None:
         watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
     else:
-
-        def tell() -> None:
-            if service.due:
-                statistics = collector.statistics()
-                service.tell(statistics.tailer.steps, statistics.summary)
-
-        _attend(collector, shutdown, min(service.interval, _LOOK_INTERVAL), tell)
+        interval = min(service.interval, _LOOK_INTERVAL)
+        _attend(collector, shutdown, interval, lambda: _tell(service, collector))
     service.stopping(settings.shutdown_timeout + 2 * _CLOSING)
     return 0 if collector.stop() else 1
 
@@ -99,6 +94,13 @@ def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *,
     finally:
         line.close()
         configure(level, style)
+
+
+def _tell(service: Service, collector: "Collector") -> None:
+    """Tell the service manager how it goes, if that is due."""
+    if service.due:
+        statistics = collector.statistics()
+        service.tell(statistics.tailer.steps, statistics.status)
 
 
 def _attend(

@@ -85,7 +85,7 @@ class CollectorStatistics:
         )
 
     @property
-    def summary(self) -> str:
+    def status(self) -> str:
         """How it fares, for a service manager."""
         now = self.progress
         files = f"{now.files} {'file' if now.files == 1 else 'files'}"

@@ -40,13 +40,13 @@ _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
 together costs half as much again as one of many. What comes after a pause is looked at at once."""
 
-_IDLE = 1.0
-"""Seconds of sleep at the most: by its steps it is known to live."""
 _MEASURE_INTERVAL = 1.0
 """Seconds between two looks at how far behind the files are."""
 
 _MEASURE_SHARE = 100
 """Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
 
 _log = structlog.get_logger(__name__)
 
@@ -165,10 +165,10 @@ class Tailer:
         """Whether it is still to be seen what became of the files that are remembered."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
-        self._steps = 0
         self._lags = Lags()
         self._poll_at = self._measure_at = 0.0
         self._stepping_since: float | None = None
+        self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -217,10 +217,10 @@ class Tailer:
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
-            steps=self._steps,
             behind=self._lags.files,
             step=self._step(),
             now=self._clock(),
+            steps=self._steps,
         )
 
     @property
@@ -279,8 +279,6 @@ class Tailer:
         if self._busy:
             return 0
         times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
-        if self._lags.files:
-            times.append(self._measure_at)
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 

@@ -16,6 +16,7 @@ from mega_collector.emitter.emitted import Emitted
 from mega_collector.emitter.format import AnyPayload, payload_in
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import OutputState, Taken
+from mega_collector.emitter.recognition import Verdict
 from mega_collector.emitter.recovery import Recovery
 from mega_collector.errors import EmitError, StartError
 from mega_collector.marker import Marker
@@ -57,7 +58,8 @@ class FileEmitter:
         commits a state durably, or raises EmitError.
 
         Raises:
-            StartError: the file cannot be used, or another process does.
+            StartError: the file cannot be used, or another process does, or what others have appended cannot be
+                remembered.
         """
         self._path = path
         self._remember = remember
@@ -66,14 +68,16 @@ class FileEmitter:
             self._output = Output.open(path)
         except EmitError as error:
             raise StartError(str(error)) from error
+        self._remembered = known
+        self._torn = False
         try:
-            Recovery(known, clean=clean, directory=state_directory).run(self._output)
+            verdict = Recovery(known, clean=clean, directory=state_directory).run(self._output)
             self._length = self._output.size
+            if verdict is Verdict.GROWN:
+                self._keep_grown()
         except BaseException:
             self._output.close()
             raise
-        self._remembered = known
-        self._torn = False
         self._told = Once(interval=_INTERVAL)
         self._emitted = Emitted()
 
@@ -147,13 +151,26 @@ class FileEmitter:
         if not self._output.is_named:
             self._reopen()
         self._adopt_changes()
+        return self._be_known()
+
+    def _be_known(self) -> bytes:
+        """Have the ledger know the file's state; the last bytes there."""
         before = self._output.before(self._length)
-        state = self._state(before)
+        state = self._state(self._length, before)
         if state != self._remembered:
             self._remember(state)
             self._remembered = state
             self.committed()
         return before
+
+    def _keep_grown(self) -> None:
+        """After a kill nobody could tell what others have appended before this start from what is to be cut."""
+        try:
+            self._be_known()
+        except OSError as error:
+            raise StartError(cause(self._path, error)) from error
+        except EmitError as error:
+            raise StartError(str(error)) from error
 
     def _mend(self) -> None:
         if not self._torn:
@@ -216,9 +233,11 @@ class FileEmitter:
             self._fail(error)
 
     def _take(self, payload: AnyPayload, problem: EmitError | None) -> Taken:
-        self._length += payload.end(payload.whole)
+        length = self._length + payload.end(payload.whole)
+        # If it cannot be read, nothing is taken, and what was written is cut away.
+        self._remembered = self._state(length, self._output.before(length))
+        self._length = length
         self._torn = False
-        self._remembered = self._state(self._output.before(self._length))
         return Taken(payload.whole, outputs=(self._remembered,), cause=problem)
 
     def _fail(self, error: OSError) -> NoReturn:
@@ -232,6 +251,6 @@ class FileEmitter:
             self._output.cut(self._length)
             self._torn = False
 
-    def _state(self, before: bytes) -> OutputState:
+    def _state(self, length: int, before: bytes) -> OutputState:
         output = self._output
-        return OutputState(str(self._path), output.device, output.inode, self._length, Marker.of(before))
+        return OutputState(str(self._path), output.device, output.inode, length, Marker.of(before))
