@@ -81,6 +81,7 @@ def _serve(settings: AggregatorSettings) -> int:
     service = Service(os.environ)
     aggregator.start()
     service.ready()
+    aggregator.look()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()
         if service.due:
@@ -158,15 +159,19 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
-        self.look()
+        # What is to be forgotten takes its time, and nobody waits for it.
+        self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
     def look(self) -> None:
         """Let health follow the destination, and the ledger forget what has ended long ago."""
-        self._listener.serving(ready=self.statistics().ready[0])
+        self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell_health(self) -> None:
+        self._listener.serving(ready=self.statistics().ready[0])
 
     def _forget(self) -> None:
         try:
