@@ -95,6 +95,7 @@ def _serve(settings: AggregatorSettings) -> int:
     service = Service(os.environ)
     aggregator.start()
     service.ready()
+    aggregator.look()
     while not shutdown.wait(_LOOK_INTERVAL):
         if shutdown.hung_up():
             aggregator.reopen()
