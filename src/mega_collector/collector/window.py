@@ -10,7 +10,7 @@ from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refus
 Item = Block | Skip
 
 _MOST_FINISHES = 10_000
-"""Ends that are kept to be said again: what is lost of them leaves the aggregator with sources that it never forgets."""
+"""Ends that are kept to be said again: of one that is lost the aggregator would keep the source for good."""
 
 _MOST_ITEMS = 16_384
 """Items in flight, whatever their size: small blocks cost more memory than their bytes. As many as an aggregator
