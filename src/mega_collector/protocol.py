@@ -138,6 +138,7 @@ class RefusalReason(Enum):
     MALFORMED = "malformed"
     TOO_LARGE = "too large"
     NOT_YOURS = "not yours"
+    HELD_UP = "held up"
 
 
 @dataclass(frozen=True, slots=True)

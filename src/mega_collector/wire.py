@@ -82,6 +82,7 @@ _REFUSAL_REASONS: Final = {
     RefusalReason.MALFORMED: pb.REFUSAL_REASON_MALFORMED,
     RefusalReason.TOO_LARGE: pb.REFUSAL_REASON_TOO_LARGE,
     RefusalReason.NOT_YOURS: pb.REFUSAL_REASON_NOT_YOURS,
+    RefusalReason.HELD_UP: pb.REFUSAL_REASON_HELD_UP,
 }
 _SKIP_REASON_OF: Final = {code: reason for reason, code in _SKIP_REASONS.items()}
 _REFUSAL_REASON_OF: Final = {code: reason for reason, code in _REFUSAL_REASONS.items()}

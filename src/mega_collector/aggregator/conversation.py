@@ -2,15 +2,15 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
 import structlog
 
 from mega_collector import wire
-from mega_collector.aggregator.admission import Duplicate
-from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
+from mega_collector.aggregator.admission import Duplicate, held_up
+from mega_collector.aggregator.ingest_buffer import Anew, IngestBuffer, Item
 from mega_collector.aggregator.ledger import Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
@@ -52,14 +52,24 @@ class Conversation:
     """
 
     def __init__(
-        self, hello: Hello, outbox: Outbox, *, buffer: IngestBuffer, ledger: Ledger, peers: Peers, refused: Refused
+        self,
+        hello: Hello,
+        outbox: Outbox,
+        *,
+        buffer: IngestBuffer,
+        ledger: Ledger,
+        peers: Peers,
+        refused: Refused,
+        is_stale: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
+        """`is_stale` says whether what is on its way of a source is passed over: see `TurnedBack`."""
         self._hello = hello
         self._outbox = outbox
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
         self._refused = refused
+        self._is_stale = is_stale
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
@@ -121,7 +131,10 @@ class Conversation:
             committed = self._ledger.committed(source.id)
             theirs = committed is not None and committed.collector != self._hello.collector
             at = None if committed is None else committed.position
-            new = committed is None and self._peer.admission.expected(source.id) is None
+            begins = self._peer.admission.expected(source.id) is None
+            new = committed is None and begins
+            if begins and not theirs and self._is_stale(source.id):
+                self._buffer.put(Anew(source.id))
             refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
             if new and position:
                 # Noted, so that it is known of what came before that it is not known.
@@ -141,6 +154,10 @@ class Conversation:
 
     def _describe(self, source: Source) -> None:
         self._settle(source)
+        if self._peers.wait(self._outbox, source):
+            # It has let go of nothing yet if this stream is a new one.
+            self._outbox.say(held_up(source.id, 0, 0))
+            return
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
         self._outbox.say(Resume(source.id, known))
 

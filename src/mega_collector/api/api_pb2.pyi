@@ -28,6 +28,7 @@ class RefusalReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_REASON_MALFORMED: _ClassVar[RefusalReason]
     REFUSAL_REASON_TOO_LARGE: _ClassVar[RefusalReason]
     REFUSAL_REASON_NOT_YOURS: _ClassVar[RefusalReason]
+    REFUSAL_REASON_HELD_UP: _ClassVar[RefusalReason]
 COMPRESSION_NONE: Compression
 COMPRESSION_ZSTD: Compression
 SKIP_REASON_UNSPECIFIED: SkipReason
@@ -41,6 +42,7 @@ REFUSAL_REASON_NOT_OPEN: RefusalReason
 REFUSAL_REASON_MALFORMED: RefusalReason
 REFUSAL_REASON_TOO_LARGE: RefusalReason
 REFUSAL_REASON_NOT_YOURS: RefusalReason
+REFUSAL_REASON_HELD_UP: RefusalReason
 
 class CollectorMessage(_message.Message):
     __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group")

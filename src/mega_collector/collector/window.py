@@ -62,6 +62,8 @@ class _Flight:
     lost: bool = False
     """Whether something was written behind its end that is gone."""
     stopped: bool = False
+    held: bool = False
+    """Whether its output takes nothing: what is in flight of it leaves its room to others."""
     refused: int = 0
     """Bytes that were in flight when it was stopped."""
     rewound_to: int = -1
@@ -82,6 +84,8 @@ class WindowStatistics:
     stopped: int
     refused: int
     """Bytes that were read of stopped sources, and will not be acknowledged."""
+    held: int
+    """Bytes of those in flight that the aggregator has let go of: it asks for them when their output takes them."""
 
 
 class Window:
@@ -91,6 +95,9 @@ class Window:
     `room`, `end` says that nothing more comes. After a reconnect every source with something in flight goes through
     the handshake again, and what the aggregator does not have is sent again. All methods return what is to be said or
     done, in order.
+
+    What of a source cannot be delivered while others can is kept here, and sent again when it is asked for. It leaves
+    half of the limit to the others; beyond that they wait too.
     """
 
     def __init__(self, *, limit: int, block_size: int) -> None:
@@ -100,6 +107,8 @@ class Window:
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
         self._items = 0
+        self._held = self._held_items = 0
+        """Bytes and items of those that are held up: in flight, but in nobody's way."""
         self._unsent: set[bytes] = set()
         """Sources that have something in flight which was not sent on this connection: it waits for a handshake."""
         self._connected = False
@@ -131,7 +140,8 @@ class Window:
         """Whether another block may be sent. One may always be in flight, whatever the window."""
         if self._items >= _MOST_ITEMS:
             return False
-        return self._in_flight == 0 or self._in_flight + self.block_size <= self._limit
+        in_flight = self._in_flight - self._held
+        return in_flight == 0 or in_flight + self.block_size <= min(self._limit, self._own_limit - self._held)
 
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
@@ -155,7 +165,9 @@ class Window:
     def statistics(self) -> WindowStatistics:
         stopped = sum(flight.stopped for flight in self._flights.values())
         refused = sum(flight.refused for flight in self._flights.values())
-        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused)
+        return WindowStatistics(
+            self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused, self._held
+        )
 
     # What the tailer tells
 
@@ -210,6 +222,7 @@ class Window:
         outcomes: list[Outcome] = []
         for flight in self._flights.values():
             flight.asked = flight.opened = False
+            self._let_go_on(flight)
             flight.rewound_to = -1
             if flight.items:
                 self._unsent.add(flight.source.id)
@@ -221,6 +234,7 @@ class Window:
         self._connected = False
         for flight in self._flights.values():
             flight.asked = flight.opened = False
+            self._let_go_on(flight)
             if flight.items:
                 self._unsent.add(flight.source.id)
 
@@ -233,6 +247,7 @@ class Window:
         flight = self._flights.get(resume.source_id)
         if flight is None or not flight.asked or flight.opened:
             return []
+        self._let_go_on(flight)
         if flight.acked is None:
             return [Decide(flight.source, resume)]
         known = next((each for each in resume.known if each.source_id == resume.source_id), None)
@@ -282,9 +297,11 @@ class Window:
                 break
             if isinstance(item, Block):
                 self._in_flight -= end - item.start
+                self._held -= flight.held * (end - item.start)
             done += 1
         del items[:done]
         self._items -= done
+        self._held_items -= flight.held * done
         if not items:
             self._unsent.discard(flight.source.id)
         return tail
@@ -292,10 +309,20 @@ class Window:
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
         flight = self._flights.get(refusal.source_id)
+        if flight is not None and flight.asked and not flight.opened and refusal.reason is RefusalReason.HELD_UP:
+            # It is described already, and will be answered when it may go on.
+            self._hold(flight)
+            return []
         if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []
         if not refusal.retry:
             return self._stop(flight, refusal)
+        if refusal.reason is RefusalReason.HELD_UP:
+            flight.asked = flight.opened = False
+            if flight.items:
+                self._unsent.add(flight.source.id)
+            self._hold(flight)
+            return self.begin(flight.source)
         if refusal.reason is RefusalReason.NOT_OPEN:
             flight.asked = flight.opened = False
             if flight.items:
@@ -313,6 +340,22 @@ class Window:
         flight.rewound_to = expected
         return [item for item in flight.items if item.end > expected]
 
+    def _hold(self, flight: _Flight) -> None:
+        """Keep what is in flight of it out of the others' way, if half of the room is left to them."""
+        size, count = sum(map(_size, flight.items)), len(flight.items)
+        if flight.held or self._held + size > self._own_limit // 2 or self._held_items + count > _MOST_ITEMS // 2:
+            return
+        flight.held = True
+        self._held += size
+        self._held_items += count
+        self._unsent.discard(flight.source.id)
+
+    def _let_go_on(self, flight: _Flight) -> None:
+        if flight.held:
+            flight.held = False
+            self._held -= sum(map(_size, flight.items))
+            self._held_items -= len(flight.items)
+
     def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
         flight.stopped = True
         position = flight.acked or 0
@@ -329,6 +372,7 @@ class Window:
         return [Finish(flight.source, flight.acked, flight.lost)]
 
     def _drop(self, flight: _Flight) -> None:
+        self._let_go_on(flight)
         self._in_flight -= sum(_size(item) for item in flight.items)
         self._items -= len(flight.items)
         flight.items.clear()
