@@ -132,7 +132,7 @@ def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
             retry_delay=1,
             after_retries=policy,
             dead_letters=letters,
-            notify=None,
+            notifier=None,
             pause=Pauses(),
         )
 

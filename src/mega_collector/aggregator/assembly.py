@@ -1,7 +1,6 @@
 """The aggregator, put together from its parts."""
 
 import time
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import TypedDict
 
@@ -18,7 +17,8 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
-from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
+from mega_collector.aggregator.turned_back import TurnedBack
+from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, Destination, build, choose_kind, require
 from mega_collector.emitter.configuration import (
     AfterRetries,
     FileConfiguration,
@@ -27,9 +27,10 @@ from mega_collector.emitter.configuration import (
 )
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
-from mega_collector.emitter.notify import NotifyEmitter
+from mega_collector.emitter.file_tree import FileTree
+from mega_collector.emitter.notify import Notifier
 from mega_collector.emitter.preflight import require_directory
-from mega_collector.emitter.protocol import Emitter, OutputState
+from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
@@ -108,11 +109,13 @@ class Aggregator:
             **_destination(settings),
             stop=self._stop,
             known=self._ledger.output,
+            rows=self._ledger.outputs,
             clean=self._ledger.clean,
             state_directory=settings.state_directory,
             remember=self._remember,
         )
         self._stack = _stack(self._output, settings, after_retries, shutdown)
+        turned_back = TurnedBack()
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
         peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
@@ -128,8 +131,9 @@ class Aggregator:
             ledger=self._ledger,
             peers=peers,
             pause=shutdown.pause,
-            on_outputs=self._output.committed if isinstance(self._output, FileEmitter) else lambda: None,
+            on_outputs=self._output.committed if isinstance(self._output, FileEmitter | FileTree) else lambda: None,
             on_failure=shutdown.ask,
+            turned_back=turned_back,
         )
         self._servicer = AggregatorServicer(
             buffer=self._buffer,
@@ -137,6 +141,7 @@ class Aggregator:
             peers=peers,
             max_streams=settings.max_streams,
             writes_to=lambda: self._output.writes_to,
+            is_stale=turned_back.is_stale,
         )
 
         self._operator = OperatorServer(settings.state_directory, self._buffer)
@@ -176,7 +181,13 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            failing_outputs=self._stack.failing,
         )
+
+    def reopen(self) -> None:
+        """Open the output files anew before the next append to each, as after a signal that says they were moved."""
+        if isinstance(self._output, FileEmitter | FileTree):
+            self._output.reopen()
 
     def stop(self) -> bool:
         """Seal, emit, commit, acknowledge, close: whether all that was taken in is at the destination.
@@ -193,7 +204,7 @@ class Aggregator:
         complete = ended and self._pipeline.complete
         if ended:
             self._stack.emitter.close()
-            destination = not isinstance(self._output, FileEmitter) or self._output.settled
+            destination = not isinstance(self._output, FileEmitter | FileTree) or self._output.settled
             self._ledger.close(clean=destination and self._pipeline.settled)
         if failure is not None:
             _log.error("failed", error=str(failure))
@@ -243,7 +254,7 @@ def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
 
 
 def _stack(
-    destination: Emitter, settings: AggregatorSettings, after_retries: AfterRetries, shutdown: Shutdown
+    destination: Destination, settings: AggregatorSettings, after_retries: AfterRetries, shutdown: Shutdown
 ) -> Stack:
     directory, configuration = settings.dead_letter_directory, settings.notify_configuration
     dead_letters = None
@@ -252,21 +263,20 @@ def _stack(
             dead_letters = DeadLetters(directory, settings.dead_letter_size)
         except StartError as error:
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
-    notify = None if configuration is None else _notify(configuration, shutdown)
     return stack(
         destination,
         retry_count=settings.retry_count,
         retry_delay=settings.retry_delay,
         after_retries=after_retries,
         dead_letters=dead_letters,
-        notify=notify,
+        notifier=None if configuration is None else _notifier(configuration),
+        close_within=lambda: max(shutdown.remaining, _CLOSING),
         pause=shutdown.pause,
     )
 
 
-def _notify(configuration: NotifyConfiguration, shutdown: Shutdown) -> Callable[[Emitter], Emitter]:
+def _notifier(configuration: NotifyConfiguration) -> Notifier:
     # Its client takes a while to import, and few need it.
     from mega_collector.emitter.pagerduty import PagerDuty  # noqa: PLC0415
 
-    pagerduty = PagerDuty(configuration)
-    return lambda emitter: NotifyEmitter(emitter, pagerduty, close_within=lambda: max(shutdown.remaining, _CLOSING))
+    return PagerDuty(configuration)

@@ -1,7 +1,7 @@
 """The gRPC service: streams, their threads, and how many there may be."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
-    gives device and inode of the file that the destination is, if it is one.
+    gives device and inode of each file that the destination is.
     """
 
     def __init__(
@@ -53,9 +53,11 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         peers: Peers,
         max_streams: int,
         hello_timeout: float = _HELLO_TIMEOUT,
-        writes_to: Callable[[], tuple[int, int] | None] = lambda: None,
+        writes_to: Callable[[], Sequence[tuple[int, int]]] = lambda: (),
+        is_stale: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         self._writes_to = writes_to
+        self._is_stale = is_stale
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
@@ -143,7 +145,13 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
 
     def _converse(self, hello: Hello, outbox: Outbox) -> Conversation:
         return Conversation(
-            hello, outbox, buffer=self._buffer, ledger=self._ledger, peers=self._peers, refused=self._refused
+            hello,
+            outbox,
+            buffer=self._buffer,
+            ledger=self._ledger,
+            peers=self._peers,
+            refused=self._refused,
+            is_stale=self._is_stale,
         )
 
     def _hello(self, messages: Iterator[wire.Heard], context: grpc.ServicerContext) -> Hello:
@@ -179,8 +187,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise reader.error
 
     def _welcome(self, conversation: Conversation) -> Welcome:
-        file = self._writes_to()
-        outputs = () if file is None else (file,)
+        outputs = tuple(self._writes_to())
         return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:

@@ -23,6 +23,8 @@ class AggregatorStatistics:
     batcher: BatcherStatistics
     pipeline: PipelineStatistics
     retry: RetryStatistics
+    failing_outputs: int = 0
+    """Of several outputs, those that take nothing now."""
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -64,6 +66,7 @@ class AggregatorStatistics:
             ("waiting_streams", "Connections that wait for room in the ingest buffer", self.buffer.waiting),
             ("pending_entries", "Log lines in the batch that is not sealed", self.batcher.entries_pending),
             ("pending_bytes", "Bytes in the batch that is not sealed", self.batcher.bytes_pending),
+            ("failing_outputs", "Output files that take nothing now, while others may", self.failing_outputs),
             ("ready", "Whether what comes in can go out", self.ready[0]),
         ):
             yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, value)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,11 +46,13 @@ class FileEmitter:
         state_directory: Path,
         remember: Callable[[OutputState], None],
         format: Format = Format.RAW,  # noqa: A002
+        mode: int | None = None,
+        root: Path | None = None,
     ) -> None:
         """Open the file and bring it back to its committed length.
 
         `known` is what the ledger has for `str(path)`, `clean` whether the last process ended in order. `remember`
-        commits a state durably, or raises EmitError.
+        commits a state durably, or raises EmitError. `mode` and `root` are as for `Output.open`.
 
         Raises:
             StartError: the file cannot be used, or another process does.
@@ -57,8 +60,10 @@ class FileEmitter:
         self._path = path
         self._remember = remember
         self._make_payload = payload_in(format)
+        self._open = partial(Output.open, path, mode=mode, root=root)
+        self._reopening = False
         try:
-            self._output = Output.open(path)
+            self._output = self._open()
         except EmitError as error:
             raise StartError(str(error)) from error
         try:
@@ -77,10 +82,33 @@ class FileEmitter:
         return not self._torn
 
     @property
-    def writes_to(self) -> tuple[int, int]:
+    def writes_to(self) -> tuple[tuple[int, int], ...]:
         """The file's device and inode. From any thread."""
         output = self._output
-        return output.device, output.inode
+        return ((output.device, output.inode),)
+
+    @property
+    def length(self) -> int:
+        """Bytes that were taken, with those that were there before."""
+        return self._length
+
+    @property
+    def written_at(self) -> int:
+        """When the file was written to last, in nanoseconds since the epoch; OSError if it cannot be looked at."""
+        return self._output.written_at
+
+    @property
+    def is_as_left(self) -> bool:
+        """Whether the path names the file, and nobody else has changed its length; OSError likewise."""
+        return not self._torn and self._output.is_named and self._output.size == self._length
+
+    def reopen(self) -> None:
+        """Open the path anew before the next append, whatever it names by then. From any thread.
+
+        Where others rename or remove the file, that is seen anyway: before each append it is looked whether the path
+        still names it.
+        """
+        self._reopening = True
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         try:
@@ -125,8 +153,11 @@ class FileEmitter:
     def _prepare(self) -> bytes:
         """Be at the end of the file that the path names, in a state that the ledger knows; the last bytes there."""
         self._mend()
+        asked, self._reopening = self._reopening, False
         if not self._output.is_named:
             self._reopen()
+        elif asked:
+            self._open_anew()
         self._adopt_changes()
         before = self._output.before(self._length)
         state = self._state(before)
@@ -149,11 +180,23 @@ class FileEmitter:
 
     def _reopen(self) -> None:
         """Others have renamed, removed or replaced the file."""
-        output = Output.open(self._path)
+        output = self._open()
         self._output.close()
         self._output = output
         self._length = output.size
         _log.warning("output_replaced", path=str(self._path), length=self._length)
+
+    def _open_anew(self) -> None:
+        """It is the same file still, and was asked for: it must be let go of to be locked again."""
+        self._output.unlock()
+        try:
+            output = self._open()
+        except EmitError:
+            self._reopening = True
+            self._output.lock()
+            raise
+        self._output.close()
+        self._output = output
 
     def _adopt_changes(self) -> None:
         size = self._output.size

@@ -49,10 +49,10 @@ class NotifyEmitter:
             taken = self._next.emit(batches)
         except RetriesExhausted as error:
             cause = error
-            _tell(lambda: self._notifier.failed(cause))
+            tell(lambda: self._notifier.failed(cause))
             raise
         if not taken.discarded:
-            _tell(self._notifier.recovered)
+            tell(self._notifier.recovered)
         return taken
 
     def close(self) -> None:
@@ -60,10 +60,11 @@ class NotifyEmitter:
         try:
             self._next.close()
         finally:
-            _tell(lambda: self._notifier.close(self._close_within()))
+            tell(lambda: self._notifier.close(self._close_within()))
 
 
-def _tell(what: Callable[[], None]) -> None:
+def tell(what: Callable[[], None]) -> None:
+    """Tell a notifier something: what it raises is logged."""
     try:
         what()
     except Exception as error:  # noqa: BLE001 - an alert that fails must not stop the logs

@@ -40,12 +40,27 @@ class Recovery:
         try:
             verdict = self._mend(output)
             if self._known is not None and not verdict.is_same:
-                self._search(output)
+                self._search(output.path)
         except OSError as error:
             raise StartError(cause(output.path, error)) from error
+        if verdict is Verdict.UNKNOWN and output.stamp == output.size:
+            return  # it says itself that it was left so
         if verdict not in _MENDED and (output.size or self._known):
             report = _log.info if verdict is Verdict.UNKNOWN else _log.warning
             report("output_adopted", path=str(output.path), length=output.size, reason=verdict.value)
+
+    def search(self, path: Path) -> None:
+        """Look for the file where nothing has its path any more, and mend it.
+
+        Raises:
+            StartError: it cannot be read or cut, or what is cut cannot be laid aside.
+        """
+        try:
+            self._search(path)
+        except FileNotFoundError:
+            return  # not even its directory is there
+        except OSError as error:
+            raise StartError(cause(path, error)) from error
 
     def _mend(self, output: Output) -> Verdict:
         known = self._known
@@ -84,9 +99,9 @@ class Recovery:
         for path in kept[: -_KEPT + 1]:
             path.unlink()
 
-    def _search(self, output: Output) -> None:
+    def _search(self, path: Path) -> None:
         """Find the file that the ledger knows under another name, where it was renamed while nobody wrote."""
-        directory = Path(os.path.realpath(output.path)).parent
+        directory = Path(os.path.realpath(path)).parent
         with os.scandir(directory) as entries:
             names = [entry.path for entry in entries if self._may_be_known(entry)]
         for name in names:
@@ -97,7 +112,7 @@ class Recovery:
 
     def _mend_sibling(self, path: Path) -> None:
         try:
-            sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+            sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
         except OSError as error:
             _log.error("output_renamed", path=str(path), error=str(error))
             return

@@ -24,12 +24,16 @@ def parse_strings(text: str) -> dict[str, str]:
     Raises:
         ValueError: it is something else.
     """
-    found = parse_json(text)
-    if not isinstance(found, dict):
-        raise ValueError("is no JSON object")  # noqa: TRY004 - it is the text that is wrong
-    if not all(isinstance(value, str) for value in found.values()):
-        raise ValueError("has a value that is no string")
-    return found
+    return _strings(parse_json(text))
+
+
+def parse_texts(text: str) -> dict[str, str]:
+    """Likewise, but whole numbers may stand without quotes.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return _strings(parse_json(text), numbers=True)
 
 
 def require_keys(found: dict[str, str], required: set[str], optional: set[str]) -> None:
@@ -42,6 +46,15 @@ def require_keys(found: dict[str, str], required: set[str], optional: set[str]) 
         raise ValueError(f"lacks the key {missing[0]}")
     if found.keys() - required - optional:
         raise ValueError("has an unknown key (the keys are " + ", ".join(sorted(required | optional)) + ")")
+
+
+def _strings(found: Any, *, numbers: bool = False) -> dict[str, str]:
+    if not isinstance(found, dict):
+        raise ValueError("is no JSON object")  # noqa: TRY004 - it is the text that is wrong
+    texts = {key: str(value) if numbers and type(value) is int else value for key, value in found.items()}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise ValueError("has a value that is no string")
+    return texts
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
