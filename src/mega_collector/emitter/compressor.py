@@ -38,18 +38,21 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The rotated files of an output are to be compressed; and it itself, if it is `over`."""
+    """The rotated files of an output are to be compressed; and it itself, if it is over, with `over` bytes.
+
+    If it has more it was appended to since: then it is not over, and not all of it may be committed.
+    """
 
     path: Path
     root: Path | None
-    over: bool = False
+    over: int | None = None
 
 
 class Compressor:
     """A file is written compressed under another name, synced, given its name, and only then removed itself.
 
     Whatever a kill leaves of that is mended when the file's turn comes again: a part is written anew; where both are
-    there, the plain one goes if the other holds the same. A file that somebody has locked, an aggregator that writes
+    there, the plain one goes if the other holds the same and has its time. A file that somebody has locked, an aggregator that writes
     it, is left alone.
     """
 
@@ -116,13 +119,13 @@ class Compressor:
 
     def _do(self, job: Job) -> None:
         with Rotated(job.path, job.root) as rotated:
-            if job.over and rotated.is_regular(job.path.name):
-                self._compress(rotated, job.path.name)
+            if job.over is not None and rotated.is_regular(job.path.name):
+                self._compress(rotated, job.path.name, job.over)
             for slot in list(rotated.plain()):
                 if rotated.is_regular(slot.name):
                     self._compress(rotated, slot.name)
 
-    def _compress(self, rotated: Rotated, name: str) -> None:
+    def _compress(self, rotated: Rotated, name: str, size: int | None = None) -> None:
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=rotated.directory)
         except FileNotFoundError:
@@ -132,6 +135,9 @@ class Compressor:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
+            found = os.fstat(fd).st_size
+            if not found or found != (found if size is None else size):
+                return  # what is empty stays: there is nothing to win, and its compressed name may be needed
             if rotated.status(name + self._compression.suffix) is None:
                 self._write(rotated, plain, f".{rotated.name}.compressing")
             self._replace(rotated, plain)
@@ -197,6 +203,8 @@ class Compressor:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=rotated.directory)
         plain.seek(0)
         with io.FileIO(fd, "rb") as file:
+            if os.fstat(fd).st_mtime_ns != os.fstat(plain.fileno()).st_mtime_ns:
+                return False  # what came later may be the same, and is not
             try:
                 with _opened(file, self._compression) as other:
                     while True:

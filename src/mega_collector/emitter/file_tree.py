@@ -109,6 +109,9 @@ class FileTree:
         """The one that was appended to last is the last."""
         self._closed: set[str] = set()
         """Closed files of which the ledger still has a record that it needs no longer."""
+        self._over: dict[str, int] = {}
+        """Closed files, with their lengths, that are to be compressed once all that they hold is committed. Their records stay until that
+        is done: from them the next process knows."""
         self._unmended: set[str] = set()
         """Files that may hold what was not taken, and could not be cut back yet."""
         self._appended: set[str] = set()
@@ -206,6 +209,7 @@ class FileTree:
                 if length is None:
                     file = self._files.get(path)
                     length = 0 if file is None else file.emitter.length
+                    length = 0 if length >= self._rotation.size else length  # it is rotated before that
                 elif length >= self._rotation.size:
                     return routed[:number]
                 lengths[path] = length + part.size
@@ -267,6 +271,7 @@ class FileTree:
             raise EmitError(str(error)) from error
         self._unmended.discard(path)
         self._closed.discard(path)
+        self._over.pop(path, None)
         file = self._files[path] = _File(emitter, path, self._clock())
         if self._compressor is not None and self._rotation is not None:
             # What an earlier process did not come to.
@@ -284,8 +289,7 @@ class FileTree:
         if not file.emitter.settled:
             self._unmended.add(file.path)
         elif self._compressor is not None and self._is_over(file.path):
-            # The record stays until that is done: from it the next process knows.
-            self._compressor.submit(Job(Path(file.path), self._root, over=True))
+            self._over[file.path] = file.emitter.length
         else:
             self._closed.add(file.path)
 
@@ -296,8 +300,11 @@ class FileTree:
             for file in list(self._files.values()):
                 self._close(file)
         if self._compressor is not None:
-            self._closed.update(set(self._compressor.done()) - self._files.keys() - self._unmended)
+            self._closed |= set(self._compressor.done()) - self._files.keys() - self._unmended - self._over.keys()
             self._close_what_is_over(self._clock())
+            for path, length in self._over.items():
+                self._compressor.submit(Job(Path(path), self._root, over=length))
+            self._over.clear()
 
     def _close_what_is_over(self, now: int) -> None:
         if now < self._look_at:
@@ -310,7 +317,8 @@ class FileTree:
                 self._close(file)
 
     def _is_over(self, path: str) -> bool:
-        return self._template is not None and self._template.is_over(path, self._clock() - _LINGER)
+        template, now = self._template, self._clock()
+        return template is not None and all(template.is_over(path, each) for each in (now, now - _LINGER))
 
     # Rotation
 
@@ -360,7 +368,7 @@ class FileTree:
         """It is as committed: a record of it is needed again when it is appended to."""
         path = Path(row.path)
         if self._compressor is not None and self._is_ours(path):
-            self._compressor.submit(Job(path, self._root, over=self._is_over(row.path)))
+            self._compressor.submit(Job(path, self._root, over=row.length if self._is_over(row.path) else None))
         elif self._template is not None:
             self._closed.add(row.path)
 
@@ -377,7 +385,8 @@ class FileTree:
             except EmitError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
                     raise
-                recovery.search(path)
+                if row.before.length:  # else nothing tells it from another file that was given its inode
+                    recovery.search(path)
                 return
             try:
                 recovery.run(output)

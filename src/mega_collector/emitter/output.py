@@ -119,6 +119,14 @@ class Output:
         except (OSError, ValueError):
             return 0
 
+    @property
+    def is_stamped(self) -> bool:
+        """Whether it was ever stamped: then it was appended to by an aggregator."""
+        try:
+            return bool(os.getxattr(self._fd, _STAMP))
+        except OSError:
+            return False
+
     def put_stamp(self, length: int) -> None:
         """Have the file itself say how much of it is committed, where it can: xattr(7)."""
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from mega_collector.emitter.cause import cause
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.recognition import Found, Verdict, recognise
-from mega_collector.errors import StartError
+from mega_collector.errors import EmitError, StartError
 
 _KEPT = 8  # parts laid aside; a process that is killed again and again must not fill the disk with them
 
@@ -110,6 +110,10 @@ class Recovery:
     def _may_be_known(self, entry: os.DirEntry[str]) -> bool:
         return self._known is not None and entry.inode() == self._known.inode and entry.is_file(follow_symlinks=False)
 
+    def _is_certain(self, output: Output) -> bool:
+        """Whether it can be told at all: of a file that was empty only its stamp, if its inode was given to another."""
+        return output.is_stamped or (self._known is not None and self._known.before.length > 0)
+
     def _mend_sibling(self, path: Path) -> None:
         try:
             sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
@@ -117,7 +121,10 @@ class Recovery:
             _log.error("output_renamed", path=str(path), error=str(error))
             return
         try:
-            if self._mend(sibling) in _MENDED:
+            sibling.lock()
+            if self._is_certain(sibling) and self._mend(sibling) in _MENDED:
                 _log.warning("output_renamed", path=str(path))
+        except EmitError:
+            return  # it is written by somebody: another file that was given the inode
         finally:
             sibling.close()

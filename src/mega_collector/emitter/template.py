@@ -1,8 +1,8 @@
 """The path of an output file, made of what is known of a source and of the time: a machine."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -48,8 +48,8 @@ class Template:
 
     def __init__(self, text: str, *, rotated: bool = False) -> None:
         if not text.startswith("/"):
-            text = f"{Path.cwd()}/{text}".replace("//", "/")
-        self.text = text
+            raise ValueError("has a template of paths that does not begin with /")
+        self.text = text = re.sub("/+", "/", text)
         self._rotated = rotated
         start = _first_variable(text)
         if start is None:
@@ -88,7 +88,7 @@ class Template:
         return found is not None and list(found.groups()) != self._period_at(now // 3_600_000_000_000).split()
 
     def _period(self, hour: int) -> str:
-        return time.strftime(self._format, time.gmtime(hour * 3600))
+        return datetime.fromtimestamp(hour * 3600, UTC).strftime(self._format)
 
     def _rendered(self, source: Source, period: str) -> str:
         times = iter(period.split())
