@@ -1,5 +1,6 @@
 """The aggregator, put together from its parts."""
 
+import signal
 import time
 from contextlib import redirect_stderr
 from typing import TypedDict
@@ -77,6 +78,8 @@ def _serve(settings: AggregatorSettings) -> int:
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator.statistics)
+    # Where a rotator says so; who does not is not ended by it either.
+    signal.signal(signal.SIGHUP, lambda *_: aggregator.reopen())
     aggregator.start()
     while not shutdown.wait(_LOOK_INTERVAL):
         aggregator.look()

@@ -96,8 +96,8 @@ class Window:
     the handshake again, and what the aggregator does not have is sent again. All methods return what is to be said or
     done, in order.
 
-    What of a source cannot be delivered while others can is kept here, and sent again when it is asked for. It leaves
-    half of the limit to the others; beyond that they wait too.
+    What of a source cannot be delivered while others can is kept here, and sent again when it is asked for. There may
+    be as much of that as the limit, besides; beyond that it takes the others' room.
     """
 
     def __init__(self, *, limit: int, block_size: int) -> None:
@@ -138,10 +138,10 @@ class Window:
     @property
     def room(self) -> bool:
         """Whether another block may be sent. One may always be in flight, whatever the window."""
-        if self._items >= _MOST_ITEMS:
+        if self._items - self._held_items >= _MOST_ITEMS:
             return False
         in_flight = self._in_flight - self._held
-        return in_flight == 0 or in_flight + self.block_size <= min(self._limit, self._own_limit - self._held)
+        return in_flight == 0 or in_flight + self.block_size <= self._limit
 
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
@@ -341,9 +341,9 @@ class Window:
         return [item for item in flight.items if item.end > expected]
 
     def _hold(self, flight: _Flight) -> None:
-        """Keep what is in flight of it out of the others' way, if half of the room is left to them."""
+        """Keep what is in flight of it out of the others' way, as far as there may be as much again."""
         size, count = sum(map(_size, flight.items)), len(flight.items)
-        if flight.held or self._held + size > self._own_limit // 2 or self._held_items + count > _MOST_ITEMS // 2:
+        if flight.held or self._held + size > self._own_limit or self._held_items + count > _MOST_ITEMS:
             return
         flight.held = True
         self._held += size

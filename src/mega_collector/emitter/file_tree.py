@@ -110,8 +110,8 @@ class FileTree:
         self._closed: set[str] = set()
         """Closed files of which the ledger still has a record that it needs no longer."""
         self._over: dict[str, int] = {}
-        """Closed files, with their lengths, that are to be compressed once all that they hold is committed. Their records stay until that
-        is done: from them the next process knows."""
+        """Closed files, with their lengths, that are to be compressed once all that they hold is committed. Their
+        records stay until that is done: from them the next process knows."""
         self._unmended: set[str] = set()
         """Files that may hold what was not taken, and could not be cut back yet."""
         self._appended: set[str] = set()

@@ -15,7 +15,7 @@ from mega_collector.emitter.configuration import (
     TextConfiguration,
 )
 from mega_collector.emitter.template import Template, is_template, literal
-from mega_collector.settings.json_text import parse_strings, parse_texts, require_keys
+from mega_collector.settings.json_text import parse_strings, require_keys
 from mega_collector.settings.kind import Kind
 from mega_collector.settings.kinds import duration, either, is_path, is_truthy, size
 
@@ -121,7 +121,7 @@ def _is_object(text: str) -> bool:
 
 
 def _keys_in(text: str, required: set[str], optional: Set[str] = frozenset({"format"})) -> dict[str, str]:
-    found = parse_texts(text)
+    found = parse_strings(text, numbers={"keep", "mode"})
     require_keys(found, required, set(optional))
     return found
 

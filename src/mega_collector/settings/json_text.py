@@ -1,6 +1,7 @@
 """JSON in a setting."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 
@@ -18,22 +19,19 @@ def parse_json(text: str) -> Any:
         raise ValueError("is nested too deeply") from None
 
 
-def parse_strings(text: str) -> dict[str, str]:
-    """Read a JSON object whose values are strings of valid Unicode.
+def parse_strings(text: str, *, numbers: Collection[str] = ()) -> dict[str, str]:
+    """Read a JSON object whose values are strings of valid Unicode; those of `numbers` may be whole numbers too.
 
     Raises:
         ValueError: it is something else.
     """
-    return _strings(parse_json(text))
-
-
-def parse_texts(text: str) -> dict[str, str]:
-    """Likewise, but whole numbers may stand without quotes.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    return _strings(parse_json(text), numbers=True)
+    found = parse_json(text)
+    if not isinstance(found, dict):
+        raise ValueError("is no JSON object")  # noqa: TRY004 - it is the text that is wrong
+    texts = {key: str(value) if key in numbers and type(value) is int else value for key, value in found.items()}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise ValueError("has a value that is no string")
+    return texts
 
 
 def require_keys(found: dict[str, str], required: set[str], optional: set[str]) -> None:
@@ -46,15 +44,6 @@ def require_keys(found: dict[str, str], required: set[str], optional: set[str]) 
         raise ValueError(f"lacks the key {missing[0]}")
     if found.keys() - required - optional:
         raise ValueError("has an unknown key (the keys are " + ", ".join(sorted(required | optional)) + ")")
-
-
-def _strings(found: Any, *, numbers: bool = False) -> dict[str, str]:
-    if not isinstance(found, dict):
-        raise ValueError("is no JSON object")  # noqa: TRY004 - it is the text that is wrong
-    texts = {key: str(value) if numbers and type(value) is int else value for key, value in found.items()}
-    if not all(isinstance(value, str) for value in texts.values()):
-        raise ValueError("has a value that is no string")
-    return texts
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
