@@ -1,8 +1,6 @@
 """Many output files, rotated and compressed, in real processes."""
 
-import gzip
 import json
-import os
 import signal
 from contextlib import suppress
 from functools import partial
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.lines import assert_exactly, sorted_out
+from harness.outputs import held_by
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
@@ -21,36 +20,13 @@ def configuration(site: Site, name: str, **more: object) -> str:
     return json.dumps({"path": f"{site.out.parent}/{name}", **more})
 
 
-def delivered(site: Site) -> bytes:
-    """All that the output files hold: of each the rotated ones first, the oldest before the others."""
-    paths = [path for path in site.out.parent.rglob("*") if path.is_file() and not path.name.endswith(".compressing")]
-    return b"".join(map(_content, sorted((path for path in paths if not _is_twice(path)), key=_order)))
-
-
-def _is_twice(path: Path) -> bool:
-    return path.suffix == ".gz" and path.with_suffix("").exists()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return b""  # it has been rotated or compressed meanwhile
-    return gzip.decompress(data) if path.suffix == ".gz" else data
-
-
-def _order(path: Path) -> tuple[str, int]:
-    name, _, number = path.name.removesuffix(".gz").rpartition(".")
-    return (f"{path.parent}/{name}", -int(number)) if number.isdigit() else (str(path).removesuffix(".gz"), 0)
-
-
 def await_delivered(site: Site) -> None:
     """Looked at again while it differs: files that are rotated meanwhile are seen under both names, or none."""
     seen = b""
 
     def is_delivered() -> bool:
         nonlocal seen
-        seen = delivered(site)
+        seen = held_by(site.out.parent)
         return len(seen) == site.bytes_written and sorted_out(seen) == {k: v for k, v in site.written.items() if v}
 
     try:
@@ -138,7 +114,7 @@ def test_killed_amid_rotation_and_compression_it_delivers_each_line_once(tmp_pat
         aggregator = site.aggregator(file_configuration=files)
         await_delivered(site)
         assert aggregator.stop() == 0
-        assert [path for path in site.out.parent.rglob("*.gz")]
+        assert list(site.out.parent.rglob("*.gz"))
 
 
 def _write_until_rotated(writers: list[Writer], aggregator: Process) -> bool:
@@ -163,8 +139,8 @@ def test_a_hangup_has_the_outputs_opened_anew_and_ends_nothing(tmp_path: Path) -
         writer.write(3)
         site.assert_delivered()
         assert site.out.stat().st_ino == inode
-        os.replace(site.out, site.out.with_suffix(".1"))
+        site.out.rename(site.out.with_suffix(".log.1"))
         aggregator.signal(signal.SIGHUP)
         writer.write(3)
         until(lambda: site.size() > 0, "what was written then should be in the new file")
-        until(lambda: len(delivered(site)) == site.bytes_written, "all should be there")
+        until(lambda: len(held_by(site.out.parent)) == site.bytes_written, "all should be there")

@@ -97,8 +97,8 @@ AGGREGATOR = {
             ' {"path": "/a/b.log"}': FileConfiguration(Path("/a/b.log")),
             '{"path": "/a/b.log", "format": "json"}': FileConfiguration(Path("/a/b.log"), Format.JSON),
             "/a/{host}/%Y.log": FileConfiguration(Template("/a/{host}/%Y.log")),
-            '{"path": "/a/%%.log", "mode": "0640", "rotate_size": "1MB", "keep": 7, "compress": "zstd"}': FileConfiguration(
-                Path("/a/%.log"), Format.RAW, 0o640, Rotation(7, size=1_000_000), Compression.ZSTD
+            '{"path": "/%%", "mode": "0640", "rotate_size": "1MB", "keep": 7, "compress": "zstd"}': FileConfiguration(
+                Path("/%"), Format.RAW, 0o640, Rotation(7, size=1_000_000), Compression.ZSTD
             ),
             '{"path": "/a/{path}", "mode": 640, "rotate_every": "daily", "keep": "1"}': FileConfiguration(
                 Template("/a/{path}", rotated=True), Format.RAW, 0o640, Rotation(1, every=86_400 * 10**9)

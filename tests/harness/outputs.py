@@ -1,0 +1,31 @@
+"""What many output files hold, rotated and compressed ones too."""
+
+import gzip
+from pathlib import Path
+
+
+def held_by(directory: Path) -> bytes:
+    """All that the files in it hold, the rotated ones of each before it, the oldest before the others.
+
+    What is rotated or compressed meanwhile may be missing, or there twice: look again.
+    """
+    paths = [path for path in directory.rglob("*") if path.is_file() and not path.name.endswith(".compressing")]
+    return b"".join(map(_content, sorted((path for path in paths if not _is_twice(path)), key=_order)))
+
+
+def _is_twice(path: Path) -> bool:
+    """A kill between compressing and removing leaves both."""
+    return path.suffix == ".gz" and path.with_suffix("").exists()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def _order(path: Path) -> tuple[str, int]:
+    name, _, number = path.name.removesuffix(".gz").rpartition(".")
+    return (f"{path.parent}/{name}", -int(number)) if number.isdigit() else (str(path).removesuffix(".gz"), 0)
