@@ -4,6 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509 import CertificateBuilder, Name, load_pem_x509_certificate, random_serial_number
 
 DAY = timedelta(days=1)
 
@@ -46,6 +55,26 @@ class Authority:
         """Sign a certificate as they were before names stood in an extension."""
         leaf = self._ca.issue_cert(common_name=common_name)
         return Material(self.pem, leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
+
+    def nameless(self) -> Material:
+        """Sign a certificate that says nothing of its holder."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        authority = load_pem_x509_certificate(self.pem)
+        signing = load_pem_private_key(self._ca.private_key_pem.bytes(), None)
+        assert isinstance(signing, ec.EllipticCurvePrivateKey)
+        now = datetime.now(UTC)
+        certificate = (
+            CertificateBuilder()
+            .subject_name(Name([]))
+            .issuer_name(authority.subject)
+            .public_key(key.public_key())
+            .serial_number(random_serial_number())
+            .not_valid_before(now - DAY)
+            .not_valid_after(now + DAY)
+            .sign(signing, SHA256())
+        )
+        plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return Material(self.pem, certificate.public_bytes(Encoding.PEM), plain)
 
     def expired(self) -> Material:
         now = datetime.now(UTC)

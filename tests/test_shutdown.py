@@ -142,6 +142,36 @@ def test_a_signal_that_is_sent_twice_at_once_is_one() -> None:
         assert process.returncode == 0
 
 
+_HANGUP = """
+from mega_collector.shutdown import Shutdown
+
+shutdown = Shutdown(3600)
+shutdown.on_signals(hangup=True)
+print("ready", flush=True)
+while not shutdown.wait():
+    print("woken" if shutdown.hung_up() and not shutdown.hung_up() else "why?", flush=True)
+"""
+
+
+def test_a_hangup_ends_the_wait_and_not_the_process() -> None:
+    with _process(_HANGUP) as process:
+        assert _says(process, "ready")
+        for _ in range(2):
+            process.send_signal(signal.SIGHUP)
+            assert _says(process, "woken")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+
+
+def test_a_hangup_ends_who_does_not_take_it() -> None:
+    with _process() as process:
+        assert _says(process, "ready")
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=20)
+        assert process.returncode == -signal.SIGHUP
+
+
 _STORM = """
 import faulthandler, signal
 from mega_collector.shutdown import Shutdown

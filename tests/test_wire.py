@@ -32,6 +32,8 @@ from mega_collector.protocol import (
     Refusal,
     RefusalReason,
     Resume,
+    Stage,
+    Status,
     Welcome,
 )
 
@@ -45,12 +47,21 @@ HELLOS = st.builds(Hello, TEXT.filter(bool), TEXT, st.dictionaries(TEXT, TEXT, m
 KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS)
 DATA = st.binary(min_size=1, max_size=300)
 
+SECONDS = st.sampled_from([0.0, 0.05, 1.5, 15.0, 3600.0])
+
 ANSWERS = st.one_of(
-    st.builds(Welcome, NUMBERS, NUMBERS, TEXT, st.binary(), st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple)),
+    st.builds(Welcome, NUMBERS, NUMBERS, TEXT, st.binary(), st.lists(st.tuples(NUMBERS, NUMBERS)).map(tuple), SECONDS),
     st.builds(Resume, IDS, st.lists(KNOWN, max_size=4).map(tuple)),
     st.builds(Ack, st.dictionaries(IDS, NUMBERS, max_size=5)),
     st.builds(Refusal, IDS, NUMBERS, NUMBERS, st.sampled_from(RefusalReason), st.booleans(), TEXT),
     st.builds(Grant, NUMBERS),
+    st.builds(
+        Status,
+        st.sampled_from([None, Stage.INGEST_BUFFER, Stage.DESTINATION, Stage.COMMIT]),
+        TEXT,
+        NUMBERS,
+        st.none() | SECONDS.filter(bool),
+    ),
 )
 
 
@@ -503,3 +514,11 @@ def test_threads_may_compress_side_by_side() -> None:
 )
 def test_a_block_leaves_room_in_its_message(message: int, block: int) -> None:
     assert wire.largest_block(message) == block
+
+
+def test_a_cause_is_said_whatever_its_path_holds_and_is_bounded() -> None:
+    said = wire.encode_answer(Status(Stage.DESTINATION, "/\udcff: " + "x" * 5000))
+    (heard,) = wire.decode_answers(pb.AggregatorMessage.FromString(said.SerializeToString()))
+    assert isinstance(heard, Status)
+    assert heard.cause.startswith("/\\udcff: x")
+    assert len(heard.cause) == wire.MAX_CAUSE

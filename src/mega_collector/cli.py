@@ -18,6 +18,8 @@ from mega_collector import __version__
 from mega_collector.errors import MegaCollectorError, SettingError, StartError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from mega_collector.audit.survey import Survey
     from mega_collector.check.finding import Finding
     from mega_collector.settings import AggregatorSettings, Loaded
@@ -113,9 +115,19 @@ def _make_run() -> click.Command:
         "run",
         callback=start,
         params=[
-            click.Argument(["paths"], metavar="PATH...", nargs=-1, required=True, type=click.UNPROCESSED),
+            click.Argument(
+                ["paths"],
+                metavar="PATH...",
+                nargs=-1,
+                required=True,
+                type=click.UNPROCESSED,
+                shell_complete=_complete_file,
+            ),
             click.Option(
-                ["--output"], metavar="FILE", help="A file that gets every line exactly once. Default: stdout."
+                ["--output"],
+                metavar="FILE",
+                help="A file that gets every line exactly once. Default: stdout.",
+                shell_complete=_complete_file,
             ),
             click.Option(["--once"], is_flag=True, help="Stop at the end of the files. Default: follow them."),
         ],
@@ -217,7 +229,9 @@ def _make_replay() -> click.Command:
         return CLEAN if replaying.complete else FAILED
 
     what = "Have the running aggregator push again what it has discarded, and remove what it has pushed."
-    where = click.Argument(["letters"], metavar="[DIRECTORY|FILE]...", nargs=-1, type=click.UNPROCESSED)
+    where = click.Argument(
+        ["letters"], metavar="[DIRECTORY|FILE]...", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_file
+    )
     return _half("replay", AggregatorSettings, start, what, [where], only=("state_directory", "dead_letter_directory"))
 
 
@@ -314,7 +328,16 @@ def _half(
 
 
 def _paths() -> click.Argument:
-    return click.Argument(["arguments"], metavar="[PATH]...", nargs=-1, type=click.UNPROCESSED)
+    return click.Argument(
+        ["arguments"], metavar="[PATH]...", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_file
+    )
+
+
+def _complete_file(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Have the shell complete the path: it is not given as a type, which would judge it."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _option(setting: "Setting") -> click.Option:

@@ -67,6 +67,8 @@ class Welcome:
     version: str = ""
     boot: bytes = b""
     outputs: tuple[tuple[int, int], ...] = ()
+    batch_age: float = 0.0
+    """Seconds that a batch may wait to be full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +162,41 @@ class Grant:
     window: int
 
 
+class Stage(Enum):
+    """Where lines wait, on their way from the file to the acknowledgement."""
+
+    READING = "reading"
+    WINDOW = "window"
+    CONNECTION = "connection"
+    INGEST_BUFFER = "ingest buffer"
+    DESTINATION = "destination"
+    COMMIT = "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What keeps the aggregator from committing what it has; no stage: nothing does.
+
+    `cause` is the same for as long as that is. `tries` have failed in a row; the next is in so many seconds, if that is
+    known.
+    """
+
+    stage: Stage | None = None
+    cause: str = ""
+    tries: int = 0
+    next_try_in: float | None = None
+
+    @property
+    def words(self) -> str:
+        """For people: `/x: No space left on device, 14th try, next in 60 s`."""
+        tries = f", {_ordinal(self.tries)} try" if self.tries else ""
+        return self.cause + tries + ("" if self.next_try_in is None else f", next in {self.next_try_in:.0f} s")
+
+
+def _ordinal(number: int) -> str:
+    special = 10 <= number % 100 <= 20
+    return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush
-FromAggregator = Welcome | Resume | Ack | Refusal | Grant
+FromAggregator = Welcome | Resume | Ack | Refusal | Grant | Status

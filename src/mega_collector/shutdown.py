@@ -42,6 +42,7 @@ class Shutdown:
         self._hung_after: float | None = None
         self._woken: int | None = None
         """Readable when a signal has come."""
+        self._hung_up = False
 
     def ask(self) -> None:
         """Begin to end; asking again changes nothing."""
@@ -72,7 +73,7 @@ class Shutdown:
         return max(self.deadline - self._clock(), 0)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the end is asked for, at most so long; whether it is."""
+        """Wait until the end is asked for, at most so long; whether it is. In the main thread SIGHUP ends it too."""
         poll = select.poll()
         poll.register(self._asked, select.POLLIN)
         if self._woken is not None and threading.current_thread() is threading.main_thread():
@@ -85,6 +86,8 @@ class Shutdown:
                 return self._asked in ready
             # A signal has come: its handler runs here, between two calls.
             os.read(self._woken or 0, 1 << 10)
+            if self._hung_up and not self.asked:
+                return False
 
     def pause(self, seconds: float) -> bool:
         """Wait before another try; False if there is no time for it. The end's beginning cuts the wait short."""
@@ -94,10 +97,16 @@ class Shutdown:
         time.sleep(min(seconds, _PACE, self.remaining))
         return self.remaining > 0
 
-    def on_signals(self, *, most: float | None = None) -> None:
+    def hung_up(self) -> bool:
+        """Whether SIGHUP has come since this was asked last."""
+        hung_up, self._hung_up = self._hung_up, False
+        return hung_up
+
+    def on_signals(self, *, most: float | None = None, hangup: bool = False) -> None:
         """SIGTERM and SIGINT ask; a second one forces. Called from the main thread.
 
-        `most` is how many seconds draining may take in all, where it is more than the timeout.
+        `most` is how many seconds draining may take in all, where it is more than the timeout. With `hangup`, SIGHUP
+        ends nothing: it is told by `hung_up`.
         """
         self._hung_after = (most or self._timeout) + _CLOSING
         # The kernel may give a signal to any thread, and Python runs its handler in this one, once it wakes.
@@ -107,6 +116,11 @@ class Shutdown:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
+        if hangup:
+            signal.signal(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self._hung_up = True
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         if self._deadline is None:

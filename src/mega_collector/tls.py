@@ -3,8 +3,9 @@
 gRPC itself finds bad material only at the first handshake, and says little then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import grpc
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,16 +16,42 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from mega_collector.errors import SettingError
+from mega_collector.pem_file import Material
 
 
-def server_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.ServerCredentials:
+class Validity(NamedTuple):
+    """When certificates can be used, in seconds since the epoch: between when the last begins and the first ends."""
+
+    begins: float
+    ends: float
+
+    def holds(self, now: float) -> bool:
+        return self.begins <= now <= self.ends
+
+
+def server_credentials(
+    ca: bytes, certificate: bytes, key: bytes, *, renewed: Callable[[], Material | None] = lambda: None
+) -> grpc.ServerCredentials:
     """Give what an aggregator serves with: every client must show a certificate that `ca` has signed.
 
-    All three are PEM, verified before: gRPC would fail only when the first client comes.
+    All three are PEM, verified before: gRPC would fail only when the first client comes. `renewed` is asked before each
+    handshake, from a thread of gRPC's, and answers what is to be used from then on; None: nothing has changed.
     """
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        material = renewed()
+        return None if material is None else _server_configuration(*material)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _server_configuration(ca, certificate, key),
+        fetch,  # type: ignore[arg-type]  # it may answer None, whatever the stub says
+        require_client_authentication=True,
+    )
+
+
+def _server_configuration(ca: bytes, certificate: bytes, key: bytes) -> grpc.ServerCertificateConfiguration:
     # gRPC takes `bytes`, and nothing that is derived from them.
-    pair = bytes(key), bytes(certificate)
-    return grpc.ssl_server_credentials([pair], root_certificates=bytes(ca), require_client_auth=True)
+    return grpc.ssl_server_certificate_configuration([(bytes(key), bytes(certificate))], root_certificates=bytes(ca))
 
 
 def client_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.ChannelCredentials:
@@ -50,6 +77,15 @@ def verify(ca: bytes, certificate: bytes, key: bytes, *, prefix: str, now: datet
     _match(_private_key(key, key_name), chain, key_name, certificate_name)
     moment = now or datetime.now(UTC)
     return (*_dates(authorities, ca_name, moment), *_dates(chain, certificate_name, moment))
+
+
+def validity(pem: bytes) -> Validity:
+    """Of all certificates in verified PEM together."""
+    chain = load_pem_x509_certificates(pem)
+    return Validity(
+        max(each.not_valid_before_utc.timestamp() for each in chain),
+        min(each.not_valid_after_utc.timestamp() for each in chain),
+    )
 
 
 def _certificates(pem: bytes, name: str) -> list[Certificate]:

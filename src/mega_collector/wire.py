@@ -33,6 +33,8 @@ from mega_collector.protocol import (
     Refusal,
     RefusalReason,
     Resume,
+    Stage,
+    Status,
     Welcome,
 )
 
@@ -67,6 +69,7 @@ MAX_LIFE: Final = 64
 MAX_PATH: Final = 4096
 MAX_NAME: Final = 255
 MAX_TAGS: Final = 64
+MAX_CAUSE: Final = 1000
 MAX_POSITION: Final = (1 << 63) - 1
 """Offsets are signed 64 bits to the kernel and to SQLite."""
 
@@ -84,6 +87,14 @@ _REFUSAL_REASONS: Final = {
     RefusalReason.NOT_YOURS: pb.REFUSAL_REASON_NOT_YOURS,
     RefusalReason.HELD_UP: pb.REFUSAL_REASON_HELD_UP,
 }
+_STAGES: Final = {
+    Stage.INGEST_BUFFER: pb.STAGE_INGEST_BUFFER,
+    Stage.DESTINATION: pb.STAGE_DESTINATION,
+    Stage.COMMIT: pb.STAGE_COMMIT,
+}
+"""Those that an aggregator can be at."""
+
+_STAGE_OF: Final = {code: stage for stage, code in _STAGES.items()}
 _SKIP_REASON_OF: Final = {code: reason for reason, code in _SKIP_REASONS.items()}
 _REFUSAL_REASON_OF: Final = {code: reason for reason, code in _REFUSAL_REASONS.items()}
 
@@ -469,10 +480,19 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                 version=message.version,
                 boot=message.boot,
                 outputs=[pb.FileIdentity(device=device, inode=inode) for device, inode in message.outputs],
+                batch_age=int(message.batch_age * 1e9),
             )
             return pb.AggregatorMessage(welcome=welcome)
         case Grant():
             return pb.AggregatorMessage(grant=pb.Grant(window=message.window))
+        case Status(stage, cause, tries, next_try_in):
+            status = pb.Status(
+                stage=pb.STAGE_UNSPECIFIED if stage is None else _STAGES[stage],
+                cause=cause[:MAX_CAUSE].encode("utf-8", "backslashreplace").decode(),
+                tries=tries,
+                next_try_in=int((next_try_in or 0) * 1e9),
+            )
+            return pb.AggregatorMessage(status=status)
 
 
 def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
@@ -499,9 +519,21 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
         case "welcome":
             welcome = message.welcome
             outputs = tuple((each.device, each.inode) for each in welcome.outputs)
-            return Welcome(welcome.max_message_size, welcome.window, welcome.version, welcome.boot, outputs)
+            return Welcome(
+                welcome.max_message_size,
+                welcome.window,
+                welcome.version,
+                welcome.boot,
+                outputs,
+                welcome.batch_age / 1e9,
+            )
         case "grant":
             return Grant(message.grant.window)
+        case "status":
+            status = message.status
+            stage = _STAGE_OF.get(status.stage)
+            next_try_in = status.next_try_in / 1e9 if status.next_try_in else None
+            return Status(stage, status.cause[:MAX_CAUSE], status.tries, next_try_in)
         case _:
             return None
 

@@ -389,7 +389,7 @@ def test_a_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.sqlite3"
     path.write_bytes(content)
-    with pytest.raises(StartError, match="cannot be used"):
+    with pytest.raises(StartError, match=r"cannot be used: .*\. Move it away"):
         Ledger(tmp_path)
     assert path.read_bytes() == content
 
@@ -405,6 +405,35 @@ def test_a_ledger_that_is_damaged_inside_is_refused_and_left_alone(tmp_path: Pat
     with pytest.raises(StartError, match=r"ledger.sqlite3 cannot be used: it is damaged .* Move it away"):
         Ledger(tmp_path)
     assert path.read_bytes() == before
+
+
+def test_a_ledger_that_lacks_a_table_is_refused(tmp_path: Path) -> None:
+    _by_hand(tmp_path, "DROP TABLE sources")
+    with pytest.raises(StartError, match=r"it has no sources.*Move it away"):
+        Ledger(tmp_path)
+
+
+def test_a_ledger_that_does_not_say_how_it_ended_did_not_end_well(tmp_path: Path) -> None:
+    _by_hand(tmp_path, "DELETE FROM ends")
+    with _ledger(tmp_path) as ledger:
+        assert not ledger.clean
+
+
+def test_a_ledger_that_another_program_holds_is_refused_and_it_is_said_what_to_do(tmp_path: Path) -> None:
+    with _ledger(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StartError, match=r"database is locked\. End the program"):
+            Ledger(tmp_path)
+
+
+def _by_hand(directory: Path, statement: str) -> None:
+    """Make a ledger, and change it as only a person would."""
+    with _ledger(directory):
+        pass
+    with closing(sqlite3.connect(directory / "ledger.sqlite3", isolation_level=None)) as connection:
+        connection.execute(statement)
 
 
 def test_a_state_that_was_refused_can_be_tried_again_once_it_is_mended(tmp_path: Path) -> None:

@@ -100,11 +100,12 @@ def test_one_whose_caller_has_gone_is_withdrawn(tmp_path: Path) -> None:
         until(item.outcome.cancelled, "the withdrawal")
 
 
-def test_at_the_end_whoever_waits_is_told_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", [True, False])
+def test_at_the_end_whoever_waits_is_told_so(tmp_path: Path, *, begun: bool) -> None:
     with served(tmp_path) as here:
         call = here.replay()
         item = here.taken()
-        assert item.outcome.set_running_or_notify_cancel()
+        assert not begun or item.outcome.set_running_or_notify_cancel()
         here.server.stop(1)
         code, why = failure(call)
         assert code is grpc.StatusCode.UNAVAILABLE

@@ -3,7 +3,7 @@
 from blocks import make_block, make_source
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
-from mega_collector.protocol import Ack, FromAggregator, Grant
+from mega_collector.protocol import Ack, FromAggregator, Grant, Stage, Status
 
 MIB = 1 << 20
 
@@ -97,3 +97,27 @@ def test_a_source_that_has_ended_is_forgotten_with_the_next_sweep() -> None:
     assert peer.admission.expected(source.id) == 7
     peer.sweep()
     assert peer.admission.expected(source.id) is None
+
+
+FULL = Status(Stage.DESTINATION, "/x: No space left on device", 3, 8.0)
+
+
+def test_every_stream_hears_what_holds_up_the_aggregator_but_not_before_its_welcome() -> None:
+    peers = Peers(64 * MIB)
+    first, second, gone = Outbox(), Outbox(), Outbox()
+    for outbox in (first, second, gone):
+        peers.join("a", outbox)
+    peers.welcomed(first)
+    peers.welcomed(gone)
+    peers.leave("a", gone)
+    peers.tell(FULL)
+    peers.welcomed(second)
+    peers.tell(Status())
+    assert [_said(each) for each in (first, second, gone)] == [[FULL, Status()], [FULL, Status()], []]
+
+
+def test_while_all_is_well_a_stream_hears_nothing_of_it() -> None:
+    peers, outbox = Peers(64 * MIB), Outbox()
+    peers.join("a", outbox)
+    peers.welcomed(outbox)
+    assert _said(outbox) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
 from blocks import entries_of, make_block, make_source
 from harness.until import quiet, until
@@ -86,6 +87,7 @@ class Rig:
         self.outbox = Outbox()
         self.peers.join("me", self.outbox)
         self.pauses: list[float] = []
+        self.steps_at_pauses: list[int] = []
         self.may_pause = True
         self.failed = Event()
         self.pipeline = Pipeline(
@@ -127,6 +129,7 @@ class Rig:
 
     def _pause(self, seconds: float) -> bool:
         self.pauses.append(seconds)
+        self.steps_at_pauses.append(self.pipeline.statistics().steps)
         return self.may_pause
 
 
@@ -195,6 +198,21 @@ def test_a_failure_that_nobody_gave_up_stays_at_the_head_of_the_queue(tmp_path: 
         assert rig.acknowledged() == {A.id: 21}
 
 
+def test_what_nobody_takes_is_told_of_once_and_is_its_state_until_it_is_taken(tmp_path: Path) -> None:
+    refused = EmitError("/letters: No space left on device")
+    seen = list[str | None]()
+
+    def look(batches: Sequence[Batch]) -> Taken:
+        seen.append(rig.pipeline.statistics().refused)
+        return everything(batches)
+
+    with capture_logs() as logs, closing(Rig(tmp_path, *[refused] * 4, look).put(*_blocks(3))) as rig:
+        rig.run()
+        assert rig.pipeline.statistics().refused is None
+    assert seen == [str(refused)]
+    assert [log["error"] for log in logs if log["event"] == "emit_failed"] == [str(refused)]
+
+
 def test_what_was_discarded_is_recorded_acknowledged_and_counted_apart(tmp_path: Path) -> None:
     script: list[Step] = [lambda _: Taken(1, discarded=True)]
     with closing(Rig(tmp_path, *script, max_entries=2).put(*_blocks(3)).run()) as rig:
@@ -244,6 +262,13 @@ def test_a_ledger_that_fails_is_tried_until_it_heals_and_nothing_is_acknowledged
         assert entries_of(rig.destination.taken) == entries_of(_blocks(3))
         assert rig.acknowledged() == {A.id: 21}
         assert rig.pipeline.statistics().committing
+
+
+def test_whoever_tries_a_failing_ledger_again_does_not_hang(tmp_path: Path) -> None:
+    with closing(Rig(tmp_path).put(*_blocks(1))) as rig:
+        rig.ledger.failures = 3
+        rig.run()
+        assert len(set(rig.steps_at_pauses)) == 3
 
 
 def test_what_a_failing_ledger_never_took_is_not_acknowledged(tmp_path: Path) -> None:

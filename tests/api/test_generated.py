@@ -18,6 +18,7 @@ TEXT = {
     "Welcome.version",
     "Refusal.message",
     "Passage.reason",
+    "Status.cause",
 }
 
 

@@ -312,7 +312,7 @@ def test_files_that_no_pattern_finds_are_summed_up(site: Site) -> None:
 def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, name: str) -> None:
     everything = f"{site.logs}/*"
     site.aggregator()
-    collector = site.collector(paths=everything, rotate_wait="1s")
+    collector = site.collector(paths=everything, rotate_wait="10s")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -333,7 +333,7 @@ def test_what_a_copy_has_beyond_what_was_shipped_goes_on_in_it(site: Site) -> No
     """It was written while the collector was stopped: a source of its own ships the rest."""
     everything = f"{site.logs}/*"
     site.aggregator()
-    collector = site.collector(paths=everything, rotate_wait="1s")
+    collector = site.collector(paths=everything, rotate_wait="10s")
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()

@@ -76,7 +76,7 @@ def test_signals_during_a_collectors_start_end_it(site: Site) -> None:
     usual = {"remote_address": site.address, "state_directory": str(site.directory / "collector")}
     variables = environ("COLLECTOR", usual, {"paths": str(site.logs / "*.log")})
     for step in range(5):
-        process = site.start("collector", variables)
+        process = site.start("collector", variables, afresh=True)
         until(lambda process=process, step=step: _cpu_ticks(process.pid) >= 4 * step, "it should be under way")  # type: ignore[misc]
         assert process.stop() in {0, -signal.SIGTERM}
     site.collector()

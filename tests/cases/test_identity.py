@@ -635,6 +635,46 @@ def test_all_names_of_a_file_are_one_source_and_it_ends_with_the_last_of_them(si
     assert len(collector.events("file_followed")) == 1
 
 
+@pytest.mark.case(41)
+def test_what_is_written_by_a_name_elsewhere_is_found_by_the_one_in_the_pattern(site: Site, watch: str) -> None:
+    """In a directory that is not watched: nothing tells of it there."""
+    site.aggregator()
+    site.collector(watch=watch)
+    site.writer("b.log").write(1)
+    site.assert_delivered()
+    writer = site.writer("../elsewhere")
+    writer.write(10)
+    (site.logs / "a.log").hardlink_to(writer.path)
+    site.assert_delivered()
+    writer.write(10)
+    _assert_delivered_soon(site)
+
+
+@pytest.mark.case(41)
+def test_what_is_written_by_a_name_that_was_removed_while_nobody_looked_is_found_by_the_other(
+    site: Site, watch: str
+) -> None:
+    """inotify(7) tells of it by the name by which it was opened."""
+    site.aggregator()
+    collector = site.collector(watch=watch)
+    writer = site.writer("a.log")
+    writer.write(10)
+    site.assert_delivered()
+    assert collector.stop() == 0
+    (site.logs / "b.log").hardlink_to(writer.path)
+    writer.path.unlink()
+    site.collector(watch=watch).wait_for("file_followed", path=str(site.logs / "b.log"))
+    site.assert_delivered()
+    writer.write(10)
+    _assert_delivered_soon(site)
+
+
+def _assert_delivered_soon(site: Site) -> None:
+    """Sooner than by a scan that nothing asked for, half a minute after the last."""
+    until(lambda: site.size() >= site.bytes_written, "what was written should be found soon", 20)
+    site.assert_delivered()
+
+
 # Replaced
 
 

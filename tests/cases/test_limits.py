@@ -3,20 +3,19 @@
 import os
 import resource
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cases.namespace import read_only
+from cases.reads import Reads
 from harness.process import Process
 from harness.site import Site, environ
 from harness.until import quiet, until
 from harness.writer import Writer
 from starting.attempt import assert_refused
 
-FAILING_READS = Path(__file__).parent / "failing_reads.c"
 MANY, FEW = 200, 100
 """Files, and descriptors that the whole process may have."""
 SOON = 8.0
@@ -159,29 +158,6 @@ def test_a_file_that_cannot_be_read_from_the_first_look_on_is_told_once_and_trie
     path.unlink()
     site.writer("sick.log").write(10)
     site.assert_delivered()
-
-
-class Reads:
-    """The reads that a process under `wrapper` does of one file: they fail from `fail` on, until `work`.
-
-    With ESTALE as on a network filesystem: a descriptor that has failed stays broken, and only a new one works.
-    """
-
-    def __init__(self, directory: Path, path: Path, error: str) -> None:
-        compiler = shutil.which("cc")
-        if compiler is None:
-            pytest.skip("there is no compiler for the library that makes reads fail")
-        self._flag, library = directory / "failing", directory / "failing_reads.so"
-        defines = [f"-DERROR={error}", f"-DINODE={path.stat().st_ino}", f'-DFLAG="{self._flag}"']
-        command = [compiler, "-shared", "-fPIC", *defines, "-o", str(library), str(FAILING_READS), "-ldl"]
-        subprocess.run(command, check=True)
-        self.wrapper: Sequence[str] = ["env", f"LD_PRELOAD={library}"]
-
-    def fail(self) -> None:
-        self._flag.touch()
-
-    def work(self) -> None:
-        self._flag.unlink()
 
 
 # 92: nothing to write to

@@ -126,6 +126,23 @@ def test_what_comes_after_a_file_without_a_name_was_let_go_is_left_and_its_end_w
     site.assert_delivered()
 
 
+@pytest.mark.case(24)
+def test_what_a_quiet_file_gets_after_it_was_moved_to_a_directory_below_is_shipped(site: Site, watch: str) -> None:
+    """It was closed for being idle. logrotate calls that olddir."""
+    site.aggregator()
+    collector = site.collector(watch=watch, close_inactive="100ms", rotate_wait="2s")
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+    (site.logs / "old").mkdir()
+    writer.rotate(site.logs / "old" / "a.log.1", reopen=False)
+    writer.write(10)
+    site.assert_delivered()
+    collector.wait_for("file_retired")
+    assert not collector.events("source_lost")
+
+
 @pytest.mark.case(25)
 def test_the_path_stays_missing_while_the_old_file_is_written_to(site: Site) -> None:
     site.aggregator()
@@ -245,7 +262,9 @@ def test_rotated_while_the_collector_was_down(site: Site, rotations: int) -> Non
 
 
 @pytest.mark.case(28)
-def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site) -> None:
+@pytest.mark.parametrize("archive", ["a.log.1", "old/a.log.1"])
+def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site, archive: str) -> None:
+    (site.logs / "old").mkdir()
     site.aggregator()
     collector = site.collector()
     writer = site.writer()
@@ -253,7 +272,7 @@ def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site) -> 
     site.assert_delivered()
     assert collector.stop() == 0
     writer.write(1000)
-    writer.rotate(site.logs / "a.log.1")
+    writer.rotate(site.logs / archive)
     writer.write(100)
     site.collector()
     site.assert_delivered()

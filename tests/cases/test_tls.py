@@ -1,5 +1,7 @@
 """Certificates that change while lines flow, and what is said of those that should not be used as they are."""
 
+import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,12 @@ from harness.process import Process
 from harness.site import Site
 
 AUTHORITY = Authority()
+STRANGER = Authority()
+
+_WRONG_CA = (
+    "the aggregator's certificate is not signed by COLLECTOR_TLS_CA_CERTIFICATE: "
+    "give here the CA that signed AGGREGATOR_TLS_CERTIFICATE"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,33 +50,68 @@ def _aggregator(site: Site, **material: Material) -> Process:
 
 
 @pytest.mark.case(81)
-def test_files_that_are_replaced_under_a_running_pair_are_read_at_the_next_start(site: Site) -> None:
-    """Also one after the other, so that for a while the key is another certificate's."""
+def test_an_aggregator_shows_its_new_certificate_while_lines_flow(site: Site) -> None:
+    """Also one file after the other, so that for a while the key is another certificate's."""
     writer = site.writer()
     old, new = AUTHORITY.material(), AUTHORITY.material()
     aggregator = _aggregator(site, certificate=old)
     collector = site.collector(**_files(site, "collector", certificate=old))
     writer.write(1000)
     site.assert_delivered()
-    for name in ("aggregator", "collector"):
-        mixed = _files(site, name, certificate=new, key=old)
+    _files(site, "aggregator", certificate=new, key=old)
+    reason = aggregator.wait_for("certificate_not_usable")["reason"]
+    assert "AGGREGATOR_TLS_KEY: does not belong to AGGREGATOR_TLS_CERTIFICATE" in reason
+    writer.write(1000)
+    assert _shown(site) == _in_der(old)
+    _files(site, "aggregator", certificate=new)
+    aggregator.wait_for("certificate_renewed")
+    assert _shown(site) == _in_der(new)
     writer.write(1000)
     site.assert_delivered()
-    # A new connection, with what the collector has read at its start.
-    aggregator.kill()
-    refused = site.aggregator(wait=False, **_files(site, "aggregator", certificate=new, key=old))
-    assert refused.wait() == 2
-    assert "AGGREGATOR_TLS_KEY: does not belong to AGGREGATOR_TLS_CERTIFICATE" in refused.said()
+    # The connection that stands has outlived it all, and it is said once.
+    assert len(collector.events("connected")) == 1
+    assert len(aggregator.events("certificate_not_usable")) == 1
+    assert "PRIVATE KEY" not in aggregator.said()
+
+
+@pytest.mark.case(81)
+def test_a_collector_connects_with_its_new_certificate_as_soon_as_it_fits(site: Site) -> None:
+    """All is signed by another authority from now on, so that nothing old connects."""
+    writer = site.writer()
+    old, new = (each.material(common_name="web-1") for each in (AUTHORITY, STRANGER))
+    aggregator = _aggregator(site, certificate=old)
+    collector = site.collector(**_files(site, "collector", certificate=old))
     writer.write(1000)
+    site.assert_delivered()
+    _files(site, "aggregator", certificate=new)
+    aggregator.wait_for("certificate_renewed")
+    # As a network does at times.
+    assert aggregator.stop() == 0
     _aggregator(site, certificate=new)
-    site.assert_delivered()
-    assert collector.stop() == 0
-    refused = site.collector(**mixed)
-    assert refused.wait() == 2
-    assert "COLLECTOR_TLS_KEY: does not belong to COLLECTOR_TLS_CERTIFICATE" in refused.said()
+    collector.wait_for("connection_failed", cause=_WRONG_CA)
     writer.write(1000)
-    site.collector(**_files(site, "collector", certificate=new))
+    _files(site, "collector", certificate=new, key=old)
+    assert "COLLECTOR_TLS_KEY" in collector.wait_for("certificate_not_usable")["reason"]
+    _files(site, "collector", certificate=new)
+    collector.wait_for("certificate_renewed")
+    # At once: the slowest pace would be half a minute.
+    collector.wait_for("connected", count=2)
     site.assert_delivered()
+    assert "PRIVATE KEY" not in collector.said()
+
+
+def _shown(site: Site) -> bytes:
+    """The certificate that the aggregator shows to who connects now."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    host, _, port = site.address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain, context.wrap_socket(plain) as wrapped:
+        return wrapped.getpeercert(binary_form=True) or b""
+
+
+def _in_der(material: Material) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(material.certificate.decode().partition("-----END")[0] + ssl.PEM_FOOTER)
 
 
 @pytest.mark.case(82)

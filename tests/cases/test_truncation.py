@@ -1,6 +1,8 @@
 """Truncation: what comes after it is another source, from its first byte; what came before it is not sent again."""
 
+import gzip
 import os
+import shutil
 from collections.abc import Callable
 from functools import partial
 
@@ -15,7 +17,8 @@ from harness.until import quiet, until
 _SMALL = {"window_size": "256KiB", "max_line_size": "64KiB"}
 """So little may be in flight that a destination that hangs leaves the files unread."""
 
-_SET_ASIDE = 1 << 20
+_SET_ASIDE = 5 << 20
+"""Far more than a block, or than a line may be long: what is read of it, the kernel takes for written from then on."""
 
 
 def hole_behind(descriptor: int) -> None:
@@ -175,6 +178,36 @@ def test_space_that_was_set_aside_and_is_cut_off_when_the_log_is_closed_is_no_tr
 
 @pytest.mark.case(46)
 @pytest.mark.parametrize("set_aside", [hole_behind, nuls_behind])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_space_that_was_set_aside_and_is_left_behind_is_shipped_neither_of_the_file_nor_of_its_archive(
+    site: Site, set_aside: Callable[[int], None], compressed: bool
+) -> None:
+    site.aggregator()
+    collector = site.collector(paths=f"{site.logs}/*.log\n{site.logs}/*.gz")
+    writer = site.writer()
+    descriptor = os.open(writer.path, os.O_WRONLY)
+    set_aside(descriptor)
+    line = make_line("a", 0, 0)
+    writer.lines.append(line)
+    os.write(descriptor, line)
+    os.close(descriptor)
+    site.assert_delivered()
+    rotated = site.logs / "a.log.1"
+    writer.path.rename(rotated)
+    collector.wait_for("file_retired", position=len(line))
+    if compressed:
+        (site.logs / "a.log.1.gz").write_bytes(gzip.compress(rotated.read_bytes()))
+        rotated.unlink()
+        collector.wait_for("archive_recognised")
+    else:
+        # In the pattern again, it goes on where it ended.
+        rotated.rename(site.logs / "b.log")
+        collector.wait_for("file_followed", path=str(site.logs / "b.log"), position=len(line))
+    site.assert_delivered()
+
+
+@pytest.mark.case(46)
+@pytest.mark.parametrize("set_aside", [hole_behind, nuls_behind])
 def test_space_that_was_set_aside_is_no_part_of_what_recognises_a_file(
     site: Site, set_aside: Callable[[int], None]
 ) -> None:
@@ -246,8 +279,11 @@ def test_logrotate_copies_and_truncates(site: Site) -> None:
 
 @pytest.mark.case(48)
 @pytest.mark.parametrize("lines", [0, 100, 300])
-def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(site: Site, lines: int) -> None:
-    """`lines` were not read when the copy was made."""
+@pytest.mark.parametrize("after", [50, 150])
+def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(
+    site: Site, lines: int, after: int
+) -> None:
+    """`lines` were not read when the copy was made; those `after` it may be more than what was read."""
     site.aggregator()
     collector = site.collector(paths=str(site.logs / "a.log*"))
     writer = site.writer()
@@ -256,7 +292,26 @@ def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_origi
     collector.freeze()
     writer.write(lines)
     writer.copy_and_truncate(site.logs / "a.log.1")
-    writer.write(50)
+    writer.write(after)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(48)
+def test_the_copy_of_an_idle_file_that_was_removed_meanwhile_is_not_shipped_again(site: Site, watch: str) -> None:
+    """As logrotate does it with renamecopy: three names, two files."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), close_inactive="100ms", watch=watch)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+    collector.freeze()
+    moved = site.logs / "a.log.tmp"
+    writer.rotate(moved)
+    shutil.copyfile(moved, site.logs / "a.log.1")
+    moved.unlink()
+    writer.write(10)
     collector.thaw()
     site.assert_delivered()
 

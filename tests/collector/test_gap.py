@@ -1,7 +1,7 @@
 """Holes and the NULs around them, in real files: passed over, and nothing else is."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,9 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.reader import Reading, read
 
 HOLE = 1 << 20
+
+SPACE = 5 << 20
+"""Several blocks, and more than a line may be long."""
 
 
 @pytest.fixture
@@ -28,6 +31,20 @@ def _follower(file: PlainFile) -> Follower:
     follower = Follower(SOURCE, path=SOURCE.path, size=facts.size, changed_ns=0, now=0, rotate_wait=5)
     follower.settle(SOURCE, 0, b"")
     return follower
+
+
+def set_aside(file: PlainFile) -> None:
+    os.ftruncate(file.descriptor, SPACE)
+
+
+def allocated(file: PlainFile) -> None:
+    """Where this is told from what was written, it is so only until it is read."""
+    os.posix_fallocate(file.descriptor, 0, SPACE)
+    file.read(SPACE, 0)
+
+
+def zeroed(file: PlainFile) -> None:
+    os.pwrite(file.descriptor, bytes(SPACE), 0)
 
 
 def _all(file: PlainFile, follower: Follower, *, final: bool = False, size: int = 1 << 16) -> list[bytes | Skip]:
@@ -59,8 +76,9 @@ def test_a_hole_ends_the_line_before_it(file: PlainFile) -> None:
     assert _all(file, _follower(file)) == [b"half a li", Skip(SOURCE, 9, HOLE, SkipReason.HOLE), b"two\n"]
 
 
-def test_space_that_was_set_aside_is_waited_for(file: PlainFile) -> None:
-    os.ftruncate(file.descriptor, HOLE)
+@pytest.mark.parametrize("aside", [set_aside, allocated, zeroed])
+def test_space_that_was_set_aside_is_waited_for(file: PlainFile, aside: Callable[[PlainFile], None]) -> None:
+    aside(file)
     os.pwrite(file.descriptor, b"one\nhalf", 0)
     follower = _follower(file)
     assert _all(file, follower) == [b"one\n"]
@@ -71,11 +89,41 @@ def test_space_that_was_set_aside_is_waited_for(file: PlainFile) -> None:
     assert _all(file, follower) == [b"half a line\n"]
 
 
-def test_the_hole_at_the_end_of_a_finished_file_is_passed_over(file: PlainFile) -> None:
-    os.ftruncate(file.descriptor, HOLE)
-    os.pwrite(file.descriptor, b"one\nhalf", 0)
+@pytest.mark.parametrize("aside", [set_aside, allocated, zeroed])
+@pytest.mark.parametrize("end", [b"", b"half"])
+def test_space_that_was_set_aside_is_no_part_of_a_finished_file(
+    file: PlainFile, aside: Callable[[PlainFile], None], end: bytes
+) -> None:
+    aside(file)
+    os.pwrite(file.descriptor, b"one\n" + end, 0)
     follower = _follower(file)
-    assert _all(file, follower, final=True) == [b"one\n", b"half", Skip(SOURCE, 8, HOLE, SkipReason.HOLE)]
+    assert (
+        b"".join(bytes(each) for each in _all(file, follower, final=True) if isinstance(each, bytes)) == b"one\n" + end
+    )
+    assert (follower.exhausted, follower.position) == (True, 4 + len(end))
+
+
+def test_nuls_are_looked_at_a_part_in_each_turn_and_once(file: PlainFile) -> None:
+    counted = Counted(file.descriptor)
+    os.pwrite(file.descriptor, b"one\n" + bytes(40 << 20), 0)
+    follower = _follower(file)
+    turns = 0
+    while read(counted, follower, size=1 << 20, max_line=1 << 20, final=True) is not Reading.NOTHING:
+        turns += 1
+    assert turns == 2
+    assert counted.bytes_read < 50 << 20
+    assert follower.exhausted
+
+
+def test_lines_behind_very_many_nuls_are_shipped_and_so_are_those(file: PlainFile) -> None:
+    data = b"one\n" + bytes(20 << 20) + b"\ntwo\n"
+    os.pwrite(file.descriptor, data, 0)
+    follower, found = _follower(file), b""
+    while follower.position < len(data):
+        result = read(file, follower, size=1 << 20, max_line=1 << 20, final=False)
+        assert isinstance(result, Block) or result is Reading.UNDECIDED
+        found += bytes(result.data) if isinstance(result, Block) else b""
+    assert found == data
 
 
 @pytest.mark.parametrize("size", [1, 511, 512, 5000, 100_000])

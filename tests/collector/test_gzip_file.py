@@ -23,7 +23,7 @@ def _inspect(path: Path, wanted: Collection[int] = ()) -> tuple[State, Inspectio
     return state, inspection
 
 
-@pytest.mark.parametrize("content", [b"", b"x", NOISE, LINES, b"\0" * 10_000_000])
+@pytest.mark.parametrize("content", [b"", b"x", NOISE, LINES, b"x" + b"\0" * 511, b"\0" * 10_000_000 + b"x"])
 def test_a_whole_archive_tells_what_it_holds(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(content))
     state, inspection = _inspect(tmp_path / "a.gz")
@@ -32,6 +32,19 @@ def test_a_whole_archive_tells_what_it_holds(tmp_path: Path, content: bytes) -> 
     assert inspection.contents.size == len(content)
     assert inspection.contents.head == Marker.of(content[:HEAD_SIZE])
     assert inspection.contents.before == Marker.of(content[-TAIL_SIZE:])
+
+
+@pytest.mark.parametrize("content", [b"", b"x\0" * 100, NOISE, LINES])
+def test_space_that_was_set_aside_is_no_part_of_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(content + b"\0" * 5_000_000))
+    _, inspection = _inspect(tmp_path / "a.gz")
+    content = content.rstrip(b"\0")
+    assert inspection.contents is not None
+    assert inspection.contents.size == len(content)
+    assert inspection.contents.before == Marker.of(content[-TAIL_SIZE:])
+    file = GzipFile(Disk().open(bytes(tmp_path / "a.gz")), size=len(content))
+    assert file.read(len(content) + 1000, 0) == content
+    assert file.read(10, len(content)) == b""
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0" * 700, b"\0" * 70_000, b"no member"])

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from blocks import SOURCE, make_block
 from collector.scripted_aggregator import (
@@ -47,7 +48,13 @@ class Pace(Backoff):
 
 class Rig:
     def __init__(
-        self, target: str, *, compress: bool = False, welcome_timeout: float = 20, pace: Backoff | None = None
+        self,
+        target: str,
+        *,
+        compress: bool = False,
+        welcome_timeout: float = 20,
+        pace: Backoff | None = None,
+        tell_again_after: float = 60,
     ) -> None:
         self.events: list[Event] = []
         self.pace = Pace()
@@ -58,6 +65,7 @@ class Rig:
             compress=compress,
             backoff=pace or self.pace,
             welcome_timeout=welcome_timeout,
+            tell_again_after=tell_again_after,
         )
 
     def connected(self, session: int | None = None) -> int:
@@ -281,3 +289,42 @@ def test_nothing_that_is_said_to_nobody_fails() -> None:
     rig = Rig("127.0.0.1:1")
     rig.publisher.send(1, Flush())
     assert not rig.publisher.statistics().connected
+
+
+def test_who_is_told_that_something_was_mended_tries_at_once() -> None:
+    class Slow(Backoff):
+        def failed(self, *, hopeless: bool = False) -> float:
+            return 3600.0
+
+    with scripted() as nobody:
+        port = nobody.port
+    with _publishing(f"127.0.0.1:{port}", pace=Slow(lambda: 0.0)) as rig:
+        until(lambda: rig.publisher.statistics().failures == 1, "the first failure")
+        somebody = ScriptedAggregator(stay, port=port)
+        rig.publisher.hurry()
+        rig.connected()
+        # Where a stream stands, it stays.
+        rig.publisher.hurry()
+        quiet(lambda: len(rig.events), "a stream that stands")
+        somebody.stop()
+
+
+def test_an_aggregator_that_ends_every_stream_at_once_is_told_of_once() -> None:
+    with capture_logs() as logs, scripted(*[_welcome_and_end] * 5) as aggregator, _publishing(aggregator.target) as rig:
+        rig.connected(6)
+    assert [log["cause"] for log in logs if log["event"] == "connection_failed"] == ["the aggregator ended the stream"]
+
+
+def test_a_failure_that_was_withheld_because_it_was_told_just_before_is_told_if_it_stays() -> None:
+    def told() -> list[object]:
+        return [log["withheld"] for log in logs if "nothing listens" in str(log.get("cause"))]
+
+    with scripted() as nobody:
+        port = nobody.port
+    with capture_logs() as logs, _publishing(f"127.0.0.1:{port}", tell_again_after=1.0) as rig:
+        until(lambda: told() == [0], "the first failure")
+        somebody = ScriptedAggregator(stay, port=port)
+        rig.connected()
+        somebody.stop()
+        until(lambda: len(told()) == 2, "the second")
+        quiet(told, "what was told", 1.5)

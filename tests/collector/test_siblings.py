@@ -18,6 +18,10 @@ class Counted(Disk):
         self.listings += 1
         yield from super().entries(directory)
 
+    def below(self, directory: bytes) -> Iterator[bytes]:
+        self.listings += 1
+        yield from super().below(directory)
+
 
 @pytest.fixture
 def disk() -> Counted:
@@ -45,7 +49,8 @@ def test_a_directory_is_listed_once_a_turn_however_many_were_renamed(
     for path, inode in files:
         assert siblings.find(bytes(path), inode) == bytes(path) + b".1"
     assert siblings.find(bytes(tmp_path / "never"), 1) is None
-    assert disk.listings == 1
+    assert siblings.find(bytes(tmp_path / "never"), 2) is None
+    assert disk.listings == 2, "for names, and for directories below"
     siblings.forget()
     files[0][0].with_name("0.log.1").rename(tmp_path / "0.log.2")
     assert siblings.find(bytes(files[0][0]), files[0][1]) == bytes(tmp_path / "0.log.2")
@@ -67,6 +72,17 @@ def test_in_a_directory_of_very_many_names_all_are_found(tmp_path: Path, disk: C
     for path, inode in _make(tmp_path, 30):
         assert siblings.find(bytes(tmp_path / "lost"), inode) == bytes(path)
     assert disk.listings == 30
+
+
+def test_what_is_moved_into_a_directory_below_is_found(tmp_path: Path, disk: Counted, siblings: Siblings) -> None:
+    for name in ("first", "old", "third"):
+        (tmp_path / name).mkdir()
+    files = _make(tmp_path, 100)
+    for path, _ in files:
+        path.rename(tmp_path / "old" / path.name)
+    for path, inode in files:
+        assert siblings.find(bytes(path), inode) == bytes(tmp_path / "old" / path.name)
+    assert disk.listings <= 5
 
 
 def test_in_a_directory_that_is_gone_nothing_is_found(tmp_path: Path, siblings: Siblings) -> None:

@@ -1,11 +1,13 @@
 """The window between a collector and its aggregator, one exchange at a time. Whole histories: test_window_histories."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from blocks import SOURCE, make_block, make_source
+from harness.aside import Aside
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.collector.window import Acknowledged, Decide, Stopped, Window
 from mega_collector.marker import TAIL_SIZE, Marker
@@ -433,3 +435,22 @@ def test_small_blocks_are_bounded_in_number_because_they_take_more_memory_than_t
     assert not window.room
     window.ack(SOURCE.id, 2)
     assert window.room
+
+
+def test_another_thread_may_ask_how_it_stands_while_sources_come_and_go(aside: Aside) -> None:
+    window, ended = _window(), threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            for number in range(1000):
+                window.begin(make_source(str(number)))
+            for number in range(1000):
+                window.abandon(make_source(str(number)).id)
+
+    coming = aside(come_and_go)
+    try:
+        for _ in range(2000):
+            window.statistics()
+    finally:
+        ended.set()
+    coming.result(60)

@@ -40,6 +40,9 @@ _TWICE = 0.25
 _FORCED = 1
 """The exit code of what was asked twice."""
 
+_REFUSED = 2
+"""The exit code of what could not begin."""
+
 
 class Unfaithful(AssertionError):
     """What was promised is not what was found at the destination."""
@@ -167,8 +170,9 @@ class Ordeal:
             for process in processes:
                 process.signal(signal.SIGTERM)
         for process in processes:
-            # Asked before it could hear of it, it is ended by the signal.
-            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *([_FORCED] if twice else [])})
+            # Asked before it could hear of it, it is ended by the signal; on a full disk it may not be able to begin.
+            refused = [_REFUSED] if self._limit is not None and process is self._processes["aggregator"] else []
+            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *refused, *([_FORCED] if twice else [])})
 
     def _assert_ended(self, process: Process, code: int, allowed: set[int]) -> None:
         assert code in allowed, f"{process} ended with {code}: {process.said()[-2000:]}"
@@ -246,7 +250,8 @@ class Ordeal:
             raise Unfaithful(told([str(error), *self._wrong(expected)])) from error
         if wrong := self._wrong(expected):
             raise Unfaithful(told(wrong))
-        assert_complete(self.site, self._collector_settings)
+        forgotten = self._plan.mode is Mode.AGGREGATOR_WIPED
+        assert_complete(self.site, self._collector_settings, forgotten=forgotten)
 
     def _arrived(self, expected: Expected) -> bool:
         for process in self._processes.values():

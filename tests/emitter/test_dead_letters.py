@@ -1,8 +1,11 @@
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, strategies as st
 
@@ -90,6 +93,33 @@ def clock() -> Iterator[int]:
 def make_letters(directory: Path, limit: int = 100_000) -> DeadLetters:
     times = clock()
     return DeadLetters(directory, limit, now=lambda: next(times))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda header: header["blocks"][0].__setitem__(1, "0"),
+        lambda header: header["blocks"][0].__setitem__(1, -5),
+        lambda header: header["blocks"][0].__setitem__(1, 0.5),
+        lambda header: header["blocks"][0].__setitem__(0, -1),
+        lambda header: header["blocks"][0].__setitem__(0, 7),
+        lambda header: header["sources"][0].__setitem__("device", "1"),
+        lambda header: header["sources"][0].__setitem__("tags", 7),
+        lambda header: header["sources"][0].__setitem__("tags", {"a": 7}),
+        lambda header: header["sources"][0].__setitem__("collector", None),
+        lambda header: header.pop("blocks"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_though_its_digest_matches(spoil: Callable[[Any], object]) -> None:
+    """By somebody's hand: it must not get as far as the pipeline, which would end by it."""
+    _, line, data = b"".join(encode(make_batch(b"lost\n"))).split(b"\n", 2)
+    header = orjson.loads(line)
+    spoil(header)
+    line = orjson.dumps(header) + b"\n"
+    first = b"mega-collector dead letter 1 %d " % len(line)
+    digest = blake2b(first + line + data, digest_size=16).hexdigest().encode()
+    with pytest.raises(ValueError, match="makes no sense"):
+        decode(first + digest + b"\n" + line + data)
 
 
 def test_what_was_laid_can_be_read(tmp_path: Path) -> None:

@@ -64,6 +64,23 @@ def test_a_file_that_others_cut_is_stamped_anew_before_it_is_appended_to(ledger:
     assert ledger.path.read_bytes() == b""
 
 
+def test_what_a_kill_left_is_cut_also_where_the_file_says_more_than_was_ever_committed_of_it(ledger: Ledger) -> None:
+    """Others cut it, and the process was killed when the ledger knew of that and the file did not."""
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE, TWO]))
+    emitter.committed()
+    os.truncate(ledger.path, 0)
+    stamp = os.getxattr(ledger.path, "user.mega-collector.committed")
+    emitter.emit([])
+    emitter.close()
+    os.setxattr(ledger.path, "user.mega-collector.committed", stamp)
+    emitter = ledger.start()
+    emitter.emit([THREE])
+    emitter.close()
+    ledger.start().close()
+    assert ledger.path.read_bytes() == b""
+
+
 # What an emit answers
 
 
@@ -215,6 +232,34 @@ def test_what_others_appended_after_a_clean_end_is_never_cut(ledger: Ledger) -> 
     assert ledger.path.read_bytes() == b"one\nforeign\n"
 
 
+def test_what_others_appended_after_a_clean_end_is_never_cut_though_the_next_process_is_killed_at_once(
+    ledger: Ledger,
+) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign\n")
+    ledger.start(clean=True).close()
+    ledger.start(clean=False).close()
+    assert ledger.path.read_bytes() == b"one\nforeign\n"
+
+
+def test_what_others_appended_and_cannot_be_remembered_forbids_the_start(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    emitter.close()
+    with ledger.path.open("ab") as file:
+        file.write(b"foreign\n")
+
+    def fail() -> None:
+        raise EmitError("the ledger cannot be written")
+
+    ledger.on_remember = fail
+    with pytest.raises(StartError, match="the ledger cannot be written"):
+        ledger.start(clean=True)
+
+
 def test_a_file_renamed_while_nobody_wrote_is_found_and_cut_under_its_new_name(ledger: Ledger) -> None:
     emitter = ledger.start()
     ledger.commit(emitter.emit([ONE]))
@@ -243,6 +288,34 @@ def test_a_renamed_file_is_left_and_a_new_one_gets_the_bytes(ledger: Ledger) -> 
     assert ledger.path.read_bytes() == b"two\n"
     assert ledger.state is not None
     assert ledger.state.inode == ledger.path.stat().st_ino
+    emitter.close()
+
+
+@pytest.mark.case(96)
+def test_asked_to_reopen_it_lets_go_of_a_renamed_file_at_once(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.commit(emitter.emit([ONE]))
+    before = emitter.writes_to
+    emitter.reopen()
+    assert emitter.writes_to == before
+    ledger.path.rename(ledger.path.with_suffix(".1"))
+    emitter.reopen()
+    assert emitter.writes_to[0][1] == ledger.path.stat().st_ino != before[0][1]
+    ledger.commit(emitter.emit([TWO]))
+    assert ledger.path.with_suffix(".1").read_bytes() == b"one\n"
+    assert ledger.path.read_bytes() == b"two\n"
+    emitter.close()
+
+
+@pytest.mark.case(96)
+def test_what_cannot_be_reopened_is_an_error_until_it_can(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    ledger.path.parent.rename(ledger.path.parent.with_name("elsewhere"))
+    with pytest.raises(EmitError, match="No such file"):
+        emitter.reopen()
+    ledger.path.parent.mkdir()
+    ledger.commit(emitter.emit([ONE]))
+    assert ledger.path.read_bytes() == b"one\n"
     emitter.close()
 
 
@@ -296,6 +369,17 @@ def test_what_others_append_meanwhile_stays(ledger: Ledger) -> None:
         file.write(b"foreign")
     ledger.commit(emitter.emit([TWO]))
     assert ledger.path.read_bytes() == b"one\nforeign\ntwo\n"
+    emitter.close()
+
+
+def test_who_changes_the_file_at_each_batch_is_told_of_once(ledger: Ledger) -> None:
+    emitter = ledger.start()
+    with capture_logs() as logs:
+        for _ in range(5):
+            ledger.commit(emitter.emit([ONE]))
+            with ledger.path.open("ab") as file:
+                file.write(b"theirs\n")
+    assert events(logs) == ["output_changed"]
     emitter.close()
 
 

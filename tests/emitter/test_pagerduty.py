@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 from hypothesis import given, settings, strategies as st
+from structlog.testing import capture_logs
 
 from mega_collector.batch import Batch
 from mega_collector.emitter.configuration import NotifyConfiguration
@@ -194,7 +195,8 @@ def test_case_74_transient_failure_is_retried_with_the_same_body_until_it_counts
     server: PagerDutyServer, fault: Fault
 ) -> None:
     server.script(fault, fault, fault)
-    notifier = PagerDuty(configured(server.url), pace=QUICK, deadline=0.2)
+    # Only where nobody answers it is waited for.
+    notifier = PagerDuty(configured(server.url), pace=QUICK, deadline=0.2 if fault.hang else 30)
     notifier.failed(exhausted())
     eventually(lambda: notifier.statistics().accepted == 1)
     notifier.recovered()
@@ -204,6 +206,20 @@ def test_case_74_transient_failure_is_retried_with_the_same_body_until_it_counts
     assert len(set(triggers)) == 1
     assert (server.opened, server.open) == (1, 0)
     assert notifier.statistics().failed == 3
+
+
+@pytest.mark.case(74)
+def test_case_74_problem_that_goes_on_is_told_of_once(server: PagerDutyServer) -> None:
+    server.script(*[Fault(status=500)] * 3, *[Fault(status=503)] * 2)
+    with capture_logs() as logs:
+        notifier = PagerDuty(configured(server.url), pace=QUICK, deadline=0.2)
+        notifier.failed(exhausted())
+        eventually(lambda: notifier.statistics().accepted == 1)
+        notifier.close(5)
+    told = [log["problem"] for log in logs if log["event"] == "notify_failed"]
+    assert len(told) == 2
+    assert "500" in told[0]
+    assert "503" in told[1]
 
 
 @pytest.mark.case(74)

@@ -98,8 +98,12 @@ class Site:
         name: str | None = None,
         wrapper: Sequence[str] = (),
         stdout: int | IO[bytes] | None = None,
+        afresh: bool = False,
     ) -> Process:
-        """Start any command: its arguments, and its environment where one of them is a dictionary."""
+        """Start any command: its arguments, and its environment where one of them is a dictionary.
+
+        `afresh`: with all that a start takes, even if there is a template.
+        """
         words = [each for each in arguments if isinstance(each, str)]
         variables = {key: text for each in arguments if isinstance(each, dict) for key, text in each.items()}
         process = Process(
@@ -109,7 +113,7 @@ class Site:
             environ=variables | self._besides,
             wrapper=wrapper,
             stdout=stdout,
-            template=self._template,
+            template=None if afresh else self._template,
         )
         self.processes.append(process)
         return process

@@ -159,6 +159,9 @@ class MemoryDisk:
     def entries(self, _directory: bytes) -> Iterator[tuple[int, bytes]]:
         return ((each.number, path) for path, each in self.names.items())
 
+    def below(self, _directory: bytes) -> Iterator[bytes]:
+        return iter(())
+
     def _at(self, path: bytes) -> Inode | None:
         return self.names.get(self.links.get(path, path))
 

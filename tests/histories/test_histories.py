@@ -25,6 +25,7 @@ _FOUND = [
     723148,  # a file was closed to make room though it had been moved away and rewritten to the same size
     755266,  # the first block of a file was read that was shorter by then than it had been seen
     901742,  # a file was told as gone, and its source as finished, and then it was found
+    108840,  # where a lost source had ended was settled for the file that was taken for it later, which waited forever
     7901,  # blocks of a life before were still in flight when the next one described the file
 ]
 """Seeds of histories that failed, and fail again if what they found comes back."""

@@ -193,6 +193,8 @@ class World:
             self._step(1.0)
             self._talk(1000, 1000, 1000)
         self.judge()
+        assert self.collector is not None
+        assert self.collector.tailer.behind == (), "all is acknowledged"
 
     def judge(self) -> None:
         arrived: dict[int, list[tuple[int, bytes]]] = {}

@@ -59,14 +59,14 @@ class Stream:
         self._unsaid.put(None)
 
     def hear(self, kind: str) -> Any:
-        """The next answer, which must be of that kind. Grants come when they like, and are passed over."""
+        """The next answer, which must be of that kind. Grants and states come when they like: passed over."""
         while True:
             answer = self._next()
             assert isinstance(answer, pb.AggregatorMessage), f"the stream ended before {kind}: {answer!r}"
             found = answer.WhichOneof("kind")
             if found == kind:
                 return getattr(answer, kind)
-            assert found == "grant", f"{kind} should have come, not {answer}"
+            assert found in {"grant", "status"}, f"{kind} should have come, not {answer}"
 
     def hear_any(self) -> pb.AggregatorMessage:
         """The next answer."""

@@ -212,3 +212,12 @@ def test_a_stream_that_does_not_say_hello_in_time_is_ended_and_its_slot_is_free(
         servicer.stop()
         listener.stop(1)
         ledger.close(clean=True)
+
+
+def test_streams_that_are_too_many_are_told_of_once_for_each_machine(tmp_path: Path) -> None:
+    with Served(tmp_path, max_streams=1) as served, connect(served.target) as channel, Stream(channel) as first:
+        first.greet()
+        for _ in range(10):
+            with connect(served.target) as other, Stream(other) as refused:
+                assert refused.hear_end() is not None
+        assert len(served.events("stream_refused")) == 1

@@ -92,12 +92,20 @@ def test_a_renewed_certificate_with_the_same_name_goes_on(served: Served) -> Non
         assert publish(channel, "machine 1", b"source b") == 4
 
 
-def test_a_certificate_without_a_name_is_known_by_its_fingerprint(served: Served) -> None:
-    nameless = AUTHORITY.material("web-1")
+def test_a_certificate_without_a_common_name_is_known_by_all_its_names_also_when_it_is_renewed(served: Served) -> None:
+    for names in (("web-1", "10.0.0.1"), ("10.0.0.1", "web-1")):
+        with connect(served.target, AUTHORITY.material(*names)) as channel:
+            assert publish(channel, "machine 1") == 4
+    says = refusal(publish, served.target, AUTHORITY.material("web-1"))
+    assert "is SAN=DNSName:web-1 IPAddress:10.0.0.1, and this one shows SAN=DNSName:web-1:" in says
+
+
+def test_a_certificate_without_any_name_is_known_by_its_fingerprint(served: Served) -> None:
+    nameless = AUTHORITY.nameless()
     for _ in range(2):
         with connect(served.target, nameless) as channel:
             assert publish(channel, "machine 1") == 4
-    assert "SHA-256=" in refusal(publish, served.target, AUTHORITY.material("web-1"))
+    assert "SHA-256=" in refusal(publish, served.target, AUTHORITY.nameless())
 
 
 def test_one_holder_may_have_several_ids(served: Served) -> None:
@@ -113,7 +121,7 @@ def test_a_name_that_only_looks_like_anothers_is_another(served: Served, name: s
 
 
 def test_a_name_cannot_pass_for_a_fingerprint() -> None:
-    fingerprint = holder_in(AUTHORITY.material("x").certificate)
+    fingerprint = holder_in(AUTHORITY.nameless().certificate)
     assert fingerprint.startswith("SHA-256=")
     lookalike = AUTHORITY.without_alternative_names(fingerprint[:64]).certificate
     assert holder_in(lookalike) == f"CN={fingerprint[:64]}"

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.lines import assert_exactly
 from harness.outputs import held_by
@@ -57,7 +58,7 @@ class Scene:
     def all_arrived(self) -> bool:
         return len(held_by(self.site.out.parent)) >= self.site.bytes_written
 
-    def settings(self, life: "Life") -> dict[str, str]:
+    def settings(self, life: "Life") -> dict[str, Any]:
         """Those of the half; `OUT` in them is where the output is."""
         return {name: text.replace("OUT", str(self.site.out.parent)) for name, text in life.settings.items()}
 
@@ -69,7 +70,7 @@ class Life:
     prepare: Callable[[Scene], None] = lambda _: None
     judge: Callable[[Scene], None] = lambda scene: scene.site.assert_delivered()
     variables: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def record(life: Life, directory: Path, library: Library, template: Template | None = None) -> list[Step]:

@@ -34,9 +34,11 @@ STEPS = {
         "fsync:out",
         "writev:out.log",
         "fdatasync:out.log",
+        "fsetxattr:out.log",
         "ftruncate:ledger.sqlite3",
         "unlink:ledger.sqlite3-shm",
         "unlink:ledger.sqlite3-wal",
+        "unlink:operator.sock",
     ],
     "aggregator mends": [
         "create:out.log.cut-N",

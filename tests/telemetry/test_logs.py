@@ -66,6 +66,15 @@ def test_below_the_level_nothing_is_said() -> None:
     assert [fact["event"] for fact in logged(stream)] == ["source_truncated"]
 
 
+def test_what_a_library_says_again_and_again_is_told_once() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", stream)
+    for _ in range(3):
+        logging.getLogger("library").warning("a %s thing", "strange")
+    logging.getLogger("library").warning("another")
+    assert [fact["message"] for fact in logged(stream)] == ["a strange thing", "another"]
+
+
 @pytest.mark.parametrize("style", ["json", "text"])
 @pytest.mark.parametrize("value", [HOSTILE, HOSTILE.encode(), ValueError(HOSTILE), [HOSTILE], {HOSTILE: HOSTILE}])
 def test_no_value_can_forge_a_line_or_an_escape_sequence(style: str, value: object) -> None:

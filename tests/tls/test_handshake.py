@@ -1,56 +1,19 @@
 """What a failed connection says is explained: each row is brought about by a real server and a real client."""
 
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 
 from certificates import Authority, Material
-from mega_collector.tls import client_credentials, server_credentials
+from mega_collector.tls import client_credentials
 from mega_collector.unavailable import explain
+from tls.echo import DEADLINE, Echo, echo_on, serving
 
 AUTHORITY = Authority()
 STRANGER = Authority()
 GOOD = AUTHORITY.material()
-DEADLINE = 10.0
-
-
-class Echo(grpc.GenericRpcHandler):
-    """Answers every call with what it got, and counts them."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def service(self, handler_call_details: object) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        def echo(request: bytes, context: grpc.ServicerContext) -> bytes:
-            self.calls += 1
-            return request
-
-        return grpc.unary_unary_rpc_method_handler(echo)
-
-
-@contextmanager
-def serving(material: Material | None, echo: Echo) -> Iterator[int]:
-    server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((echo,))
-    if material is None:
-        port = server.add_insecure_port("127.0.0.1:0")
-    else:
-        credentials = server_credentials(material.ca, material.certificate, material.key)
-        port = server.add_secure_port("127.0.0.1:0", credentials)
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop(None).wait()
-
-
-def echo_on(channel: grpc.Channel) -> bytes:
-    return channel.unary_unary("/test/Echo", bytes, bytes)(b"line", timeout=DEADLINE)
 
 
 def call(target: str, material: Material | None) -> bytes:

@@ -1,14 +1,17 @@
 """Mutual TLS between a collector and an aggregator that are processes of their own: both logs name what is wrong."""
 
+import signal
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from certificates import Authority, Material
+from certificates import DAY, Authority, Material
 from harness.audit import run_audit, settled
+from harness.metrics import metric, unused_port
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
@@ -97,17 +100,44 @@ def test_a_collector_that_is_refused_disturbs_no_other(site: Site) -> None:
 
 @pytest.mark.case(78)
 def test_delivery_begins_when_the_aggregators_certificate_is_renewed(site: Site) -> None:
+    """Neither half is started again."""
     site.writer().write(1000)
     aggregator, collector = start(site, AUTHORITY.expired(), GOOD)
     assert "has expired" in collector.wait_for("connection_failed")["cause"]
     assert "AGGREGATOR_TLS_CERTIFICATE" in aggregator.wait_for("certificate")["warning"]
-    assert aggregator.stop() == 0
     assert site.output() == b""
-    aggregator = site.aggregator(**as_files(site.directory, "aggregator", GOOD))
-    # The slowest pace is half a minute.
-    until(lambda: aggregator.events("collector_connected"), "the collector should come again", timeout=60)
+    as_files(site.directory, "aggregator", GOOD)
+    aggregator.wait_for("certificate_renewed")
+    # At the slowest pace it would be half a minute.
+    collector.signal(signal.SIGHUP)
+    site.assert_delivered()
+    assert aggregator.running
+    assert collector.running
+
+
+@pytest.mark.case(78)
+def test_delivery_begins_at_once_when_the_collectors_certificate_is_renewed(site: Site) -> None:
+    site.writer().write(1000)
+    _, collector = start(site, GOOD, AUTHORITY.expired())
+    assert "refused this collector's certificate" in collector.wait_for("connection_failed")["cause"]
+    as_files(site.directory, "collector", AUTHORITY.material("anybody"))
     site.assert_delivered()
     assert collector.running
+
+
+def test_when_the_certificate_expires_is_a_metric_of_both_halves(site: Site) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + 20 * DAY
+    mine = AUTHORITY.material(not_after=ends)
+    addresses = {half: f"127.0.0.1:{unused_port()}" for half in ("aggregator", "collector")}
+    aggregator = site.aggregator(
+        metrics_address=addresses["aggregator"], **as_files(site.directory, "aggregator", mine)
+    )
+    collector = site.collector(metrics_address=addresses["collector"], **as_files(site.directory, "collector", mine))
+    for half, address in addresses.items():
+        name = f"mega_collector_{half}_tls_certificate_expiry_seconds"
+        until(lambda a=address, n=name: metric(a, n) == ends.timestamp(), f"the {half} should tell")  # type: ignore[misc]
+    for process in (aggregator, collector):
+        assert process.wait_for("certificate_expires")["days_left"] == 19
 
 
 def named(name: str) -> Material:

@@ -1,14 +1,14 @@
 """The aggregator, put together from its parts."""
 
-import signal
+import os
 import time
 from contextlib import redirect_stderr
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import grpc
 import structlog
 
 from mega_collector.address import Address
+from mega_collector.aggregator.announcement import Announcement
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
@@ -36,11 +36,18 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
+from mega_collector.protocol import Status
 from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
+from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.systemd import Service
+from mega_collector.telemetry.vigil import Vigil
+
+if TYPE_CHECKING:
+    from mega_collector.certificates import Certificates
 
 _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
@@ -74,15 +81,21 @@ def _serve(settings: AggregatorSettings) -> int:
     configure(settings.log_level, settings.log_format)
     keep_for_blocks()
     shutdown = Shutdown(settings.shutdown_timeout)
-    shutdown.on_signals()
+    shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
     monitored.start(aggregator.statistics)
-    # Where a rotator says so; who does not is not ended by it either.
-    signal.signal(signal.SIGHUP, lambda *_: aggregator.reopen())
+    service = Service(os.environ)
     aggregator.start()
+    service.ready()
     while not shutdown.wait(_LOOK_INTERVAL):
+        if shutdown.hung_up():
+            aggregator.reopen()
         aggregator.look()
+        if service.due:
+            statistics = aggregator.statistics()
+            service.tell(statistics.steps, statistics.status)
+    service.stopping(settings.shutdown_timeout + 3 * _CLOSING)
     return 0 if aggregator.stop() else 1
 
 
@@ -99,11 +112,18 @@ class Aggregator:
         self._shutdown = shutdown
         self._stop = Stop()
         self._forget_at = 0.0
+        self._announcement = Announcement()
+        self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
+        self._commits, self._committed_at = 0, time.monotonic()
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
-        credentials = _credentials(settings)
+        self._certificates = _certificates(settings)
         _look_ahead(settings, after_retries)
-        self._listener = Listener(settings.listen_address, max_streams=settings.max_streams, credentials=credentials)
+        self._listener = Listener(
+            settings.listen_address,
+            max_streams=settings.max_streams,
+            credentials=None if self._certificates is None else self._certificates.server_credentials(),
+        )
         try:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
@@ -120,7 +140,7 @@ class Aggregator:
         self._stack = _stack(self._output, settings, after_retries, shutdown)
         turned_back = TurnedBack()
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
-        peers = Peers(settings.ingest_buffer_size)
+        self._peers = peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
             max_entries=settings.max_batch_size,
             max_bytes=settings.max_batch_bytes,
@@ -145,6 +165,7 @@ class Aggregator:
             max_streams=settings.max_streams,
             writes_to=lambda: self._output.writes_to,
             is_stale=turned_back.is_stale,
+            batch_age=settings.minimum_publish_frequency,
         )
 
         self._operator = OperatorServer(settings.state_directory, self._buffer)
@@ -161,12 +182,34 @@ class Aggregator:
         self.look()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
+    def reopen(self) -> None:
+        """Turn to what the outputs' paths name now, and to the certificates that their files hold."""
+        _log.info("reopening")
+        self._pipeline.reopen()
+        if self._certificates is not None:
+            self._certificates.look(anew=True)
+
     def look(self) -> None:
-        """Let health follow the destination, and the ledger forget what has ended long ago."""
-        self._listener.serving(ready=self.statistics().ready[0])
+        """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
+        if self._certificates is not None:
+            self._certificates.look()
+        statistics = self.statistics()
+        self._listener.serving(ready=statistics.ready[0])
+        self._tell(statistics.held_up, statistics.pipeline.commits)
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell(self, status: Status, commits: int) -> None:
+        """What holds it up is told to the collectors as soon as it does, and logged if it does for long."""
+        now = time.monotonic()
+        if commits != self._commits or status.stage is None:
+            self._commits, self._committed_at = commits, now
+        if self._announcement.due(status, now):
+            self._peers.tell(status)
+        stage = status.stage
+        waiting = [] if stage is None else [Waiting("", stage, status.cause, self._committed_at, words=status.words)]
+        self._vigil.look(waiting)
 
     def _forget(self) -> None:
         try:
@@ -185,12 +228,9 @@ class Aggregator:
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
             failing_outputs=self._stack.failing,
+            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            next_try_in=self._stack.pauses.left,
         )
-
-    def reopen(self) -> None:
-        """Open the output files anew before the next append to each, as after a signal that says they were moved."""
-        if isinstance(self._output, FileEmitter | FileTree):
-            self._output.reopen()
 
     def stop(self) -> bool:
         """Seal, emit, commit, acknowledge, close: whether all that was taken in is at the destination.
@@ -247,13 +287,13 @@ def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> No
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
 
 
-def _credentials(settings: AggregatorSettings) -> grpc.ServerCredentials | None:
+def _certificates(settings: AggregatorSettings) -> "Certificates | None":
     material = tls_material(settings, settings.prefix)
     if material is None:
         return None
-    from mega_collector.tls import server_credentials  # noqa: PLC0415
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
-    return server_credentials(*material)
+    return Certificates(material, half="AGGREGATOR")
 
 
 def _stack(

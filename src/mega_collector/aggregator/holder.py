@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import suppress
 
 import grpc
 import structlog
@@ -41,7 +42,9 @@ class Holders:
 
 
 def holder_of(context: grpc.ServicerContext) -> str | None:
-    """Who holds the certificate that a peer has shown: `CN=` its common name if it has one, else `SHA-256=`.
+    """Who holds the certificate that a peer has shown, so that a renewed one is the same holder's if it can be.
+
+    `CN=` and its common name if it has one; else `SAN=` and all its other names; else `SHA-256=` and its fingerprint.
 
     None without TLS.
     """
@@ -53,18 +56,21 @@ def holder_in(pem: bytes) -> str:
     """The same of a certificate. gRPC's own property ends where a name has a NUL, and so may pass for another name."""
     # Not without TLS: it takes 9 MB.
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
+    from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName, load_pem_x509_certificate  # noqa: PLC0415
     from cryptography.x509.oid import NameOID  # noqa: PLC0415
 
     certificate = load_pem_x509_certificate(pem)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if len(names) == 1 and names[0].value:
         return f"CN={names[0].value!s}"
+    with suppress(ExtensionNotFound):
+        others = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+        return f"SAN={' '.join(sorted(f'{type(other).__name__}:{other.value!s}' for other in others))}"
     return f"SHA-256={certificate.fingerprint(SHA256()).hex()}"
 
 
 def _refusal(collector: str, holder: str, bound: str) -> str:
     return text(
         f"the id {collector} is that of the collector whose certificate is {bound}, and this one shows {holder}:"
-        " give it an id of its own (COLLECTOR_ID), or a certificate with that common name"
+        " give it an id of its own (COLLECTOR_ID), or a certificate with that name"
     )

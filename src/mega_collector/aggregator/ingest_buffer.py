@@ -49,7 +49,7 @@ class IngestBuffer:
         self._items: deque[Item] = deque()
         self._size = 0
         self._waiting = 0
-        self._closed = False
+        self._closed = self._woken = False
         self._changed = threading.Condition()
         self._received = self._bytes = self._entries = 0
 
@@ -81,16 +81,23 @@ class IngestBuffer:
     def take(self, timeout: float | None) -> list[Item]:
         """Everything that is there, in order of arrival; waits for something up to `timeout` seconds.
 
-        Wakes early, with nothing, when the buffer is full or closed.
+        Wakes early, with nothing, when the buffer is full or closed, and on `wake`.
         """
         with self._changed:
-            if not self._items and not self._closed and not self._waiting:
+            if not self._items and not self._closed and not self._waiting and not self._woken:
                 self._changed.wait(timeout)
+            self._woken = False
             items = list(self._items)
             self._items.clear()
             if len(items) >= MOST_ITEMS:
                 self._changed.notify_all()
             return items
+
+    def wake(self) -> None:
+        """Have `take` return."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def release(self, size: int) -> None:
         """`size` bytes that were taken are committed or discarded."""

@@ -128,6 +128,6 @@ class OperatorServicer(api_pb2_grpc.OperatorServicer):
             raise CancelledError
         self._buffer.put(item)
         wait((outcome, self._end), self._patience, FIRST_COMPLETED)
-        if not outcome.done() and not outcome.cancel():
+        if not outcome.done() and not self._end.done() and not outcome.cancel():
             wait((outcome, self._end), return_when=FIRST_COMPLETED)
         return (outcome if outcome.done() else self._end).result()

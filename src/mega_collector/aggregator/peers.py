@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mega_collector.aggregator.admission import Admission, held_up
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.block import Source
-from mega_collector.protocol import Grant
+from mega_collector.protocol import Grant, Status
 
 _FIRST_GRANT = 256 << 10
 """Bytes that may be in flight at the most on a stream of which nothing is committed yet."""
@@ -56,6 +56,8 @@ class Peers:
         self._lock = threading.Lock()
         self._streams = 0
         self._acknowledged: set[Outbox] = set()
+        self._welcomed: set[Outbox] = set()
+        self._status = Status()
 
     @property
     def streams(self) -> int:
@@ -85,6 +87,7 @@ class Peers:
             for source_id, waiting in list(peer.waiting.items()):
                 peer.waiting[source_id] = [each for each in waiting if each[0] is not outbox]
             self._acknowledged.discard(outbox)
+            self._welcomed.discard(outbox)
             self._forget(collector)
             self._streams -= 1
             self._share_out()
@@ -94,6 +97,20 @@ class Peers:
         with self._lock:
             self._peers[collector].heard -= 1
             self._forget(collector)
+
+    def welcomed(self, outbox: Outbox) -> None:
+        """The first word is said on a stream: from now on it hears what holds up the aggregator."""
+        with self._lock:
+            self._welcomed.add(outbox)
+            if self._status.stage is not None:
+                outbox.hint(self._status)
+
+    def tell(self, status: Status) -> None:
+        """Tell every stream what holds up the aggregator. Never waits."""
+        with self._lock:
+            self._status = status
+            for outbox in self._welcomed:
+                outbox.hint(status)
 
     def commit(self, positions: Mapping[str, dict[bytes, int]], finished: Mapping[str, set[bytes]]) -> None:
         """Positions by collector are committed: tell every open stream of each."""

@@ -1,6 +1,5 @@
 """From the ingest buffer to the destination, and back with what is committed: one thread does it all, in order."""
 
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,13 +19,16 @@ from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason, Source
-from mega_collector.emitter.protocol import Emitter, Left, OutputState, Taken
+from mega_collector.emitter.protocol import Emitter, Left, OutputState, Reopenable, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Finish, Flush, Open, Resume
 
 _LEDGER_PACE = 1.0
 """Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
+
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +46,12 @@ class PipelineStatistics:
     """False while the ledger cannot be written."""
     emitting: float
     """Seconds that the emit under way has lasted; 0 if there is none."""
+    steps: int
+    """How often it went round, or tried the ledger again: it hangs if that stays as it is and no emit is under way."""
+    ledger_error: str | None = None
+    """Why the ledger could not be written the last time."""
+    refused: str | None = None
+    """Why what is to be emitted can neither be taken nor given up at present: the dead letters do not take it."""
 
 
 class Pipeline:
@@ -89,11 +97,23 @@ class Pipeline:
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self._reopening = False
+        self._ledger_error: str | None = None
+        self._refused: str | None = None
+        self._steps = 0
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
     def start(self) -> None:
         self._thread.start()
+
+    def reopen(self) -> None:
+        """Have the destination, if it has files, turn to what their paths name now. From any thread.
+
+        An emit that is under way goes on as it is: it looks at the path itself, at each try.
+        """
+        self._reopening = True
+        self._buffer.wake()
 
     def join(self, timeout: float) -> bool:
         """Wait for the end, which comes when the ingest buffer is closed and empty; False if it did not come."""
@@ -101,12 +121,16 @@ class Pipeline:
         return not self._thread.is_alive()
 
     def statistics(self) -> PipelineStatistics:
+        since = self._emitting_since
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
             commits=self._commits,
             committing=self._committing,
-            emitting=time.monotonic() - (self._emitting_since or time.monotonic()),
+            ledger_error=self._ledger_error,
+            refused=self._refused,
+            emitting=0 if since is None else time.monotonic() - since,
+            steps=self._steps,
         )
 
     def _run(self) -> None:
@@ -130,11 +154,16 @@ class Pipeline:
             raise
 
     def _step(self) -> None:
+        self._steps += 1
         deadline = min(self._batcher.deadline, self._turned_back.next_due)
-        timeout = None if deadline == math.inf else max(deadline - time.monotonic(), 0)
+        timeout = min(max(deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
-        for item in self._buffer.take(timeout):
+        items = self._buffer.take(timeout)
+        if self._reopening:
+            self._reopening = False
+            self._reopen()
+        for item in items:
             if self._pass_over(item):
                 continue
             if isinstance(item, Skip | Finish | Open):
@@ -156,6 +185,15 @@ class Pipeline:
         self._emit(sealed)
         self._let_come()
 
+    def _reopen(self) -> None:
+        if not isinstance(self._destination, Reopenable):
+            return
+        try:
+            self._destination.reopen()
+        except EmitError as error:
+            # The next emit tries it too, and fails if it must.
+            _log.warning("reopen_failed", error=str(error))
+
     def _emit(self, batches: list[Batch]) -> None:
         """Emit, commit and acknowledge until the list is empty."""
         while batches:
@@ -166,11 +204,14 @@ class Pipeline:
                 raise
             except (EmitError, RetriesExhausted) as error:
                 # Not even the dead-letter directory took it: it stays at the head of the queue.
-                _log.error("emit_failed", error=str(error))
+                if str(error) != self._refused:
+                    _log.error("emit_failed", error=str(error))
+                self._refused = str(error)
                 self._wait(_LEDGER_PACE)
                 continue
             finally:
                 self._emitting_since = None
+            self._refused = None
             self.settled = False
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
@@ -330,7 +371,7 @@ class Pipeline:
             except LedgerError as error:
                 self._committing = False
                 if str(error) != told:
-                    told = str(error)
+                    told = self._ledger_error = str(error)
                     _log.error("ledger_failed", error=told)
                 self._wait(_LEDGER_PACE)
         if told is not None:
@@ -347,6 +388,7 @@ class Pipeline:
         self._peers.commit(positions, finished)
 
     def _wait(self, seconds: float) -> None:
+        self._steps += 1
         if not self._pause(seconds):
             raise Stopping("the shutdown allows no other try")
 

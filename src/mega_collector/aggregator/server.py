@@ -1,6 +1,7 @@
 """The gRPC service: streams, their threads, and how many there may be."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
+from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
 _NO_LEDGER = "the aggregator cannot read its ledger: try again"
 
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings that a machine's streams are refused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +47,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
-    gives device and inode of each file that the destination is.
+    gives device and inode of each file that the destination is. `batch_age` is how many seconds a batch may wait to be
+    full, which collectors are told. `is_stale` is as for `Conversation`.
     """
 
     def __init__(
@@ -55,9 +61,11 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         hello_timeout: float = _HELLO_TIMEOUT,
         writes_to: Callable[[], Sequence[tuple[int, int]]] = lambda: (),
         is_stale: Callable[[bytes], bool] = lambda _: False,
+        batch_age: float = 0.0,
     ) -> None:
         self._writes_to = writes_to
         self._is_stale = is_stale
+        self._batch_age = batch_age
         self._buffer = buffer
         self._ledger = ledger
         self._peers = peers
@@ -70,6 +78,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._stopping = False
         self._refused = Refused()
         self._refused_streams = 0
+        self._told = Once(interval=_INTERVAL)
 
     def PublishStream(  # noqa: N802 - the name in api.proto
         self, request_iterator: Iterator[wire.Heard], context: grpc.ServicerContext
@@ -81,10 +90,10 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 self._holders.require(hello, context)
                 yield from self._serve(hello, request_iterator, outbox, peer=context.peer())
             except WireError as error:
-                _log.warning("stream_refused", peer=context.peer(), reason=str(error))
+                self._tell_refused(context, str(error))
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             if self._stopping:
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -101,7 +110,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
             except (BufferClosed, StreamEnded):
                 context.abort(grpc.StatusCode.UNAVAILABLE, _SHUTTING_DOWN)
@@ -124,7 +133,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:
-                _log.error("ledger_failed", error=str(error))
+                self._tell_failed(error)
                 context.abort(grpc.StatusCode.UNAVAILABLE, _NO_LEDGER)
 
     def stop(self) -> None:
@@ -166,8 +175,20 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise WireError("a stream begins with hello")
         return wire.decode_hello(first.message.hello)
 
+    def _tell_refused(self, context: grpc.ServicerContext, reason: str) -> None:
+        """Once in a while for each machine: each of its connections is from another port."""
+        peer = context.peer()
+        withheld = self._told.due(peer.rpartition(":")[0], time.monotonic())
+        if withheld is not None:
+            _log.warning("stream_refused", peer=peer, reason=reason, withheld=withheld)
+
+    def _tell_failed(self, error: LedgerError) -> None:
+        withheld = self._told.due(str(error), time.monotonic())
+        if withheld is not None:
+            _log.error("ledger_failed", error=str(error), withheld=withheld)
+
     def _give_up(self, context: grpc.ServicerContext) -> None:
-        _log.warning("stream_refused", peer=context.peer(), reason=f"no hello in {self._hello_timeout:g} s")
+        self._tell_refused(context, f"no hello in {self._hello_timeout:g} s")
         context.cancel()
 
     def _serve(
@@ -177,6 +198,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
             outbox.say(self._welcome(conversation))
+            self._peers.welcomed(outbox)
             reader = _Reader(messages, conversation, outbox)
             reader.start()
             yield from map(wire.encode_answers, outbox.drain_together())
@@ -188,7 +210,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
 
     def _welcome(self, conversation: Conversation) -> Welcome:
         outputs = tuple(self._writes_to())
-        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs)
+        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs, self._batch_age)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)
@@ -208,7 +230,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _slot(self, context: grpc.ServicerContext) -> Iterator[None]:
         if not self._slots.acquire(blocking=False):
             self._refused_streams += 1
-            _log.warning("stream_refused", peer=context.peer(), max_streams=self._max_streams)
+            self._tell_refused(context, f"{self._max_streams} are served already (AGGREGATOR_MAX_STREAMS)")
             context.abort(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{self._max_streams} connections are served already (AGGREGATOR_MAX_STREAMS): try again later",

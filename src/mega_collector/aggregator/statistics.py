@@ -8,7 +8,9 @@ from mega_collector.aggregator.ingest_buffer import IngestBufferStatistics
 from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.retry import RetryStatistics
-from mega_collector.telemetry.metrics import Sample
+from mega_collector.protocol import Stage, Status
+from mega_collector.telemetry.live import readable
+from mega_collector.telemetry.metrics import Sample, certificate_expiry
 
 _PATIENCE = 5.0
 """Seconds after which an emit that does not return means that the destination hangs: a pipe that nobody reads."""
@@ -25,6 +27,27 @@ class AggregatorStatistics:
     retry: RetryStatistics
     failing_outputs: int = 0
     """Of several outputs, those that take nothing now."""
+    certificate_expires_at: float | None = None
+    """Seconds since the epoch; None without TLS."""
+    next_try_in: float | None = None
+    """Seconds until the destination is tried again, if it has failed."""
+
+    @property
+    def held_up(self) -> Status:
+        """What keeps what comes in from being committed, if anything does."""
+        if not self.pipeline.committing:
+            return Status(Stage.COMMIT, f"the ledger cannot be written: {self.pipeline.ledger_error}")
+        if self.pipeline.refused is not None:
+            return Status(Stage.DESTINATION, self.pipeline.refused)
+        if self.retry.failing:
+            return Status(Stage.DESTINATION, str(self.retry.last_error), self.retry.in_a_row, self.next_try_in)
+        if self.pipeline.emitting > _PATIENCE:
+            return Status(Stage.DESTINATION, "it does not answer")
+        if self.failing_outputs:
+            return Status(Stage.DESTINATION, f"{self.failing_outputs} outputs take nothing: {self.retry.last_error}")
+        if self.buffer.waiting:
+            return Status(Stage.INGEST_BUFFER, "it is full: more comes in than the destination takes")
+        return Status()
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -36,6 +59,18 @@ class AggregatorStatistics:
         if self.pipeline.emitting > _PATIENCE:
             return False, f"the destination takes nothing: it has not answered for {self.pipeline.emitting:.0f}s"
         return True, "ready"
+
+    @property
+    def status(self) -> str:
+        """How it fares, for a service manager."""
+        ready, reason = self.ready
+        counts = f"{self.server.collectors} connected, {readable(self.pipeline.bytes_emitted)} delivered"
+        return counts if ready else f"{counts}, {reason}"
+
+    @property
+    def steps(self) -> int | None:
+        """How often its thread went round; None while the destination has not answered, which may take any time."""
+        return None if self.pipeline.emitting else self.pipeline.steps
 
     def samples(self) -> Iterator[Sample]:
         """For /metrics."""
@@ -70,3 +105,4 @@ class AggregatorStatistics:
             ("ready", "Whether what comes in can go out", self.ready[0]),
         ):
             yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, value)
+        yield from certificate_expiry("aggregator", self.certificate_expires_at)

@@ -29,6 +29,13 @@ class RefusalReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_REASON_TOO_LARGE: _ClassVar[RefusalReason]
     REFUSAL_REASON_NOT_YOURS: _ClassVar[RefusalReason]
     REFUSAL_REASON_HELD_UP: _ClassVar[RefusalReason]
+
+class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STAGE_UNSPECIFIED: _ClassVar[Stage]
+    STAGE_INGEST_BUFFER: _ClassVar[Stage]
+    STAGE_DESTINATION: _ClassVar[Stage]
+    STAGE_COMMIT: _ClassVar[Stage]
 COMPRESSION_NONE: Compression
 COMPRESSION_ZSTD: Compression
 SKIP_REASON_UNSPECIFIED: SkipReason
@@ -43,6 +50,10 @@ REFUSAL_REASON_MALFORMED: RefusalReason
 REFUSAL_REASON_TOO_LARGE: RefusalReason
 REFUSAL_REASON_NOT_YOURS: RefusalReason
 REFUSAL_REASON_HELD_UP: RefusalReason
+STAGE_UNSPECIFIED: Stage
+STAGE_INGEST_BUFFER: Stage
+STAGE_DESTINATION: Stage
+STAGE_COMMIT: Stage
 
 class CollectorMessage(_message.Message):
     __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group")
@@ -65,20 +76,22 @@ class CollectorMessage(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ...) -> None: ...
 
 class AggregatorMessage(_message.Message):
-    __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group")
+    __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group", "status")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     resume: Resume
     ack: Ack
     refusal: Refusal
     grant: Grant
     group: AggregatorGroup
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., group: _Optional[_Union[AggregatorGroup, _Mapping]] = ...) -> None: ...
+    status: Status
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., group: _Optional[_Union[AggregatorGroup, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
 
 class CollectorGroup(_message.Message):
     __slots__ = ("messages", "packed")
@@ -124,18 +137,20 @@ class FileIdentity(_message.Message):
     def __init__(self, device: _Optional[int] = ..., inode: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("max_message_size", "window", "version", "boot", "outputs")
+    __slots__ = ("max_message_size", "window", "version", "boot", "outputs", "batch_age")
     MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_AGE_FIELD_NUMBER: _ClassVar[int]
     max_message_size: int
     window: int
     version: str
     boot: bytes
     outputs: _containers.RepeatedCompositeFieldContainer[FileIdentity]
-    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ...) -> None: ...
+    batch_age: int
+    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ..., batch_age: _Optional[int] = ...) -> None: ...
 
 class Marker(_message.Message):
     __slots__ = ("length", "digest")
@@ -278,6 +293,18 @@ class Grant(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     window: int
     def __init__(self, window: _Optional[int] = ...) -> None: ...
+
+class Status(_message.Message):
+    __slots__ = ("stage", "cause", "tries", "next_try_in")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    TRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TRY_IN_FIELD_NUMBER: _ClassVar[int]
+    stage: Stage
+    cause: str
+    tries: int
+    next_try_in: int
+    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., cause: _Optional[str] = ..., tries: _Optional[int] = ..., next_try_in: _Optional[int] = ...) -> None: ...
 
 class PublishRequest(_message.Message):
     __slots__ = ("collector", "source", "block")

@@ -84,6 +84,6 @@ def _gathered(answered: Iterator[Record]) -> list[Record]:
 def _cause(error: grpc.RpcError, target: str, *, tls: bool) -> str:
     code, details = error.code(), error.details() or ""
     if code is grpc.StatusCode.CANCELLED:
-        return f"the aggregator at {target} does not answer"
+        return f"the aggregator at {target} does not answer: see whether it hangs, and try again"
     explanation = explain(details, code, tls=tls)
     return f"the aggregator at {target}: {explanation or details or code.name}"

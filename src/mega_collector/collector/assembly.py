@@ -4,10 +4,10 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import grpc
 import structlog
 
 from mega_collector import __version__
@@ -23,6 +23,7 @@ from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer, TailerOptions
 from mega_collector.collector.watch import Watch
+from mega_collector.collector.whereabouts import Surroundings, waiting
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
@@ -32,12 +33,20 @@ from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.systemd import Service
+from mega_collector.telemetry.vigil import Vigil
+
+if TYPE_CHECKING:
+    from mega_collector.certificates import Certificates
 
 _BLOCK_SIZE = 1 << 20
 """Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
 
 _RESERVED_FILES = 64
 """Descriptors that the process itself needs: connection, checkpoint, watch, logs, metrics."""
+
+_LOOK_INTERVAL = 1.0
+"""Seconds between two looks at certificates, and at what waits."""
 
 _CLOSING = 1.0
 """Seconds for ending the connection when the time for draining is over."""
@@ -51,28 +60,51 @@ def run(settings: CollectorSettings) -> int:
     keep_for_blocks()
     collect_rarely()
     shutdown = Shutdown(settings.shutdown_timeout)
-    shutdown.on_signals()
+    shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
     monitored.start(collector.statistics)
+    service = Service(os.environ)
     collector.start()
-    watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    service.ready()
+    if service.interval is None:
+        watch(collector, shutdown, settings.log_level, settings.log_format, wanted=live.wanted())
+    else:
+        interval = min(service.interval, _LOOK_INTERVAL)
+        _attend(collector, shutdown, interval, lambda: _tell(service, collector))
+    service.stopping(settings.shutdown_timeout + 2 * _CLOSING)
     return 0 if collector.stop() else 1
 
 
 def watch(collector: "Collector", shutdown: Shutdown, level: str, style: str, *, wanted: bool) -> None:
-    """Wait until the end is asked for; on a terminal, show meanwhile what flows."""
+    """Look after it until the end is asked for; on a terminal, show meanwhile what flows."""
     if not wanted:
-        shutdown.wait()
+        _attend(collector, shutdown, _LOOK_INTERVAL)
         return
     line = live.Live(lambda: collector.statistics().progress)
     configure(level, style, line.stream)
     try:
-        while not shutdown.wait(live.INTERVAL):
-            line.draw()
+        _attend(collector, shutdown, live.INTERVAL, line.draw)
     finally:
         line.close()
         configure(level, style)
+
+
+def _tell(service: Service, collector: "Collector") -> None:
+    """Tell the service manager how it goes, if that is due."""
+    if service.due:
+        statistics = collector.statistics()
+        service.tell(statistics.tailer.steps, statistics.status)
+
+
+def _attend(
+    collector: "Collector", shutdown: Shutdown, interval: float, besides: Callable[[], None] = lambda: None
+) -> None:
+    while not shutdown.wait(interval):
+        if shutdown.hung_up():
+            collector.reopen()
+        collector.look()
+        besides()
 
 
 class Collector:
@@ -89,7 +121,7 @@ class Collector:
         self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False, own: Sequence[Path] = ()
     ) -> None:
         self._shutdown = shutdown
-        credentials = _credentials(settings)
+        self._certificates = _certificates(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
@@ -103,7 +135,7 @@ class Collector:
             target=settings.remote_address.target,
             hello=hello,
             deliver=self._inbox.put,
-            credentials=None if credentials is None else lambda: credentials,
+            credentials=None if self._certificates is None else self._certificates.client_credentials,
             server_name=settings.tls_server_name,
             compress=_compress(settings),
         )
@@ -144,12 +176,32 @@ class Collector:
             inbox=self._inbox,
             remembered=remembered,
         )
+        self._stuck_after = settings.stuck_after
+        self._vigil = Vigil("file_stuck", "file_unstuck", after=settings.stuck_after)
+        self._looked_at: object = None
         self._thread = threading.Thread(target=self._tail, name="tailer", daemon=True)
         self._failed = False
 
     def start(self) -> None:
         self._publisher.start()
         self._thread.start()
+
+    def reopen(self) -> None:
+        """Read the certificates again, and have the connection tried at once if there is none."""
+        _log.info("reopening")
+        if self._certificates is not None:
+            self._certificates.look(anew=True)
+        self._publisher.hurry()
+
+    def look(self) -> None:
+        """Use new certificates, at once if there is no connection; tell what waits for too long."""
+        if self._certificates is not None and self._certificates.look():
+            self._publisher.hurry()
+        around, behind = self._surroundings(), self._tailer.behind
+        # There may be a hundred thousand: they are gone through as often as they are measured.
+        if behind is not self._looked_at or around.hanging is not None or self._vigil.stuck:
+            self._looked_at = behind
+            self._vigil.look(waiting(behind, around))
 
     def stop(self, *, wait: bool = True) -> bool:
         """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
@@ -171,6 +223,20 @@ class Collector:
             self._shipper.statistics(),
             self._publisher.statistics(),
             checkpoint_damaged=self._checkpoint.damage is not None,
+            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            surroundings=self._surroundings(),
+            files_stuck=self._vigil.stuck,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        publisher = self._publisher.statistics()
+        return Surroundings(
+            connected=publisher.connected,
+            failure=publisher.last_failure,
+            status=self._shipper.status,
+            batch_age=self._shipper.batch_age,
+            room=self._shipper.room,
+            hanging=self._tailer.hanging(self._stuck_after),
         )
 
     def _tell_of_state(self, settings: CollectorSettings) -> None:
@@ -194,13 +260,13 @@ class Collector:
             self._shutdown.ask()
 
 
-def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:
+def _certificates(settings: CollectorSettings) -> "Certificates | None":
     material = tls_material(settings, settings.prefix)
     if material is None:
         return None
-    from mega_collector.tls import client_credentials  # noqa: PLC0415
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
-    return client_credentials(*material)
+    return Certificates(material, half="COLLECTOR")
 
 
 def _compress(settings: CollectorSettings) -> bool:

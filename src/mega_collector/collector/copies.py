@@ -4,7 +4,7 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees, before
+from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.rotated_names import originals
@@ -39,13 +39,15 @@ class Copies:
     def lookalike(self, path: bytes, file: File) -> Follower | None:
         """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.
 
+        Or it was already, and that is not known yet: this one holds what was read of it.
+
         Raises:
             OSError: the file cannot be read.
         """
         head = file.read(HEAD_SIZE, 0)
         for name in originals(path):
             for follower in self._followed.named(name):
-                if self._begins_with(follower, head):
+                if self._begins_with(follower, head) or _was_read(follower, file):
                     return follower
         return None
 
@@ -53,10 +55,16 @@ class Copies:
         """Whether its `size` bytes are the first ones of the file that it looks like.
 
         Raises:
-            OSError: one of them cannot be read.
+            OSError: it cannot be read.
         """
         follower = self.lookalike(path, file)
-        return follower is not None and before(self._files.of(follower), size) == before(file, size)
+        if follower is None:
+            return False
+        end = before(file, size)
+        try:
+            return before(self._files.of(follower), size) == end
+        except OSError:
+            return False
 
     def _begins_with(self, follower: Follower, head: bytes) -> bool:
         try:
@@ -64,3 +72,7 @@ class Copies:
         except OSError:
             return False
         return bool(there) and there.startswith(head)
+
+
+def _was_read(follower: Follower, file: File) -> bool:
+    return follower.settled and follower.position > 0 and len(follower.tail) > 0 and holds(file, follower)

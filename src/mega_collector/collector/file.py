@@ -57,6 +57,9 @@ class Filesystem(Protocol):
             OSError: it cannot be listed now.
         """
 
+    def below(self, directory: bytes, /) -> Iterator[bytes]:
+        """The directories in a directory, links to some left out; else as `entries`."""
+
 
 class PlainFile:
     """An open file of the kernel's."""
@@ -108,3 +111,7 @@ class Disk:
         with contextlib.suppress(*_GONE), os.scandir(directory) as found:
             for entry in found:
                 yield entry.inode(), entry.path
+
+    def below(self, directory: bytes) -> Iterator[bytes]:
+        with contextlib.suppress(*_GONE), os.scandir(directory) as found:
+            yield from (entry.path for entry in found if entry.is_dir(follow_symlinks=False))

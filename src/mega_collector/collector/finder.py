@@ -97,13 +97,13 @@ class Finder:
         self._wall_clock_ns = wall_clock_ns
         self._warned: dict[bytes, set[object]] = {}
         """What was said of each name, so that it is said once."""
-        self._scan_at = self._not_before = 0.0
+        self._scan_at = self._not_before = self._seldom = 0.0
         self._settle_at = math.inf
         self._last = Scan()
         self._took = 0.0
         self._told = 0
         """How many files of the scan that runs were told already."""
-        self._scanning = self._again = False
+        self._scanning = self._again = self._astray = False
         self._named: set[bytes] = set()
         """What was told while a scan runs, and what it may have seen as it was before."""
         self._trusted: bool | None = None
@@ -209,10 +209,15 @@ class Finder:
         self._took, self._told, self._again = 0.0, 0, False
         # Of what could not be looked at nothing may tell when it can.
         often = not self._watch.trusted or bool(scan.unobservable)
-        interval = self._poll_interval if often else max(_SCAN_INTERVAL, took * _IDLE_SHARE)
+        idle = took * _IDLE_SHARE
+        interval = self._poll_interval if often else max(_SCAN_INTERVAL, idle)
         self._not_before = now + took * (1 + _SCAN_SHARE)
         self._scan_at = max(now + interval, self._not_before)
+        self._seldom = now + max(self._poll_interval, idle)
         self._settle_at = math.inf
+        if self._astray:
+            self._astray = False
+            self._scan_at = min(self._scan_at, self._seldom)
         if self._roster.doubtful or again:
             self.hurry()
         # The roster knows the files from now on.
@@ -231,12 +236,21 @@ class Finder:
                 # Hidden: a scan tells.
                 continue
             if facts is None:
+                self._look_for_other_name()
                 continue
             identity = facts.device, facts.inode
             if self._roster.follows(identity):
                 yield facts
             elif identity in self._roster:
                 yield from self._look_at_names([path])
+
+    def _look_for_other_name(self) -> None:
+        """What was written to has not that name any more, by which it goes on to be told: a scan finds it by another.
+
+        It was linked to that, and unlinked. Mostly it is just gone: that must not take more than scans do anyhow.
+        """
+        self._astray |= self._scanning
+        self._scan_at = min(self._scan_at, self._seldom)
 
     def _may_concern(self, path: bytes) -> bool:
         """Whether a name that no scan has found can be that of a file we want: a busy one may lie beside ours."""

@@ -8,6 +8,9 @@ from mega_collector.block import Source
 from mega_collector.checksum import crc32
 from mega_collector.marker import TAIL_SIZE, Marker
 
+RUN = 512
+"""NULs that are no text: no filesystem has smaller blocks, so that where a hole is, so many are read."""
+
 
 class Sight(Enum):
     """What a look at a file shows."""
@@ -42,8 +45,10 @@ class Follower:
         "head_size",
         "home",
         "in_long_line",
+        "linked",
         "next_hole",
         "nuls_at_head",
+        "nuls_to",
         "path",
         "position",
         "settled",
@@ -87,11 +92,15 @@ class Follower:
         """Whether what was read last is a piece of a line that goes on."""
         self.next_hole = -1
         """Where the hole begins that is next, if that is known (else -1): it may have been filled since."""
+        self.nuls_to = 0
+        """Up to where there were only NULs behind what was read, as far as that was looked at."""
         self.head_size = 0
         """Bytes at the start of the file that it must still hold, as it does before the position."""
         self._head_checksum = 0
         self.home: bytes | None = None
         """Where the file itself lies, if its path leads there by a link."""
+        self.linked = False
+        """Whether it had several names: by one that is not watched it may be written to, and nothing tells."""
         self.shrunk_by = 0
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete
@@ -164,7 +173,7 @@ class Follower:
         self._looked_to, self._written_to, self._grew_at = 0, sys.maxsize, now
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
-        self.next_hole = -1
+        self.next_hole, self.nuls_to = -1, 0
 
     def keep_head(self, head: bytes) -> None:
         """The file begins so, and must from now on."""
@@ -191,6 +200,7 @@ class Follower:
     def look_again(self) -> None:
         """What was looked at behind the position may have been written anew, or a hole at the end filled."""
         self._looked_to = self.position
+        self.nuls_to = 0
 
     def took(self, end: int, data: bytes) -> None:
         """The entries up to `end` were read; `data` ends with them."""
@@ -211,6 +221,11 @@ class Follower:
         if new:
             self._failures += (error,)
         return new
+
+    @property
+    def failure(self) -> int | None:
+        """The number of the last new error with which reading it fails; None: it does not, as far as is known."""
+        return self._failures[-1] if self._failures else None
 
     def recovers(self) -> None:
         """A read of it succeeded."""
@@ -235,7 +250,13 @@ class Follower:
 
     def finished(self, now: float) -> bool:
         """Whether all of it is read, and it is final."""
-        return self.final(now) and self.settled and self.position >= self.size
+        return self.final(now) and self.settled and self.exhausted
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is behind the position, as far as it was looked at, but space that was set aside."""
+        left = self.size - self.position
+        return left <= 0 or (left >= RUN and self._looked_to >= self.size and self._written_to <= self.position)
 
     def before(self) -> Marker:
         """The marker of the bytes before the position."""

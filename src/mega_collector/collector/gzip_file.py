@@ -8,6 +8,8 @@ from enum import Enum, auto
 
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
+from mega_collector.collector.follower import RUN
+from mega_collector.collector.gap import NUL
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 MAGIC = b"\x1f\x8b"
@@ -119,7 +121,7 @@ class GzipFile:
                 pieces, have = [], self._stream.position
         data = b"".join(pieces)
         self._kept = data[max(at - have, 0) :]
-        return self._kept[:size]
+        return self._kept[: min(size, max(self._size - at, 0))]
 
     def hole(self, _at: int) -> int:
         return self._size
@@ -142,7 +144,7 @@ class Contents:
     """What a whole archive holds."""
 
     size: int
-    """Bytes, decompressed."""
+    """Bytes, decompressed; without NULs at the end, if there are so many that they are space that was set aside."""
     head: Marker
     before: Marker
     """Of the bytes before its end."""
@@ -173,7 +175,10 @@ class Inspection:
         self._stream = Stream(file)
         self.head = b""
         """The first bytes of what it holds, at most `HEAD_SIZE`."""
-        self._last = b""
+        self._last = self._written = b""
+        """The last bytes so far, and those before the NULs at the end."""
+        self._nuls = 0
+        """How many there are at the end."""
         self._positions: list[int] | None = None
         self._passed: Stream | None = None
         self.tails: dict[int, bytes] = {}
@@ -197,6 +202,10 @@ class Inspection:
             self.head = (self.head + piece)[:HEAD_SIZE]
         self._note(piece, begun)
         self._last = (self._last + piece)[-TAIL_SIZE:]
+        if written := piece.rstrip(NUL):
+            self._written = (self._written + bytes(min(self._nuls, TAIL_SIZE)) + written)[-TAIL_SIZE:]
+            self._nuls = 0
+        self._nuls += len(piece) - len(written)
         return State.READING
 
     def _note(self, piece: bytes, begun: Stream | None) -> None:
@@ -225,6 +234,7 @@ class Inspection:
         if self._positions is None:
             # It is short: its head is all of it.
             self._ask()
-        self.contents = Contents(
-            self._stream.position, Marker.of(self.head), Marker.of(self._last), trailer_of(self._file)
-        )
+        size, before = self._stream.position, self._last
+        if self._nuls >= RUN:
+            size, before = size - self._nuls, self._written
+        self.contents = Contents(size, Marker.of(self.head), Marker.of(before), trailer_of(self._file))

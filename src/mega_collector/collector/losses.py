@@ -57,8 +57,9 @@ class Losses:
             self._shipper.end(source)
 
     def withdraw(self, source_id: bytes) -> None:
-        """The source is found after all."""
-        self._untold.pop(source_id, None)
+        """The source is found after all: where it goes on is asked anew, of its file and not of what was lost."""
+        if self._untold.pop(source_id, None) is not None:
+            self._shipper.abandon(source_id)
 
     def poll(self) -> None:
         """What can be told now is told."""

@@ -1,6 +1,8 @@
 """Files that are followed from now on: those that appear, and those that are remembered."""
 
-from collections.abc import Collection
+import errno
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +17,7 @@ from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import agrees, head_of
+from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
@@ -77,8 +80,8 @@ class Newcomers:
         self._start_at_end = start_at_end
         self._once = once
         self._waiting: dict[Identity, _Waiting] = {}
-        self._failing: dict[Identity, bytes] = {}
-        """Files that could not be opened or read."""
+        self._failing: dict[Identity, tuple[bytes, str]] = {}
+        """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
         self._crowded = self._crowding = False
@@ -115,13 +118,13 @@ class Newcomers:
             self._missed[identity] = path, self._finder.scans
             return
         except OSError as error:
-            self._failing[identity] = path
+            self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_open")
             return
         try:
             kept = self._take(identity, path, file, now, waited)
         except OSError as error:
-            self._failing[identity] = path
+            self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_read")
             kept = False
         if not kept:
@@ -169,7 +172,7 @@ class Newcomers:
 
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""
-        for identity, path in list(self._failing.items()):
+        for identity, (path, _) in list(self._failing.items()):
             self.appeared(identity, path, now)
         self._crowded, self._crowding = self._crowding or self._is_crowded, False
         for identity in list(self._waiting):
@@ -190,6 +193,14 @@ class Newcomers:
                 self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
                 self._finder.hurry()
+
+    def behind(self) -> Iterator[Seen]:
+        """What cannot be opened at present. Of how many bytes it has nothing is said where nobody could look."""
+        for identity, (path, why) in self._failing.items():
+            yield Seen(identity, path, 0, 0, Hold.UNREADABLE, why)
+        for identity, waiting in self._waiting.items():
+            if waiting.until is None:
+                yield Seen(identity, waiting.path, waiting.size, 0, Hold.UNREADABLE, os.strerror(errno.EMFILE))
 
     def close(self) -> None:
         """Close what is held open."""
@@ -319,9 +330,11 @@ class Newcomers:
         return True
 
     def _follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
-        return Follower(
+        follower = Follower(
             source, path=path, size=facts.size, changed_ns=facts.changed_ns, now=now, rotate_wait=self._rotate_wait
         )
+        follower.linked = facts.links > 1
+        return follower
 
     def _try_again(self, identity: Identity, now: float) -> None:
         waited = self._waiting.pop(identity)
@@ -386,3 +399,7 @@ def _is(entry: Entry, file: File, facts: FileFacts) -> bool:
     known = entry.head.length > 0 or entry.before.length > 0
     same = known and facts.inode == entry.inode
     return same and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -17,12 +17,18 @@ from mega_collector.collector.inbox import Answered, Connected, Disconnected, Ev
 from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
 from mega_collector.protocol import FromAggregator, FromCollector, Hello, Welcome
+from mega_collector.telemetry.once import Once
 from mega_collector.unavailable import explain, needs_a_person
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/PublishStream"
 
 _WELCOME_TIMEOUT = 20.0
 """Seconds until the aggregator must have answered: one that is stopped still accepts connections."""
+
+_TELL_AGAIN_AFTER = 60.0
+"""Seconds between two tellings of one cause: an aggregator may end every stream as soon as it stands."""
+
+_DEFECT = "defect"
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +59,7 @@ class Publisher:
         compress: bool = False,
         backoff: Backoff | None = None,
         welcome_timeout: float = _WELCOME_TIMEOUT,
+        tell_again_after: float = _TELL_AGAIN_AFTER,
     ) -> None:
         self._target = target
         self._hello = hello
@@ -67,7 +74,11 @@ class Publisher:
         self._sessions = 0
         self._failures = 0
         self._last_failure: str | None = None
+        self._told = Once(interval=tell_again_after)
+        self._untold = False
+        """Whether the last failure is still to be told."""
         self._closing = threading.Event()
+        self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -79,9 +90,14 @@ class Publisher:
         if current is not None and current.number == session:
             current.outbox.say(*messages)
 
+    def hurry(self) -> None:
+        """Something was mended: if no stream stands, try again at once."""
+        self._hurried.set()
+
     def close(self, timeout: float) -> None:
         """End the stream and the threads."""
         self._closing.set()
+        self._hurried.set()
         session = self._session
         if session is not None:
             session.hang_up()
@@ -94,6 +110,7 @@ class Publisher:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            self._hurried.clear()
             self._sessions += 1
             session = self._session = _Session(self._sessions, self._hello, compress=self._compress)
             hopeless = False
@@ -106,8 +123,10 @@ class Publisher:
                 cause = f"the aggregator cannot be understood: {error}"
             except Exception as error:  # noqa: BLE001 - whatever it is
                 # No thread to be had, for one: without this thread nothing would be shipped again, in silence.
-                _log.exception("publisher_failed")
                 cause = f"{type(error).__name__}: {error}"
+                withheld = self._told.due((_DEFECT, cause), time.monotonic())
+                if withheld is not None:
+                    _log.exception("publisher_failed", withheld=withheld)
             finally:
                 session.hang_up()
             if session.welcomed:
@@ -119,11 +138,15 @@ class Publisher:
     def _wait(self, cause: str, *, hopeless: bool) -> None:
         delay = self._backoff.failed(hopeless=hopeless)
         self._failures += 1
-        # The same cause again says nothing new.
-        if cause != self._last_failure:
-            _log.warning("connection_failed", address=self._target, cause=cause, next_try=f"{delay:.1f}s")
+        # The same cause again says nothing new, until there was a connection; and not much if that did not last.
+        self._untold = self._untold or cause != self._last_failure
+        withheld = self._told.due(cause, time.monotonic()) if self._untold else None
+        if withheld is not None:
+            self._untold = False
+            facts = {"address": self._target, "cause": cause, "next_try": f"{delay:.1f}s"}
+            _log.warning("connection_failed", **facts, withheld=withheld)
         self._last_failure = cause
-        self._closing.wait(delay)
+        self._hurried.wait(delay)
 
     def _converse(self, session: "_Session") -> None:
         with self._channel() as channel:

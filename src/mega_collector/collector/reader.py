@@ -6,8 +6,8 @@ from enum import Enum
 from mega_collector.block import Block, Skip
 from mega_collector.collector.cut import cut
 from mega_collector.collector.file import File
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.gap import AT_END, NUL, RUN, Gap, find_gap
+from mega_collector.collector.follower import RUN, Follower
+from mega_collector.collector.gap import AT_END, NUL, Gap, find_gap
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE
 
 _SMALL = 4 << 10
@@ -18,6 +18,7 @@ class Reading(Enum):
     """What a read gives where it gives no block."""
 
     NOTHING = "no whole entry yet"
+    UNDECIDED = "there is more to look at before that can be told"
     REWRITTEN = "the bytes before the position are not those that were read, or the file is shorter than it was"
 
 
@@ -42,15 +43,17 @@ def read(
     gap = find_gap(file, follower, data, offset)
     if gap is not None:
         if gap.start == follower.position:
-            return _pass(follower, gap, final=final)
+            return _pass(follower, gap)
         # A gap ends the line before it; but not space that was set aside behind it, which is written to later.
         data, left = data[: offset + gap.start - follower.position], gap.start - follower.position
-        final = final or gap.end != AT_END
+        final = gap.certain and (final or gap.end != AT_END)
     part = cut(data, offset, max_line=max_line, final=final and (size >= left or len(data) - offset < size))
     if part is None and len(data) - offset == size <= max_line and size < left:
         # A line that is longer than a block.
         follower.next_hole = -1
         return read(file, follower, size=max_line + 1, max_line=max_line, final=final, until=until)
+    if part is None and gap is not None and not gap.certain:
+        return Reading.UNDECIDED
     if part is None:
         end = follower.size if gap else follower.position + len(data) - offset
         follower.looked(end, written_to=follower.position + len(data[offset:].rstrip(NUL)))
@@ -101,17 +104,16 @@ def _to_next_hole(follower: Follower) -> int:
     return follower.next_hole + RUN - follower.position if follower.next_hole >= follower.position else sys.maxsize
 
 
-def _pass(follower: Follower, gap: Gap, *, final: bool) -> Skip | Reading:
-    end = gap.end
-    if end == AT_END:
-        if not final:
-            # Space that was set aside: it is written to later.
-            follower.looked(follower.size, written_to=gap.start)
-            return Reading.NOTHING
-        end = follower.size
-    follower.passed(end)
+def _pass(follower: Follower, gap: Gap) -> Skip | Reading:
+    if not gap.certain:
+        return Reading.UNDECIDED
+    if gap.end == AT_END:
+        # Space that was set aside: it is written to later, or never.
+        follower.looked(follower.size, written_to=gap.start)
+        return Reading.NOTHING
+    follower.passed(gap.end)
     follower.next_hole = gap.next
-    return Skip(follower.source, gap.start, end, gap.reason)
+    return Skip(follower.source, gap.start, gap.end, gap.reason)
 
 
 def _payload(data: bytes, start: int, end: int) -> bytes | memoryview:

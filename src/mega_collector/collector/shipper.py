@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -16,7 +16,7 @@ from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Welcome
+from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Status, Welcome
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -99,6 +99,10 @@ class Shipper:
         self._unsaid: list[FromCollector] = []
         """What is to be said on the stream of the session, and was not handed over yet."""
         self._tasks: list[Task] = []
+        self.batch_age = 0.0
+        """Seconds that the aggregator may wait for a batch to be full; 0 if it does not say so, or is not there."""
+        self._status = Status()
+        self._told_at = 0.0
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -112,6 +116,19 @@ class Shipper:
     @property
     def connected(self) -> bool:
         return self._window.connected
+
+    @property
+    def room(self) -> bool:
+        """Whether there is room in the window."""
+        return self._window.room
+
+    @property
+    def status(self) -> Status:
+        """What holds up the aggregator, by what it said last on this connection. From any thread."""
+        status, passed = self._status, self._clock() - self._told_at
+        if status.next_try_in is None:
+            return status
+        return replace(status, next_try_in=max(status.next_try_in - passed, 0.0))
 
     @property
     def block_size(self) -> int:
@@ -139,6 +156,14 @@ class Shipper:
     def acknowledged(self, source: Source) -> bool:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
+
+    def refusal(self, source: Source) -> str | None:
+        """Why the aggregator refuses the source for good; None: it does not."""
+        return self._window.refusal(source)
+
+    def committed(self, source: Source) -> int | None:
+        """Up to where the source is acknowledged; None: nobody has said it yet."""
+        return self._window.committed(source)
 
     def position(self, source: Source) -> int:
         """Where the next block of a source that is ready begins."""
@@ -187,6 +212,10 @@ class Shipper:
         self._notes.pop(source.id, None)
         self._put(source, position, before)
         self._hurry()
+
+    def abandon(self, source_id: bytes) -> None:
+        """What was said and settled of the source until now does not count: it is begun anew."""
+        self._window.abandon(source_id)
 
     def conclude(self, source: Source, position: int) -> None:
         """What was described has nothing more to give behind `position`: nothing new is noted of it."""
@@ -238,9 +267,11 @@ class Shipper:
                     self.say()  # nobody hears it any more
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
+                    self.batch_age, self._status = welcome.batch_age, Status()
                     self._do(self._window.connect(welcome.window))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
+                    self.batch_age, self._status = 0.0, Status()
                     self._window.disconnect()
                 case Answered(session, message) if session == self._session:
                     self._answered(message)
@@ -267,6 +298,8 @@ class Shipper:
                 self._do(self._window.refuse(message))
             case Grant(window):
                 self._window.grant(window)
+            case Status():
+                self._status, self._told_at = message, self._clock()
             case _:
                 pass
 

@@ -1,4 +1,7 @@
-"""Under which name a file is found that has lost the one it had: another in the same directory."""
+"""Under which name a file is found that has lost the one it had: another in the same directory, or in one below.
+
+That is where rotations move it: logrotate(8), olddir.
+"""
 
 import os
 from itertools import islice
@@ -7,6 +10,9 @@ from mega_collector.collector.file import Filesystem
 
 _MOST = 100_000
 """Names of a directory that are kept for a moment, in about 20 MB; a larger one is listed for every file."""
+
+_MOST_BELOW = 100
+"""Directories below one that are looked into: what has more is no place where logs are rotated."""
 
 
 class Siblings:
@@ -19,18 +25,29 @@ class Siblings:
         self._disk = disk
         self._most = most
         self._listed: dict[bytes, dict[int, bytes]] = {}
+        self._below: dict[bytes, list[bytes]] = {}
 
     def forget(self) -> None:
         """The turn is over: names may change from here on."""
         self._listed.clear()
+        self._below.clear()
 
     def find(self, path: bytes, inode: int) -> bytes | None:
-        """Another name in the directory of `path`, by which that inode is found now.
+        """Another name in the directory of `path`, or in one below, by which that inode is found now.
 
         Raises:
-            OSError: the directory cannot be listed now.
+            OSError: a directory cannot be listed now.
         """
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes
+        found = self._find_now(directory, inode)
+        if found is not None:
+            return found
+        below = self._below.get(directory)
+        if below is None:
+            below = self._below[directory] = list(islice(self._disk.below(directory), _MOST_BELOW))
+        return next((found for each in below if (found := self._find_now(each, inode)) is not None), None)
+
+    def _find_now(self, directory: bytes, inode: int) -> bytes | None:
         known = directory in self._listed
         found = self._find(directory, inode)
         if known and found is not None and not self._is_there(found, inode):

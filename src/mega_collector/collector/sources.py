@@ -1,6 +1,6 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import replace
 
 import structlog
@@ -123,6 +123,11 @@ class Sources:
         entry = self._shipper.noted(source)
         if entry is not None:
             self._remembered.give_back(entry)
+
+    @property
+    def unsettled(self) -> Collection[Follower]:
+        """The followers whose handshake is not settled."""
+        return self._unsettled
 
     def expected(self, follower: Follower) -> Entry | None:
         """What is remembered of a source that is not settled yet."""

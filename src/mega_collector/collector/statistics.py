@@ -6,8 +6,25 @@ from dataclasses import dataclass
 from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
-from mega_collector.telemetry.live import Progress
-from mega_collector.telemetry.metrics import Sample
+from mega_collector.collector.whereabouts import NOWHERE, Surroundings, whereabouts
+from mega_collector.protocol import Stage
+from mega_collector.telemetry.live import Progress, readable
+from mega_collector.telemetry.metrics import Sample, certificate_expiry
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file with something that is not acknowledged."""
+
+    path: bytes
+    size: int
+    """Bytes; 0 if that is not known."""
+    seconds: float
+    """Age of the oldest line of them."""
+    stage: Stage
+    """Where they wait."""
+    cause: str
+    """What for, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +36,29 @@ class CollectorStatistics:
     publisher: PublisherStatistics
     checkpoint_damaged: bool = False
     """Whether the checkpoint that was found at the start was."""
+    certificate_expires_at: float | None = None
+    """Seconds since the epoch; None without TLS."""
+    surroundings: Surroundings = NOWHERE
+    files_stuck: int = 0
+    """Files that have waited for too long."""
 
     @property
     def lag(self) -> int:
         """Bytes in the followed files that are not acknowledged."""
         return self.tailer.lag + self.shipper.bytes_in_flight + self.shipper.bytes_refused
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest line that is not acknowledged; 0 if there is none."""
+        return max((each.seconds for each in self.files()), default=0.0)
+
+    def files(self) -> Iterator[FileState]:
+        """Every file with something that is not acknowledged, as of about a second ago."""
+        for each in self.tailer.behind:
+            where = whereabouts(each, self.surroundings)
+            yield FileState(
+                each.path, each.size, self.tailer.now - each.oldest_at, where.stage, where.words or where.cause
+            )
 
     @property
     def progress(self) -> Progress:
@@ -35,6 +70,14 @@ class CollectorStatistics:
             lag=self.lag,
             trouble=None if self.publisher.connected else self.publisher.last_failure,
         )
+
+    @property
+    def status(self) -> str:
+        """How it fares, for a service manager."""
+        now = self.progress
+        files = f"{now.files} {'file' if now.files == 1 else 'files'}"
+        behind = f"{readable(now.lag)} behind" if now.lag else "up to date"
+        return ", ".join([files, behind, *([now.trouble] if now.trouble else [])])
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -61,6 +104,7 @@ class CollectorStatistics:
             ("files", "Files followed", self.tailer.files),
             ("open_files", "Files held open", self.tailer.open_files),
             ("lag_bytes", "Bytes in the followed files that are not acknowledged", self.lag),
+            ("stuck_files", "Files of which nothing was acknowledged for too long", self.files_stuck),
             ("in_flight_bytes", "Bytes sent and not acknowledged", self.shipper.bytes_in_flight),
             ("window_bytes", "Bytes that may be in flight", self.shipper.window),
             ("stopped_sources", "Sources that the aggregator refuses for good", self.shipper.sources_stopped),
@@ -69,3 +113,6 @@ class CollectorStatistics:
             ("connected", "Whether a stream stands", self.publisher.connected),
         ):
             yield Sample(f"mega_collector_collector_{name}", "gauge", help_, value)
+        lag = "Age of the oldest log line that is not acknowledged"
+        yield Sample("mega_collector_collector_lag_seconds", "gauge", lag, self.lag_seconds)
+        yield from certificate_expiry("collector", self.certificate_expires_at)

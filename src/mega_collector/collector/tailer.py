@@ -3,9 +3,10 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import os
 import select
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +21,7 @@ from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.identity import holds
 from mega_collector.collector.inbox import Inbox
+from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
@@ -29,6 +31,7 @@ from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
+from mega_collector.collector.whereabouts import Step
 from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.printable import printable
@@ -36,6 +39,14 @@ from mega_collector.telemetry.printable import printable
 _PACE = 0.01
 """Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
 together costs half as much again as one of many. What comes after a pause is looked at at once."""
+
+_MEASURE_INTERVAL = 1.0
+"""Seconds between two looks at how far behind the files are."""
+
+_MEASURE_SHARE = 100
+"""Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
+_IDLE = 1.0
+"""Seconds of sleep at the most: by its steps it is known to live."""
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +78,14 @@ class TailerStatistics:
     bytes_lost: int
     lag: int
     """Bytes in the followed files that are not read yet."""
+    steps: int
+    """How often it went round: it hangs if that stays as it is."""
+    behind: tuple[FileLag, ...] = ()
+    """The files with something that is not acknowledged, as of about a second ago."""
+    step: Step | None = None
+    """What the tailer is at; None: it waits for something to do."""
+    now: float = 0.0
+    """On its clock."""
 
 
 class Tailer:
@@ -143,11 +162,12 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
-        self._linked: set[Follower] = set()
-        """Files with several names: by one that no pattern matches they may be written to, and nothing tells."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
-        self._poll_at = 0.0
+        self._lags = Lags()
+        self._poll_at = self._measure_at = 0.0
+        self._stepping_since: float | None = None
+        self._steps = 0
         self._stop_at: float | None = None
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
@@ -167,7 +187,9 @@ class Tailer:
             either.register(self._finder.fileno(), select.POLLIN)
         try:
             while not self.ended():
+                self._stepping_since = self._clock()
                 self.step()
+                self._stepping_since = None
                 if watched and not self._busy:
                     told.poll(_PACE * 1000)
                 ready = either.poll(self._timeout() * 1000)
@@ -193,10 +215,29 @@ class Tailer:
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
             lag=sum(follower.lag for follower in self._followed),
+            behind=self._lags.files,
+            step=self._step(),
+            now=self._clock(),
+            steps=self._steps,
         )
+
+    @property
+    def behind(self) -> tuple[FileLag, ...]:
+        """As `statistics` has it, without the rest, which takes longer the more files there are. From any thread."""
+        return self._lags.files
+
+    def hanging(self, after: float) -> Step | None:
+        """What it has been at for so many seconds; None: nothing. From any thread."""
+        step = self._step()
+        return step if step is not None and self._clock() - step.since >= after else None
+
+    def _step(self) -> Step | None:
+        since, follower = self._stepping_since, self._turns.reading
+        return None if since is None else Step(since, None if follower is None else follower.source.path)
 
     def step(self) -> None:
         """Everything that can be done now, a little of each."""
+        self._steps += 1
         self._hear()
         if self._stop_at is None:
             now = self._clock()
@@ -206,6 +247,8 @@ class Tailer:
             self._siblings.forget()
             if self._archives.pending:
                 self._archives.step(now)
+            if now >= self._measure_at:
+                self._measure(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
         else:
@@ -233,7 +276,7 @@ class Tailer:
             return max(min(self._stop_at - now, self._options.poll_interval), 0)
         if self._busy:
             return 0
-        times = [self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
+        times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
         # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
         return max(min(at for at in times if at is not None) - now, 0) + 0.001
 
@@ -296,7 +339,7 @@ class Tailer:
         if follower is not None:
             self._observe(follower, seen.size, seen.changed_ns, now)
             if seen.links > 1:
-                self._linked.add(follower)
+                follower.linked = True
         elif identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
@@ -365,8 +408,7 @@ class Tailer:
 
     def _poll(self, now: float) -> None:
         self._poll_at = now + self._options.poll_interval
-        self._linked = {each for each in self._linked if self._followed.of(each.source.id) is each}
-        for follower in (*self._departures, *self._linked):
+        for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
@@ -402,11 +444,46 @@ class Tailer:
             if self._shipper.stopped(source):
                 self.failed = True
                 self._departures.let_go(follower)
-            elif not follower.settled or follower.position < follower.until:
+            elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
                 self._departures.let_go(follower)
                 self._sources.remember(source)
+
+    # How far behind the files are
+
+    def _measure(self, now: float) -> None:
+        began = self._clock()
+        self._lags.observe([*self._behind(now), *self._newcomers.behind()], now)
+        took = self._clock() - began
+        self._measure_at = now + max(_MEASURE_INTERVAL, took * _MEASURE_SHARE)
+
+    def _behind(self, now: float) -> Iterator[Seen]:
+        for follower in self._turns.behind.union(self._sources.unsettled):
+            seen = self._seen_behind(follower, now) if self._followed.of(follower.source.id) is follower else None
+            if seen is None:
+                self._turns.behind.discard(follower)
+            else:
+                yield seen
+
+    def _seen_behind(self, follower: Follower, now: float) -> Seen | None:
+        """How far behind it is; None if it is not."""
+        source, unread = follower.source, follower.lag > 0 and not follower.vanished
+        acknowledged = self._shipper.committed(source)
+        position = follower.position if acknowledged is None else acknowledged
+        refusal = self._shipper.refusal(source)
+        reason = ""
+        if refusal is not None:
+            hold, reason = Hold.REFUSED, refusal
+        elif not self._shipper.acknowledged(source):
+            hold = Hold.SENT
+        elif not unread or not (follower.readable(now) or not follower.settled):
+            return None
+        elif follower.failure is not None:
+            hold, reason = Hold.UNREADABLE, os.strerror(follower.failure)
+        else:
+            hold = Hold.READABLE if follower.settled else Hold.DESCRIBED
+        return Seen(source.id, source.path, max(follower.size, follower.position), position, hold, reason)
 
     # What goes wrong
 

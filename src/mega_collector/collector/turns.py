@@ -45,6 +45,10 @@ class Turns:
         self._ready: dict[Follower, None] = {}
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
+        self.behind: set[Follower] = set()
+        """All that may have something to be read or acknowledged: whoever finds that one has not takes it away."""
+        self.reading: Follower | None = None
+        """Which file is read just now."""
         self.bytes = self.entries = self.long_lines = 0
         """What was read; lines that were cut because they are longer than a line may be."""
 
@@ -57,6 +61,7 @@ class Turns:
         """It may have something to read."""
         if follower is not None and follower.settled and (self._once or follower.readable(now)):
             self._ready[follower] = None
+            self.behind.add(follower)
 
     def mark_unreadable(self, now: float) -> None:
         """Try again what could not be read."""
@@ -68,6 +73,7 @@ class Turns:
         """It is not followed any more."""
         self._ready.pop(follower, None)
         self._unreadable.discard(follower)
+        self.behind.discard(follower)
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
@@ -100,6 +106,7 @@ class Turns:
     ) -> None:
         if self._once and follower.position >= follower.until:
             return
+        self.reading = follower
         try:
             result = read(
                 self._files.of(follower),
@@ -116,10 +123,14 @@ class Turns:
                 self._files.close(follower)
             trouble(Unreadable(follower, error))
             return
+        finally:
+            self.reading = None
         follower.recovers()
         if isinstance(result, Reading):
             if result is Reading.REWRITTEN:
                 trouble(Rewritten(follower))
+            elif result is Reading.UNDECIDED:
+                self._ready[follower] = None
             return
         if isinstance(result, Block):
             self._count(follower, result)

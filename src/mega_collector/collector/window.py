@@ -66,6 +66,8 @@ class _Flight:
     """Whether its output takes nothing: what is in flight of it leaves its room to others."""
     refused: int = 0
     """Bytes that were in flight when it was stopped."""
+    refusal: str = ""
+    """Why it was stopped."""
     rewound_to: int = -1
     """The position from which everything was last sent again: what was refused behind it was sent before that."""
 
@@ -158,15 +160,27 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
 
+    def refusal(self, source: Source) -> str | None:
+        """Why the aggregator refuses the source for good; None: it does not."""
+        flight = self._flights.get(source.id)
+        return flight.refusal if flight is not None and flight.stopped else None
+
+    def committed(self, source: Source) -> int | None:
+        """Up to where the source is acknowledged; None: the handshake has not said it."""
+        flight = self._flights.get(source.id)
+        return None if flight is None else flight.acked
+
     def position(self, source: Source) -> int:
         """Where the next item of a source that is `ready` begins."""
         return self._flights[source.id].end
 
     def statistics(self) -> WindowStatistics:
-        stopped = sum(flight.stopped for flight in self._flights.values())
-        refused = sum(flight.refused for flight in self._flights.values())
+        # At once: another thread may ask, and flights come and go meanwhile.
+        flights = list(self._flights.values())
+        stopped = sum(flight.stopped for flight in flights)
+        refused = sum(flight.refused for flight in flights)
         return WindowStatistics(
-            self._limit, self._in_flight, self._acknowledged, len(self._flights), stopped, refused, self._held
+            self._limit, self._in_flight, self._acknowledged, len(flights), stopped, refused, self._held
         )
 
     # What the tailer tells
@@ -182,6 +196,12 @@ class Window:
     def postpone(self, source: Source) -> None:
         """A `Decide` about this source cannot be answered now: another `begin` asks again."""
         self._flights[source.id].asked = False
+
+    def abandon(self, source_id: bytes) -> None:
+        """Forget the source, and what is in flight of it: whoever begins it next decides where it goes on."""
+        flight = self._flights.pop(source_id, None)
+        if flight is not None:
+            self._drop(flight)
 
     def open(self, described: Source, source: Source, position: int) -> list[Outcome]:
         """Answer a `Decide` about `described`: it goes on as `source` at `position`."""
@@ -357,7 +377,7 @@ class Window:
             self._held_items -= len(flight.items)
 
     def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
-        flight.stopped = True
+        flight.stopped, flight.refusal = True, refusal.message
         position = flight.acked or 0
         flight.refused = flight.end - position
         self._drop(flight)

@@ -52,8 +52,8 @@ class Compressor:
     """A file is written compressed under another name, synced, given its name, and only then removed itself.
 
     Whatever a kill leaves of that is mended when the file's turn comes again: a part is written anew; where both are
-    there, the plain one goes if the other holds the same and has its time. A file that somebody has locked, an aggregator that writes
-    it, is left alone.
+    there, the plain one goes if the other holds the same and has its time. A file that somebody has locked, an
+    aggregator that writes it, is left alone.
     """
 
     def __init__(self, compression: Compression) -> None:

@@ -115,6 +115,7 @@ def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: me
     if sum(size for _, _, size, _, _, _ in fields) != len(data):
         raise ValueError("this dead letter is damaged: the sizes of its blocks do not match")
     for source, start, size, entries, unterminated, received in fields:
+        _require_numbers(source, start, size, entries, received)
         piece = data[offset : offset + size]
         blocks.append(Block(sources[source], start, piece, entries, bool(unterminated), received))
         offset += size
@@ -123,6 +124,8 @@ def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: me
 
 def _source(fields: dict[str, Any]) -> Source:
     length, digest = fields["head"]
+    _require_numbers(fields["device"], fields["inode"], length)
+    _require_texts(fields["collector"], fields["host"], *fields["tags"].keys(), *fields["tags"].values())
     return Source(
         id=bytes.fromhex(fields["id"]),
         path=bytes.fromhex(fields["path"]),
@@ -133,3 +136,13 @@ def _source(fields: dict[str, Any]) -> Source:
         host=fields["host"],
         tags=fields["tags"],
     )
+
+
+def _require_numbers(*values: object) -> None:
+    if not all(type(each) is int and each >= 0 for each in values):
+        raise TypeError
+
+
+def _require_texts(*values: object) -> None:
+    if not all(isinstance(each, str) for each in values):
+        raise TypeError

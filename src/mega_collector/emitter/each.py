@@ -12,7 +12,7 @@ from mega_collector.emitter.backoff import LONGEST, Backoff
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.discard import report_discarded
 from mega_collector.emitter.emitted import Emitted
-from mega_collector.emitter.notify import Notifier, tell
+from mega_collector.emitter.notify import Notifier, Telling
 from mega_collector.emitter.protocol import Left, Taken
 from mega_collector.emitter.retry import RetryStatistics
 from mega_collector.errors import EmitError, RetriesExhausted
@@ -63,6 +63,7 @@ class EachEmitter:
         self._discard = discard
         self._dead_letters = dead_letters
         self._notifier = notifier
+        self._tell = Telling()
         self._close_within = close_within
         self._clock = clock
         self._failing: dict[str, _Failing] = {}
@@ -95,7 +96,7 @@ class EachEmitter:
             self._next.close()
         finally:
             if (notifier := self._notifier) is not None:
-                tell(lambda: notifier.close(self._close_within()))
+                self._tell(lambda: notifier.close(self._close_within()))
 
     def _leave(self, left: Left, rested: bool, given_up: list[Batch]) -> Left:
         failing = self._failing.get(left.output)
@@ -116,13 +117,13 @@ class EachEmitter:
         elif news:
             _log.warning("output_failing", error=str(left.cause), failures=failing.failures, again_in=delay)
         failing.again = self._clock() + delay
-        self._statistics = RetryStatistics(failures, exhausted, failing=True, last_error=str(left.cause))
+        self._statistics = RetryStatistics(failures, exhausted, True, str(left.cause), failing.failures)
         return left
 
     def _exhaust(self, failing: _Failing, left: Left, given_up: list[Batch]) -> tuple[float, Left]:
         error = RetriesExhausted(failing.failures, left.cause)
         if (notifier := self._notifier) is not None:
-            tell(lambda: notifier.failed(error))
+            self._tell(lambda: notifier.failed(error))
         if not failing.exhausted:
             failing.exhausted = True
             _log.error("destination_failing", error=str(left.cause), again_in=LONGEST)
@@ -146,9 +147,9 @@ class EachEmitter:
         if not outputs:
             return
         # Health says that the destination fails where none takes anything.
-        self._statistics = replace(self._statistics, failing=False)
+        self._statistics = replace(self._statistics, failing=False, in_a_row=0)
         if self._notifier is not None and not any(each.exhausted for each in self._failing.values()):
-            tell(self._notifier.recovered)
+            self._tell(self._notifier.recovered)
 
     def _forget(self, now: float) -> None:
         for output in [output for output, each in self._failing.items() if each.again + _FORGOTTEN < now]:

@@ -1,6 +1,7 @@
 """The file destination: exactly once, together with the ledger."""
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,16 @@ from mega_collector.emitter.emitted import Emitted
 from mega_collector.emitter.format import AnyPayload, payload_in
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import OutputState, Taken
+from mega_collector.emitter.recognition import Verdict
 from mega_collector.emitter.recovery import Recovery
 from mega_collector.errors import EmitError, StartError
 from mega_collector.marker import Marker
+from mega_collector.telemetry.once import Once
 
 _TRIES = 3  # replacements of the file during one emit, before something else must be wrong
+
+_INTERVAL = 60.0
+"""Seconds between two tellings that others change the file: who writes to it too may do so at each batch."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,25 +61,28 @@ class FileEmitter:
         commits a state durably, or raises EmitError. `mode` and `root` are as for `Output.open`.
 
         Raises:
-            StartError: the file cannot be used, or another process does.
+            StartError: the file cannot be used, or another process does, or what others have appended cannot be
+                remembered.
         """
         self._path = path
         self._remember = remember
         self._make_payload = payload_in(format)
         self._open = partial(Output.open, path, mode=mode, root=root)
-        self._reopening = False
         try:
             self._output = self._open()
         except EmitError as error:
             raise StartError(str(error)) from error
+        self._remembered = known
+        self._torn = False
         try:
-            Recovery(known, clean=clean, directory=state_directory).run(self._output)
+            verdict = Recovery(known, clean=clean, directory=state_directory).run(self._output)
             self._length = self._output.size
+            if verdict is Verdict.GROWN:
+                self._keep_grown()
         except BaseException:
             self._output.close()
             raise
-        self._remembered = known
-        self._torn = False
+        self._told = Once(interval=_INTERVAL)
         self._emitted = Emitted()
 
     @property
@@ -102,14 +111,6 @@ class FileEmitter:
         """Whether the path names the file, and nobody else has changed its length; OSError likewise."""
         return not self._torn and self._output.is_named and self._output.size == self._length
 
-    def reopen(self) -> None:
-        """Open the path anew before the next append, whatever it names by then. From any thread.
-
-        Where others rename or remove the file, that is seen anyway: before each append it is looked whether the path
-        still names it.
-        """
-        self._reopening = True
-
     def emit(self, batches: Sequence[Batch]) -> Taken:
         try:
             taken = self._emit(batches)
@@ -117,6 +118,19 @@ class FileEmitter:
             raise EmitError(cause(self._path, error)) from error
         self._emitted = self._emitted.plus(batches[: taken.count])
         return taken
+
+    def reopen(self) -> None:
+        """Turn at once to the file that the path names, if the one that is held was moved: that is free then.
+
+        Raises:
+            EmitError: it cannot be opened; the next emit tries again.
+        """
+        try:
+            self._mend()
+            if not self._output.is_named:
+                self._reopen()
+        except OSError as error:
+            raise EmitError(cause(self._path, error)) from error
 
     def committed(self) -> None:
         """The ledger has the state that the last emit answered with: the file says so too.
@@ -153,19 +167,29 @@ class FileEmitter:
     def _prepare(self) -> bytes:
         """Be at the end of the file that the path names, in a state that the ledger knows; the last bytes there."""
         self._mend()
-        asked, self._reopening = self._reopening, False
         if not self._output.is_named:
             self._reopen()
-        elif asked:
-            self._open_anew()
         self._adopt_changes()
+        return self._be_known()
+
+    def _be_known(self) -> bytes:
+        """Have the ledger know the file's state; the last bytes there."""
         before = self._output.before(self._length)
-        state = self._state(before)
+        state = self._state(self._length, before)
         if state != self._remembered:
             self._remember(state)
             self._remembered = state
             self.committed()
         return before
+
+    def _keep_grown(self) -> None:
+        """After a kill nobody could tell what others have appended before this start from what is to be cut."""
+        try:
+            self._be_known()
+        except OSError as error:
+            raise StartError(cause(self._path, error)) from error
+        except EmitError as error:
+            raise StartError(str(error)) from error
 
     def _mend(self) -> None:
         if not self._torn:
@@ -186,22 +210,13 @@ class FileEmitter:
         self._length = output.size
         _log.warning("output_replaced", path=str(self._path), length=self._length)
 
-    def _open_anew(self) -> None:
-        """It is the same file still, and was asked for: it must be let go of to be locked again."""
-        self._output.unlock()
-        try:
-            output = self._open()
-        except EmitError:
-            self._reopening = True
-            self._output.lock()
-            raise
-        self._output.close()
-        self._output = output
-
     def _adopt_changes(self) -> None:
         size = self._output.size
         if size != self._length:
-            _log.warning("output_changed", path=str(self._path), expected=self._length, length=size)
+            withheld = self._told.due("output_changed", time.monotonic())
+            if withheld is not None:
+                where = {"path": str(self._path), "expected": self._length, "length": size}
+                _log.warning("output_changed", **where, withheld=withheld)
             self._length = size
 
     def _append(self, payload: AnyPayload) -> EmitError | None:
@@ -237,9 +252,11 @@ class FileEmitter:
             self._fail(error)
 
     def _take(self, payload: AnyPayload, problem: EmitError | None) -> Taken:
-        self._length += payload.end(payload.whole)
+        length = self._length + payload.end(payload.whole)
+        # If it cannot be read, nothing is taken, and what was written is cut away.
+        self._remembered = self._state(length, self._output.before(length))
+        self._length = length
         self._torn = False
-        self._remembered = self._state(self._output.before(self._length))
         return Taken(payload.whole, outputs=(self._remembered,), cause=problem)
 
     def _fail(self, error: OSError) -> NoReturn:
@@ -253,6 +270,6 @@ class FileEmitter:
             self._output.cut(self._length)
             self._torn = False
 
-    def _state(self, before: bytes) -> OutputState:
+    def _state(self, length: int, before: bytes) -> OutputState:
         output = self._output
-        return OutputState(str(self._path), output.device, output.inode, self._length, Marker.of(before))
+        return OutputState(str(self._path), output.device, output.inode, length, Marker.of(before))

@@ -117,7 +117,6 @@ class FileTree:
         self._appended: set[str] = set()
         self._answered: set[str] = set()
         """Of the last emit: files whose states were answered, and closed ones that were."""
-        self._reopening = False
         self._told: set[str] = set()
         """Files of which it was said that they cannot be rotated."""
         self._look_at = 0
@@ -139,8 +138,9 @@ class FileTree:
         return self._root
 
     def reopen(self) -> None:
-        """Close every file before the next append, and open anew what is appended to. From any thread."""
-        self._reopening = True
+        """Let go of every file: all that they hold is committed. What is appended to next is opened anew."""
+        for file in list(self._files.values()):
+            self._close(file)
 
     def emit(self, batches: Sequence[Batch], resting: Mapping[str, EmitError] | None = None) -> Taken:
         """Take batches from the front; none of them is for a file that is due to be rotated, unless it is the first.
@@ -295,10 +295,6 @@ class FileTree:
 
     def _tidy(self) -> None:
         """What can be done only here, where all that the files hold is committed."""
-        if self._reopening:
-            self._reopening = False
-            for file in list(self._files.values()):
-                self._close(file)
         if self._compressor is not None:
             self._closed |= set(self._compressor.done()) - self._files.keys() - self._unmended - self._over.keys()
             self._close_what_is_over(self._clock())

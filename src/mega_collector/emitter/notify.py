@@ -1,5 +1,6 @@
 """Tells a person when the retries are used up, and when it works again."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -8,6 +9,10 @@ import structlog
 from mega_collector.batch import Batch
 from mega_collector.emitter.protocol import Emitter, Taken
 from mega_collector.errors import RetriesExhausted
+from mega_collector.telemetry.once import Once
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one failure: the notifier is called for each batch."""
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +43,7 @@ class NotifyEmitter:
         self._next = next_emitter
         self._notifier = notifier
         self._close_within = close_within
+        self._tell = Telling()
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         """Pass the batches on.
@@ -49,10 +55,10 @@ class NotifyEmitter:
             taken = self._next.emit(batches)
         except RetriesExhausted as error:
             cause = error
-            tell(lambda: self._notifier.failed(cause))
+            self._tell(lambda: self._notifier.failed(cause))
             raise
         if not taken.discarded:
-            tell(self._notifier.recovered)
+            self._tell(self._notifier.recovered)
         return taken
 
     def close(self) -> None:
@@ -60,13 +66,21 @@ class NotifyEmitter:
         try:
             self._next.close()
         finally:
-            tell(lambda: self._notifier.close(self._close_within()))
+            self._tell(lambda: self._notifier.close(self._close_within()))
 
 
-def tell(what: Callable[[], None]) -> None:
-    """Tell a notifier something: what it raises is logged."""
-    try:
-        what()
-    except Exception as error:  # noqa: BLE001 - an alert that fails must not stop the logs
-        # Only its type: nobody knows what its text holds.
-        _log.error("notifier_failed", error=type(error).__name__)
+class Telling:
+    """Tells a notifier something: what it raises is logged."""
+
+    def __init__(self) -> None:
+        self._told = Once(interval=_INTERVAL)
+
+    def __call__(self, what: Callable[[], None]) -> None:
+        try:
+            what()
+        except Exception as error:  # noqa: BLE001 - an alert that fails must not stop the logs
+            # Only its type: nobody knows what its text holds.
+            name = type(error).__name__
+            withheld = self._told.due(name, time.monotonic())
+            if withheld is not None:
+                _log.error("notifier_failed", error=name, withheld=withheld)

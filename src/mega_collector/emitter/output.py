@@ -59,12 +59,8 @@ class Output:
             os.close(fd)
             raise
 
-    def unlock(self) -> None:
-        """Let the file be opened and locked once more."""
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-
     def lock(self) -> None:
-        """Lock it again.
+        """Lock it, so that nobody else writes it.
 
         Raises:
             EmitError: another process has locked it.

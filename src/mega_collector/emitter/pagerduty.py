@@ -41,6 +41,8 @@ class PagerDuty:
         self._counts = dict.fromkeys(Verdict, 0)
         self._closing = False
         self._abandoned = False
+        self._told: str | None = None
+        """The problem that was told last, until it is over."""
         self._thread = threading.Thread(target=self._run, name="pagerduty", daemon=True)
         self._thread.start()
 
@@ -115,5 +117,6 @@ class PagerDuty:
             _log.info("notify_accepted", **facts)
         elif answer.verdict is Verdict.REFUSED:
             _log.error("notify_refused", **facts, answer=answer.detail)
-        else:
+        elif answer.detail != self._told:
             _log.warning("notify_failed", **facts, problem=answer.detail, retry_in=wait)
+        self._told = answer.detail if answer.verdict is Verdict.FAILED else None

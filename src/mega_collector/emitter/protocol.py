@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mega_collector.batch import Batch
 from mega_collector.block import Block
@@ -87,3 +87,15 @@ class Emitter(Protocol):
 
     def close(self) -> None:
         """Release what is held. Nothing is emitted afterwards. Never raises for what a later start can mend."""
+
+
+@runtime_checkable
+class Reopenable(Protocol):
+    """A destination with files that others may move."""
+
+    def reopen(self) -> None:
+        """Let go of files that are not what their paths name any more. Called from the thread that emits.
+
+        Raises:
+            EmitError: what a path names now cannot be used.
+        """

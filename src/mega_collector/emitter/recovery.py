@@ -31,7 +31,7 @@ class Recovery:
         self._clean = clean
         self._directory = directory
 
-    def run(self, output: Output) -> None:
+    def run(self, output: Output) -> Verdict:
         """Look at the file and mend it.
 
         Raises:
@@ -44,10 +44,11 @@ class Recovery:
         except OSError as error:
             raise StartError(cause(output.path, error)) from error
         if verdict is Verdict.UNKNOWN and output.stamp == output.size:
-            return  # it says itself that it was left so
+            return verdict  # it says itself that it was left so
         if verdict not in _MENDED and (output.size or self._known):
             report = _log.info if verdict is Verdict.UNKNOWN else _log.warning
             report("output_adopted", path=str(output.path), length=output.size, reason=verdict.value)
+        return verdict
 
     def search(self, path: Path) -> None:
         """Look for the file where nothing has its path any more, and mend it.
@@ -69,6 +70,9 @@ class Recovery:
         verdict = recognise(known, found, clean=self._clean)
         if known and verdict is Verdict.UNCOMMITTED:
             self._cut(output, known.length)
+        if known and verdict in _MENDED and output.stamp > known.length:
+            # Of a time before others cut it: it would have what the next kill leaves taken for committed.
+            output.put_stamp(known.length)
         return verdict
 
     def _cut(self, output: Output, length: int) -> None:

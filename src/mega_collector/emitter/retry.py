@@ -1,7 +1,7 @@
 """Trying again in place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -23,6 +23,8 @@ class RetryStatistics:
     """Whether the last emit failed: the destination is not healthy."""
     last_error: str | None
     """Of the last failure, even if it is over."""
+    in_a_row: int = 0
+    """Emits that failed since the last that did not."""
 
 
 class RetryEmitter:
@@ -83,16 +85,20 @@ class RetryEmitter:
 
     def _count(self, error: EmitError) -> None:
         before = self._statistics
-        self._statistics = RetryStatistics(before.failures + 1, before.exhausted, failing=True, last_error=str(error))
+        self._statistics = replace(
+            before,
+            failures=before.failures + 1,
+            failing=True,
+            last_error=str(error),
+            in_a_row=before.in_a_row + 1,
+        )
 
     def _give_up(self, head: Batch) -> None:
         self._used_up = head
-        before = self._statistics
-        self._statistics = RetryStatistics(before.failures, before.exhausted + 1, before.failing, before.last_error)
+        self._statistics = replace(self._statistics, exhausted=self._statistics.exhausted + 1)
 
     def _recover(self) -> None:
         self._used_up = self._told = None
-        before = self._statistics
-        if before.failing:
-            _log.info("emit_recovered")
-            self._statistics = RetryStatistics(before.failures, before.exhausted, False, before.last_error)
+        if self._statistics.failing:
+            _log.info("emit_recovered", tries=self._statistics.in_a_row + 1)
+            self._statistics = replace(self._statistics, failing=False, in_a_row=0)

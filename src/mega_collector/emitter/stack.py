@@ -9,6 +9,7 @@ from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.each import EachEmitter
 from mega_collector.emitter.file_tree import FileTree
 from mega_collector.emitter.notify import Notifier, NotifyEmitter
+from mega_collector.emitter.pauses import Pauses
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
 from mega_collector.emitter.wait import WaitEmitter
@@ -21,6 +22,7 @@ class Stack:
     emitter: WaitEmitter | DiscardEmitter | EachEmitter
     retry: RetryEmitter | EachEmitter
     discard: DiscardEmitter | None
+    pauses: Pauses
 
     @property
     def failing(self) -> int:
@@ -40,6 +42,7 @@ def stack(
     pause: Callable[[float], bool],
 ) -> Stack:
     """Retry, then notify if somebody is to be alerted, then wait or discard: of several outputs for each by itself."""
+    pauses = Pauses(pause)
     if isinstance(destination, FileTree):
         each = EachEmitter(
             destination,
@@ -50,10 +53,10 @@ def stack(
             notifier=notifier,
             close_within=close_within,
         )
-        return Stack(each, each, discard=None)
-    retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pause)
+        return Stack(each, each, discard=None, pauses=pauses)
+    retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pauses)
     watched = retry if notifier is None else NotifyEmitter(retry, notifier, close_within=close_within)
     if after_retries is AfterRetries.WAIT:
-        return Stack(WaitEmitter(watched, pause=pause), retry, discard=None)
+        return Stack(WaitEmitter(watched, pause=pauses), retry, discard=None, pauses=pauses)
     discard = DiscardEmitter(watched, dead_letters)
-    return Stack(discard, retry, discard)
+    return Stack(discard, retry, discard, pauses)

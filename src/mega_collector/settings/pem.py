@@ -3,16 +3,10 @@
 import stat
 from pathlib import Path
 
+from mega_collector.pem_file import PEMFile, read
 from mega_collector.settings.kind import Kind
 
 _BEGIN = "-----BEGIN "
-_MAX_FILE = 1024 * 1024
-
-
-class PEMFile(bytes):
-    """What a file holds, with the file."""
-
-    path: Path
 
 
 def exposed(content: bytes | None) -> Path | None:
@@ -30,22 +24,10 @@ def pem(text: str) -> bytes:
     """
     if _BEGIN in text:
         return text.encode("utf-8", "surrogateescape")
-    content: bytes = _content(text)
+    content: bytes = read(Path(text))
     if _BEGIN.encode() not in content:
         raise ValueError("names a file without PEM in it")
     return content
 
 
-def _content(path: str) -> PEMFile:
-    try:
-        if not Path(path).is_file():  # a pipe or a device could keep us for ever
-            raise ValueError("is neither PEM nor the path of a file")
-        with Path(path).open("rb") as file:
-            content = PEMFile(file.read(_MAX_FILE))
-            content.path = Path(path)
-            return content
-    except OSError as error:
-        raise ValueError(f"names a file that cannot be read: {error.strerror}") from None
-
-
-PEM = Kind("PEM", "PEM text, or the path of a PEM file", pem)
+PEM = Kind("PEM", "PEM text, or the path of a PEM file, which is read again when it changes", pem)

@@ -1,21 +1,14 @@
 """What both halves' TLS settings share."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import structlog
 
 from mega_collector.errors import SettingError
+from mega_collector.pem_file import Material
 from mega_collector.settings.pem import exposed
 
 _log = structlog.get_logger(__name__)
-
-
-class Material(NamedTuple):
-    """What TLS is made of, as PEM."""
-
-    ca: bytes
-    certificate: bytes
-    key: bytes
 
 
 class TlsFields(Protocol):

@@ -6,6 +6,7 @@ One thread serves all clients, each within a deadline, so that one who is slow o
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import structlog
 
 from mega_collector.errors import StartError
 from mega_collector.telemetry.metrics import Sample, exposition
+from mega_collector.telemetry.once import Once
 from mega_collector.telemetry.printable import text
 
 DEADLINE = 5.0
@@ -26,6 +28,9 @@ MAX_CLIENTS = 64
 
 MAX_REQUEST = 16 * 1024
 """Bytes of a request. None of ours has a body."""
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of one failure: a scraper comes again and again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -173,6 +178,7 @@ class _Answers:
     def __init__(self, statistics: Statistics, ready: Ready) -> None:
         self._statistics = statistics
         self._ready = ready
+        self._told = Once(interval=_INTERVAL)
 
     def to(self, head: bytes | None) -> bytes:
         """Give the bytes of the answer to a request's head."""
@@ -198,7 +204,9 @@ class _Answers:
                 case _:
                     return _plain(HTTPStatus.NOT_FOUND, "There are /metrics, /healthz and /readyz")
         except Exception:  # noqa: BLE001  # a mistake in a part must not take away what an operator looks at
-            _log.exception("metrics_failed", path=path)
+            withheld = self._told.due(path, time.monotonic())
+            if withheld is not None:
+                _log.exception("metrics_failed", path=path, withheld=withheld)
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _readiness(self) -> _Answer:

@@ -8,6 +8,7 @@ Text on a terminal, JSON elsewhere. A log that cannot be written is given up in 
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping, Sequence
 from threading import RLock
@@ -17,10 +18,15 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
+from mega_collector.telemetry.once import Once
 from mega_collector.telemetry.printable import printable, text
 
 SILENCED = ("pagerduty", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 """Libraries that may log requests, and with them the integration key. Their callers log what came of it."""
+
+
+_INTERVAL = 60.0
+"""Seconds between two tellings of what a library says."""
 
 
 def configure(level: str, style: str, stream: TextIO | None = None) -> None:
@@ -113,9 +119,16 @@ class _Lead(logging.Handler):
         super().__init__()
         self._log = structlog.get_logger()
         self._tracebacks = tracebacks
+        self._told = Once(interval=_INTERVAL)
 
     def emit(self, record: logging.LogRecord) -> None:
-        keys: dict[str, Any] = {"library": record.name, "message": _message(record)}
+        message = _message(record)
+        withheld = self._told.due((record.name, message), time.monotonic())
+        if withheld is None:
+            return
+        keys: dict[str, Any] = {"library": record.name, "message": message}
+        if withheld:
+            keys["withheld"] = withheld
         if record.exc_info and record.exc_info[1] is not None:
             keys["error"] = record.exc_info[1]
             if self._tracebacks:

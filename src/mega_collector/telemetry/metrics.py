@@ -24,6 +24,13 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+def certificate_expiry(half: str, expires_at: float | None) -> Iterator[Sample]:
+    """The sample of the certificate that a half uses, if it uses one: when it expires, in seconds since the epoch."""
+    if expires_at is not None:
+        name = f"mega_collector_{half}_tls_certificate_expiry_seconds"
+        yield Sample(name, "gauge", "When the certificate in use expires, in seconds since the epoch", expires_at)
+
+
 def exposition(samples: Iterable[Sample]) -> tuple[bytes, str]:
     """Give the text of all samples, with those of the process itself (memory, processor time), and its media type."""
     # Imported late: a process that nobody scrapes does without.

@@ -79,4 +79,6 @@ def _tell(severity: str, where: str, message: str, once: Once) -> None:
     elif severity == "I":
         _log.debug("grpc_said", where=where, message=message)
     else:
-        _log.warning("grpc_said", where=where, message=message)
+        withheld = once.due((where, message), time.monotonic())
+        if withheld is not None:
+            _log.warning("grpc_said", where=where, message=message, withheld=withheld)

@@ -1,0 +1,1 @@
+"""Those who ship logs here: this project, its floors, and its peers."""
