@@ -10,8 +10,10 @@ from structlog.testing import capture_logs
 
 from emitter.tree import HOUR, Tree, make_batch, make_block, make_source
 from harness.until import until
+from mega_collector.block import Source
 from mega_collector.emitter.configuration import Compression, Rotation
 from mega_collector.emitter.protocol import Taken
+from mega_collector.marker import Marker
 
 A, B = make_source("a.log"), make_source("b.log")
 
@@ -108,7 +110,7 @@ def test_no_more_files_are_open_than_may_be_and_rows_are_kept_of_those_alone(tre
     names = [f"{number}.log" for number in range(10)]
     tree.put(*names)
     tree.put("0.log")
-    assert len(tree.emitter.writes_to) <= 4
+    assert tree.emitter.open_files <= 4
     assert len(tree.rows) <= 4
     for _ in range(3):
         tree.put(*names)
@@ -130,8 +132,25 @@ def test_after_being_asked_every_file_is_opened_anew_before_the_next_append(tree
     tree.put("a.log", "b.log")
     tree.emitter.reopen()
     tree.put("b.log")
-    assert len(tree.emitter.writes_to) == 1
+    assert tree.emitter.open_files == 1
     assert tree.files() == {"a.log": b"x\n", "b.log": b"x\nx\n"}
+
+
+def test_whose_file_it_is_is_told_by_its_path_and_not_by_an_inode_that_may_be_another_s(tmp_path: Path) -> None:
+    def is_output(path: Path, inode: int | None = None) -> bool:
+        status = path.stat()
+        source = Source(b"", bytes(path), status.st_dev, inode or status.st_ino, Marker())
+        return tree.emitter.is_output(source)
+
+    tree = Tree(tmp_path, "{path}")
+    tree.put("a.log")
+    (tmp_path / "link").symlink_to(tree.root)
+    (tmp_path / "logs.log").write_bytes(b"")
+    assert is_output(tree.root / "a.log")
+    assert is_output(tmp_path / "link" / "a.log")
+    assert not is_output(tree.root / "a.log", inode=1)
+    assert not is_output(tmp_path / "logs.log")
+    assert tree.emitter.writes_to == ()
 
 
 # The start

@@ -117,6 +117,24 @@ def test_killed_amid_rotation_and_compression_it_delivers_each_line_once(tmp_pat
         assert list(site.out.parent.rglob("*.gz"))
 
 
+@pytest.mark.parametrize("name", ["{host}/{path}", "all.log"])
+def test_what_the_aggregator_writes_is_not_shipped_to_it(tmp_path: Path, name: str) -> None:
+    """Each file would be another source, and another file."""
+    with Site(tmp_path) as site:
+        writer = site.writer()
+        files = configuration(site, name, rotate_size="1KB", keep=10_000, compress="gzip")
+        site.aggregator(file_configuration=files)
+        collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
+        for _ in range(5):
+            writer.write(50)
+            await_delivered(site)
+        collector.kill()
+        collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
+        writer.write(50)
+        collector.wait_for("source_stopped")
+        await_delivered(site)
+
+
 def _write_until_rotated(writers: list[Writer], aggregator: Process) -> bool:
     rotated = len(aggregator.events("output_rotated"))
     for writer in writers:

@@ -26,6 +26,9 @@ def _content(path: Path) -> bytes:
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
-def _order(path: Path) -> tuple[str, int]:
+def _order(path: Path) -> tuple[tuple[str, ...], int]:
+    """What is for `a.log` before what is for `a.log.1`: so the name changes by which a collector knows a file."""
     name, _, number = path.name.removesuffix(".gz").rpartition(".")
-    return (f"{path.parent}/{name}", -int(number)) if number.isdigit() else (str(path).removesuffix(".gz"), 0)
+    if number.isdigit():
+        return (*path.parent.parts, name), -int(number)
+    return (*path.parent.parts, path.name.removesuffix(".gz")), 0

@@ -165,6 +165,7 @@ class Aggregator:
             max_streams=settings.max_streams,
             writes_to=lambda: self._output.writes_to,
             is_stale=turned_back.is_stale,
+            is_output=self._output.is_output if isinstance(self._output, FileTree) else lambda _: False,
             batch_age=settings.minimum_publish_frequency,
         )
 

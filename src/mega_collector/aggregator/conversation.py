@@ -23,6 +23,8 @@ from mega_collector.telemetry.once import Once
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
 
+_OWN_OUTPUT = "the file is one that the aggregator writes: exclude it (COLLECTOR_EXCLUDE)"
+
 _NO_HANDSHAKE = "no handshake on this stream"
 
 _INTERVAL = 60.0
@@ -61,8 +63,12 @@ class Conversation:
         peers: Peers,
         refused: Refused,
         is_stale: Callable[[bytes], bool] = lambda _: False,
+        is_output: Callable[[Source], bool] = lambda _: False,
     ) -> None:
-        """`is_stale` says whether what is on its way of a source is passed over: see `TurnedBack`."""
+        """`is_stale` says whether what is on its way of a source is passed over: see `TurnedBack`.
+
+        `is_output` says whether the file of a source is one that the aggregator writes.
+        """
         self._hello = hello
         self._outbox = outbox
         self._buffer = buffer
@@ -70,6 +76,7 @@ class Conversation:
         self._peers = peers
         self._refused = refused
         self._is_stale = is_stale
+        self._is_output = is_output
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
@@ -124,6 +131,10 @@ class Conversation:
             raise WireError(f"a position is at most {wire.MAX_POSITION}")
         if len(self._opened) >= _MOST_SOURCES:
             raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
+        if self._is_output(source):
+            unsound = self._unsound(source.id, position, RefusalReason.OWN_OUTPUT, _OWN_OUTPUT)
+            self._answer(source.id, self._refusal(unsound))
+            return
         with self._peer.lock:
             self._require_listener()
             self._peer.sweep()

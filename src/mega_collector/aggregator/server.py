@@ -17,6 +17,7 @@ from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.block import Source
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
@@ -48,7 +49,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
     gives device and inode of each file that the destination is. `batch_age` is how many seconds a batch may wait to be
-    full, which collectors are told. `is_stale` is as for `Conversation`.
+    full, which collectors are told. `is_stale` and `is_output` are as for `Conversation`.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         hello_timeout: float = _HELLO_TIMEOUT,
         writes_to: Callable[[], Sequence[tuple[int, int]]] = lambda: (),
         is_stale: Callable[[bytes], bool] = lambda _: False,
+        is_output: Callable[[Source], bool] = lambda _: False,
         batch_age: float = 0.0,
     ) -> None:
         self._writes_to = writes_to
         self._is_stale = is_stale
+        self._is_output = is_output
         self._batch_age = batch_age
         self._buffer = buffer
         self._ledger = ledger
@@ -161,6 +164,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             peers=self._peers,
             refused=self._refused,
             is_stale=self._is_stale,
+            is_output=self._is_output if hello.boot and hello.boot == boot_id() else lambda _: False,
         )
 
     def _hello(self, messages: Iterator[wire.Heard], context: grpc.ServicerContext) -> Hello:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mega_collector import __version__
+from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
 from mega_collector.collector.finder import Finder
@@ -128,7 +129,12 @@ class Collector:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
         self._tell_of_state(settings)
         hello = Hello(
-            settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__, os.urandom(16)
+            settings.id or self._checkpoint.collector_id,
+            settings.host,
+            settings.tags,
+            __version__,
+            life=os.urandom(16),
+            boot=boot_id(),
         )
         self._inbox = Inbox()
         self._publisher = Publisher(

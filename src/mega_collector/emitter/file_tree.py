@@ -1,5 +1,6 @@
 """The file destination where it is many files, or one that is rotated: each exactly once, together with the ledger."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from mega_collector.batch import Batch
-from mega_collector.block import Block
+from mega_collector.block import Block, Source
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.compressor import Compressor, Job
 from mega_collector.emitter.configuration import FileConfiguration
@@ -129,13 +130,32 @@ class FileTree:
 
     @property
     def writes_to(self) -> tuple[tuple[int, int], ...]:
-        """Device and inode of each file that is open. From any thread."""
-        return tuple(each for file in list(self._files.values()) for each in file.emitter.writes_to)
+        """None that could be told: files are rotated away and removed, and then a log may be given their inode.
+
+        Whoever follows one is told by `is_output`, by its path.
+        """
+        return ()
 
     @property
-    def root(self) -> Path | None:
-        """The directory below which the files are, if it is theirs."""
-        return self._root
+    def open_files(self) -> int:
+        return len(self._files)
+
+    def is_output(self, source: Source) -> bool:
+        """Whether a source of this machine is a file that is written here, now or before, rotated or compressed.
+
+        Shipped, it would grow by all that is shipped of it. From any thread.
+        """
+        try:
+            status = os.stat(source.path)  # noqa: PTH116 - a path of bytes
+            path = Path(os.fsdecode(os.path.realpath(source.path)))
+            ours = Path(os.path.realpath(self._root or self._path))
+        except OSError:
+            return False
+        if (status.st_dev, status.st_ino) != (source.device, source.inode):
+            return False  # it is another file that has this path, where the aggregator looks
+        if self._root is not None:
+            return path.is_relative_to(ours)
+        return path.parent == ours.parent and f"{path.name}.".startswith(f"{ours.name}.")
 
     def reopen(self) -> None:
         """Let go of every file: all that they hold is committed. What is appended to next is opened anew."""
