@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from emitter.tree import HOUR, Tree, make_batch, make_block, make_source
 from harness.until import until
 from mega_collector.block import Source
+from mega_collector.emitter.compressor import Compressor, Job
 from mega_collector.emitter.configuration import Compression, Rotation
 from mega_collector.emitter.protocol import Taken
 from mega_collector.marker import Marker
@@ -137,12 +138,13 @@ def test_after_being_asked_every_file_is_opened_anew_before_the_next_append(tree
 
 
 def test_whose_file_it_is_is_told_by_its_path_and_not_by_an_inode_that_may_be_another_s(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "{path}")
+
     def is_output(path: Path, inode: int | None = None) -> bool:
         status = path.stat()
         source = Source(b"", bytes(path), status.st_dev, inode or status.st_ino, Marker())
         return tree.emitter.is_output(source)
 
-    tree = Tree(tmp_path, "{path}")
     tree.put("a.log")
     (tmp_path / "link").symlink_to(tree.root)
     (tmp_path / "logs.log").write_bytes(b"")
@@ -273,6 +275,16 @@ def test_rotated_files_are_compressed_with_their_mode_and_time(tmp_path: Path, c
     assert [_plain(data, compression) for data in list(files.values())[1:]] == [b"2\n", b"1\n", b"0\n"]
     assert stat.S_IMODE((tree.root / f"out.log.1{compression.suffix}").stat().st_mode) == 0o640
     tree.emitter.close()
+
+
+def test_what_is_rotated_while_something_is_compressed_is_compressed_too(tmp_path: Path) -> None:
+    compressor, path = Compressor(Compression.GZIP), tmp_path / "out.log"
+    for number in range(1, 200):
+        (tmp_path / f"out.log.{number}").write_bytes(b"x\n")
+        compressor.submit(Job(path, None))
+    until(lambda: compressor.idle, "everything should have been compressed")
+    assert len(list(tmp_path.glob("*.gz"))) == 199
+    compressor.stop()
 
 
 def test_what_is_over_is_compressed_when_nothing_more_comes(tmp_path: Path) -> None:

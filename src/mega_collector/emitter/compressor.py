@@ -61,12 +61,12 @@ class Compressor:
         self._jobs: deque[Job] = deque()
         self._waiting: set[Job] = set()
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._busy = False
         self._thread: threading.Thread | None = None
         self._done: deque[str] = deque()
 
     def submit(self, job: Job) -> None:
-        """Have it done some time. What waits already is not done twice."""
+        """Have it done some time. What waits already is not done twice; what is under way is done again."""
         with self._changed:
             if job in self._waiting or self._stopping:
                 return
@@ -85,7 +85,7 @@ class Compressor:
     @property
     def idle(self) -> bool:
         """Whether nothing is left to be done."""
-        return not self._waiting
+        return not self._waiting and not self._busy
 
     def stop(self) -> None:
         with self._changed:
@@ -108,14 +108,17 @@ class Compressor:
                 except OSError as error:
                     _log.error("output_not_compressed", error=cause(job.path, error))
                 finally:
-                    self._waiting.discard(job)
+                    self._busy = False
 
     def _next(self) -> Job:
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._stopping)
             if self._stopping:
                 raise _Stopped
-            return self._jobs.popleft()
+            self._busy = True
+            job = self._jobs.popleft()
+            self._waiting.discard(job)
+            return job
 
     def _do(self, job: Job) -> None:
         with Rotated(job.path, job.root) as rotated:
