@@ -98,7 +98,7 @@ def random_plan(seed: int, mode: Mode | None = None, acts: int = 25) -> Plan:
     if chosen is Mode.ROTATED:
         name = random.choice(["out.log", "{host}/{path}/%Y-%m-%d.log"])
         aggregator["file_configuration"] = json.dumps(
-            {"path": f"{OUT}/{name}", "rotate_size": "8KB", "keep": 10_000, "compress": "gzip"}
+            {"path": f"{OUT}/{name}", "rotate_size": "32KB", "keep": 1000, "compress": "gzip"}
         )
     planned: list[Act] = []
     for _ in range(acts):

@@ -104,7 +104,7 @@ def _mend(output: Path, cause: str) -> None:
 def test_killed_amid_rotation_and_compression_it_delivers_each_line_once(tmp_path: Path, name: str) -> None:
     with Site(tmp_path) as site:
         writers = [site.writer(f"{number}.log") for number in range(2)]
-        files = configuration(site, name, rotate_size="4KB", keep=10_000, compress="gzip")
+        files = configuration(site, name, rotate_size="4KB", keep=1000, compress="gzip")
         site.collector()
         for _ in range(8):
             aggregator = site.aggregator(file_configuration=files, max_batch_size="50", wait=False)
@@ -122,7 +122,7 @@ def test_what_the_aggregator_writes_is_not_shipped_to_it(tmp_path: Path, name: s
     """Each file would be another source, and another file."""
     with Site(tmp_path) as site:
         writer = site.writer()
-        files = configuration(site, name, rotate_size="1KB", keep=10_000, compress="gzip")
+        files = configuration(site, name, rotate_size="1KB", keep=1000, compress="gzip")
         site.aggregator(file_configuration=files)
         collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
         for _ in range(5):

@@ -124,9 +124,9 @@ class Compressor:
         with Rotated(job.path, job.root) as rotated:
             if job.over is not None and rotated.is_regular(job.path.name):
                 self._compress(rotated, job.path.name, job.over)
-            for slot in list(rotated.plain()):
-                if rotated.is_regular(slot.name):
-                    self._compress(rotated, slot.name)
+            for name in rotated.plain():
+                if rotated.is_regular(name):
+                    self._compress(rotated, name)
 
     def _compress(self, rotated: Rotated, name: str, size: int | None = None) -> None:
         try:

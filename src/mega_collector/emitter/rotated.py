@@ -3,8 +3,6 @@
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,14 +13,6 @@ _SUFFIXES = ("", *(each.suffix for each in Compression))
 
 NAMES = threading.Lock()
 """Held while names are changed, so that what is compressed meanwhile is found by the name that it has then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A rotated file, the `number`th from the last one, under one of its names."""
-
-    number: int
-    name: str
 
 
 class Rotated:
@@ -47,29 +37,26 @@ class Rotated:
 
         Each step leaves what the next call goes on from: a kill leaves a number without a file, which is filled then.
         """
-        free = next((number for number in range(1, keep + 1) if not list(self.slots(number))), keep)
-        for slot in self.slots(free):
-            os.unlink(slot.name, dir_fd=self.directory)
+        names = self._listed()
+        free = next((number for number in range(1, keep + 1) if not self._slots(number, names)), keep)
+        self._remove(free, names)
         for number in range(free - 1, 0, -1):
-            self._move(number)
+            for name in self._slots(number, names):
+                suffix = name.removeprefix(f"{self.name}.{number}")
+                self.rename(name, f"{self.name}.{number + 1}{suffix}")
         self.rename(self.name, f"{self.name}.1")
-        self._remove_beyond(keep)
+        number = keep + 1
+        while self._remove(number, names):
+            number += 1
         os.fsync(self.directory)
 
-    def slots(self, number: int) -> Iterator[Slot]:
-        """What has that number: more than one only where a kill has come between compressing and removing."""
-        for suffix in _SUFFIXES:
-            name = f"{self.name}.{number}{suffix}"
-            if self.status(name) is not None:
-                yield Slot(number, name)
-
-    def plain(self) -> Iterator[Slot]:
-        """Those that are not compressed, the last first."""
-        number = 1
-        while found := list(self.slots(number)):
-            if found[0].name == f"{self.name}.{number}":
-                yield found[0]
+    def plain(self) -> list[str]:
+        """The names of those that are not compressed, the last first."""
+        names, plain, number = self._listed(), [], 1
+        while slots := self._slots(number, names):
+            plain += [name for name in slots if name == f"{self.name}.{number}"]
             number += 1
+        return plain
 
     def status(self, name: str) -> os.stat_result | None:
         """What is there under a name; None: nothing."""
@@ -84,28 +71,27 @@ class Rotated:
 
     def name_of(self, file: os.stat_result) -> str | None:
         """The name that a file has now among these; None: it has none any more."""
-        names = [self.name]
-        number = 1
-        while found := list(self.slots(number)):
-            names += [slot.name for slot in found]
-            number += 1
+        with os.scandir(self.directory) as entries:
+            names = [entry.name for entry in entries if entry.inode() == file.st_ino]
         for name in names:
             status = self.status(name)
-            if status is not None and os.path.samestat(status, file):
+            if name.startswith(self.name) and status is not None and os.path.samestat(status, file):
                 return name
         return None
-
-    def _move(self, number: int) -> None:
-        for slot in self.slots(number):
-            suffix = slot.name.removeprefix(f"{self.name}.{number}")
-            self.rename(slot.name, f"{self.name}.{number + 1}{suffix}")
 
     def rename(self, name: str, to: str) -> None:
         os.rename(name, to, src_dir_fd=self.directory, dst_dir_fd=self.directory)
 
-    def _remove_beyond(self, keep: int) -> None:
-        number = keep + 1
-        while found := list(self.slots(number)):
-            for slot in found:
-                os.unlink(slot.name, dir_fd=self.directory)
-            number += 1
+    def _listed(self) -> set[str]:
+        return set(os.listdir(self.directory))  # noqa: PTH208 - of a descriptor
+
+    def _slots(self, number: int, names: set[str]) -> list[str]:
+        """What has that number: more than one only where a kill has come between compressing and removing."""
+        return [name for suffix in _SUFFIXES if (name := f"{self.name}.{number}{suffix}") in names]
+
+    def _remove(self, number: int, names: set[str]) -> bool:
+        """Remove what has that number, if anything."""
+        slots = self._slots(number, names)
+        for name in slots:
+            os.unlink(name, dir_fd=self.directory)
+        return bool(slots)
