@@ -17,7 +17,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, Source
 from mega_collector.errors import WireError
-from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Resume
+from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Report, Resume
 from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
@@ -62,6 +62,7 @@ class Conversation:
         ledger: Ledger,
         peers: Peers,
         refused: Refused,
+        on_report: Callable[[Report], None] = lambda _: None,
         is_stale: Callable[[bytes], bool] = lambda _: False,
         is_output: Callable[[Source], bool] = lambda _: False,
     ) -> None:
@@ -75,6 +76,7 @@ class Conversation:
         self._ledger = ledger
         self._peers = peers
         self._refused = refused
+        self._on_report = on_report
         self._is_stale = is_stale
         self._is_output = is_output
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
@@ -118,6 +120,9 @@ class Conversation:
                     self._finish(each.finish)
             case "flush":
                 self._buffer.put(Flush())
+            case "report":
+                for each in messages:
+                    self._on_report(wire.decode_report(each.report))
             case "hello":
                 raise WireError("a second hello on one stream")
             case "group":

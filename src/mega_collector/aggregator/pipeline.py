@@ -16,6 +16,7 @@ from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.recall import recall
 from mega_collector.aggregator.replay import Replay, Replayed
+from mega_collector.aggregator.taps import Taps
 from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason, Source
@@ -41,6 +42,9 @@ class PipelineStatistics:
     batches_discarded: int
     entries_discarded: int
     bytes_discarded: int
+    sources_lost: int
+    bytes_lost: int
+    """That vanished where they were read: as the collectors told."""
     commits: int
     committing: bool
     """False while the ledger cannot be written."""
@@ -58,9 +62,9 @@ class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
     `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
-    nobody is alerted or gives it up again if that fails. `pause(seconds)` waits and says whether there is still time to
-    try again. `on_outputs` is called when the ledger has the state of outputs that an emit has changed. `failure` is
-    set if it cannot go on, and `on_failure` is called then.
+    nobody is alerted or gives it up again if that fails. `taps` are offered what is committed. `pause(seconds)` waits
+    and says whether there is still time to try again. `on_outputs` is called when the ledger has the state of outputs
+    that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Pipeline:
         ledger: Ledger,
         peers: Peers,
         pause: Callable[[float], bool],
+        taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None],
         turned_back: TurnedBack | None = None,
@@ -84,6 +89,7 @@ class Pipeline:
         self._ledger = ledger
         self._peers = peers
         self._pause = pause
+        self._taps = taps or Taps()
         self._on_outputs = on_outputs
         self._on_failure = on_failure
         self._turned_back = turned_back or TurnedBack()
@@ -94,13 +100,14 @@ class Pipeline:
         """Whether it ended with nothing left: all that was taken in is committed."""
         self._emitted = _Count()
         self._discarded = _Count()
+        self._sources_lost = self._bytes_lost = 0
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self._steps = 0
         self._reopening = False
         self._ledger_error: str | None = None
         self._refused: str | None = None
-        self._steps = 0
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
@@ -125,12 +132,14 @@ class Pipeline:
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
+            sources_lost=self._sources_lost,
+            bytes_lost=self._bytes_lost,
             commits=self._commits,
             committing=self._committing,
-            ledger_error=self._ledger_error,
-            refused=self._refused,
             emitting=0 if since is None else time.monotonic() - since,
             steps=self._steps,
+            ledger_error=self._ledger_error,
+            refused=self._refused,
         )
 
     def _run(self) -> None:
@@ -216,6 +225,8 @@ class Pipeline:
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
             size = self._count(batches[: taken.count], taken)
+            if self._taps.open and not taken.discarded:
+                self._taps.offer(_delivered(batches[: taken.count], taken))
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
             self._buffer.release(size)
@@ -301,7 +312,7 @@ class Pipeline:
         passed = [each for each in map(_passed, moves) if each is not None]
         for each in passed:
             if each.reason == SkipReason.LOST.value:
-                _tell_lost(each)
+                self._lose(each)
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
         self._acknowledge(advances)
@@ -309,6 +320,11 @@ class Pipeline:
             if isinstance(move, Finish):
                 self._checksums.forget(move.source.id)
         moves.clear()
+
+    def _lose(self, lost: Range) -> None:
+        self._sources_lost += 1
+        self._bytes_lost += lost.end - lost.start
+        _tell_lost(lost)
 
     def _replay(self, replay: Replay) -> None:
         if not replay.outcome.set_running_or_notify_cancel():
@@ -335,6 +351,8 @@ class Pipeline:
             self._record((), outputs=taken.outputs, cleared=cleared, closed=taken.closed)
             self.settled = True
             self._count(batches[: taken.count], taken)
+            if self._taps.open:
+                self._taps.offer(_delivered(batches[: taken.count], taken))
             del batches[: taken.count]
             if taken.left:
                 raise taken.left[0].cause
@@ -405,6 +423,15 @@ class Pipeline:
 Move = Skip | Finish | Open
 """What moves a position, or says where one stands, without bytes. An `Open` comes here of a source that the ledger does
 not know and that goes on behind its beginning: what is before is unknown to it from now on."""
+
+
+def _delivered(batches: Sequence[Batch], taken: Taken) -> Sequence[Batch]:
+    """What of these batches is at the destination."""
+    if not taken.left and not taken.given_up:
+        return batches
+    given_up = {(block.source.id, block.start) for batch in taken.given_up for block in batch.blocks}
+    blocks = [block for block in _taken_of(batches, taken) if (block.source.id, block.start) not in given_up]
+    return [Batch(tuple(blocks), sum(block.entries for block in blocks), sum(len(block.data) for block in blocks))]
 
 
 def _taken_of(batches: Sequence[Batch], taken: Taken) -> list[Block]:

@@ -9,9 +9,8 @@ import structlog
 
 from mega_collector.batch import Batch
 from mega_collector.emitter.backoff import LONGEST, Backoff
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import report_discarded
-from mega_collector.emitter.emitted import Emitted
 from mega_collector.emitter.notify import Notifier, Telling
 from mega_collector.emitter.protocol import Left, Taken
 from mega_collector.emitter.retry import RetryStatistics
@@ -67,7 +66,6 @@ class EachEmitter:
         self._close_within = close_within
         self._clock = clock
         self._failing: dict[str, _Failing] = {}
-        self._discarded = Emitted()
         self._statistics = RetryStatistics(0, 0, failing=False, last_error=None)
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
@@ -84,6 +82,9 @@ class EachEmitter:
 
     def statistics(self) -> RetryStatistics:
         return self._statistics
+
+    def dead_letters(self) -> DeadLetterStatistics:
+        return DeadLetterStatistics(0, 0, 0) if self._dead_letters is None else self._dead_letters.statistics()
 
     @property
     def failing(self) -> int:
@@ -135,7 +136,6 @@ class EachEmitter:
             _log.error("emit_failed", error=str(worse))
             return self._backoff.delay, left
         report_discarded(left.batches[0], letter, error)
-        self._discarded = self._discarded.plus(left.batches[:1])
         given_up.append(left.batches[0])
         failing.failures = 0  # the next batch has its own count
         return self._backoff.delay, replace(left, batches=left.batches[1:])

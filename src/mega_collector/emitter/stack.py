@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mega_collector.emitter.configuration import AfterRetries
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.each import EachEmitter
 from mega_collector.emitter.file_tree import FileTree
@@ -21,13 +21,17 @@ class Stack:
 
     emitter: WaitEmitter | DiscardEmitter | EachEmitter
     retry: RetryEmitter | EachEmitter
-    discard: DiscardEmitter | None
+    discard: DiscardEmitter | EachEmitter | None
     pauses: Pauses
 
     @property
     def failing(self) -> int:
         """Of several outputs, how many are failing."""
         return self.emitter.failing if isinstance(self.emitter, EachEmitter) else 0
+
+    @property
+    def dead_letters(self) -> DeadLetterStatistics:
+        return DeadLetterStatistics(0, 0, 0) if self.discard is None else self.discard.dead_letters()
 
 
 def stack(
@@ -53,7 +57,7 @@ def stack(
             notifier=notifier,
             close_within=close_within,
         )
-        return Stack(each, each, discard=None, pauses=pauses)
+        return Stack(each, each, discard=each, pauses=pauses)
     retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pauses)
     watched = retry if notifier is None else NotifyEmitter(retry, notifier, close_within=close_within)
     if after_retries is AfterRetries.WAIT:
