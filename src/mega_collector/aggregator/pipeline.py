@@ -173,7 +173,7 @@ class Pipeline:
             self._reopening = False
             self._reopen()
         for item in items:
-            if self._pass_over(item):
+            if self._turned_back.waits and self._pass_over(item):
                 continue
             if isinstance(item, Skip | Finish | Open):
                 # Positions move in order: what came before is committed first.
