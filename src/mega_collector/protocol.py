@@ -21,6 +21,8 @@ class Hello:
     version: str = ""
     life: bytes = b""
     """Which of the collector's processes says so; empty: unknown."""
+    boot: bytes = b""
+    """The boot id of its kernel; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class RefusalReason(Enum):
     MALFORMED = "malformed"
     TOO_LARGE = "too large"
     NOT_YOURS = "not yours"
+    HELD_UP = "held up"
+    OWN_OUTPUT = "own output"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ _REFUSAL_REASONS: Final = {
     RefusalReason.MALFORMED: pb.REFUSAL_REASON_MALFORMED,
     RefusalReason.TOO_LARGE: pb.REFUSAL_REASON_TOO_LARGE,
     RefusalReason.NOT_YOURS: pb.REFUSAL_REASON_NOT_YOURS,
+    RefusalReason.HELD_UP: pb.REFUSAL_REASON_HELD_UP,
+    RefusalReason.OWN_OUTPUT: pb.REFUSAL_REASON_OWN_OUTPUT,
 }
 _STAGES: Final = {
     Stage.INGEST_BUFFER: pb.STAGE_INGEST_BUFFER,
@@ -229,7 +231,12 @@ def _encode_report(report: Report) -> pb.Report:
 
 def encode_hello(hello: Hello) -> pb.Hello:
     return pb.Hello(
-        collector=hello.collector, host=hello.host, tags=dict(hello.tags), version=hello.version, life=hello.life
+        collector=hello.collector,
+        host=hello.host,
+        tags=dict(hello.tags),
+        version=hello.version,
+        life=hello.life,
+        boot=hello.boot,
     )
 
 
@@ -374,9 +381,9 @@ def decode_hello(hello: pb.Hello) -> Hello:
         raise WireError(f"the collector's id, host, version or a tag is longer than {MAX_NAME} characters")
     if len(hello.tags) > MAX_TAGS:
         raise WireError(f"the collector has more than {MAX_TAGS} tags")
-    if len(hello.life) > MAX_LIFE:
-        raise WireError(f"what tells the collector's processes apart has at most {MAX_LIFE} bytes")
-    return Hello(hello.collector, hello.host, dict(hello.tags), hello.version, hello.life)
+    if max(len(hello.life), len(hello.boot)) > MAX_LIFE:
+        raise WireError(f"what tells the collector's processes and kernel apart has at most {MAX_LIFE} bytes")
+    return Hello(hello.collector, hello.host, dict(hello.tags), hello.version, hello.life, hello.boot)
 
 
 def decode_source(description: pb.Description, hello: Hello) -> Source:

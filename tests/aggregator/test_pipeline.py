@@ -69,11 +69,12 @@ class FailingLedger(Ledger):
         ranges: Sequence[Range] = (),
         outputs: Sequence[OutputState] = (),
         cleared: Sequence[Range] = (),
+        closed: Sequence[str] = (),
     ) -> None:
         if self.failures:
             self.failures -= 1
             raise LedgerError("the disk fails")
-        super().commit(advances, ranges, outputs, cleared)
+        super().commit(advances, ranges, outputs, cleared, closed)
 
 
 class CountingTaps(Taps):

@@ -68,10 +68,11 @@ class DyingLedger(Ledger):
         ranges: Sequence[Range] = (),
         outputs: Sequence[OutputState] = (),
         cleared: Sequence[Range] = (),
+        closed: Sequence[str] = (),
     ) -> None:
         if cleared and self.dies == "before":
             raise Killed
-        super().commit(advances, ranges, outputs, cleared)
+        super().commit(advances, ranges, outputs, cleared, closed)
         if cleared and self.dies == "behind":
             raise Killed
 

@@ -17,11 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mega_collector import wire
 from mega_collector.aggregator.conversation import Conversation, Refused
-from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
+from mega_collector.aggregator.ingest_buffer import Anew, IngestBuffer, Item
 from mega_collector.aggregator.ledger import Advance, Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.replay import Replay
+from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Window
 from mega_collector.marker import Marker
@@ -55,6 +56,9 @@ class Heard(Outbox):
     def hint(self, answer: FromAggregator) -> None:
         self.say(answer)
 
+    def urge(self, answer: FromAggregator) -> None:
+        self.say(answer)
+
     def ack(self, positions: dict[bytes, int]) -> None:
         self.say(Ack(dict(positions)))
 
@@ -73,6 +77,7 @@ class Connection:
             ledger=aggregator.ledger,
             peers=aggregator.peers,
             refused=Refused(),
+            is_stale=aggregator.turned_back.is_stale,
         )
 
     def deliver(self, most: int = 1) -> None:
@@ -88,24 +93,43 @@ class Aggregator:
         self.ledger = Ledger(state)
         self.buffer = IngestBuffer(1 << 30)
         self.peers = Peers(4 << 20)
+        self.turned_back = TurnedBack()
         self._taken: deque[Item] = deque()
 
     def commit(self, most: int) -> list[Item]:
         """Commit that many of the items that came in."""
         self._taken += self.buffer.take(0)
-        done = [self._taken.popleft() for _ in range(min(most, len(self._taken)))]
-        for item in done:
-            self._commit(item)
-        return done
+        items = [self._taken.popleft() for _ in range(min(most, len(self._taken)))]
+        return [item for item in items if self._commit(item)]
 
-    def _commit(self, item: Item) -> None:
+    def turn_back(self) -> None:
+        """The output of the next item takes nothing."""
+        self._taken += self.buffer.take(0)
+        item = next((each for each in self._taken if isinstance(each, Block | Skip)), None)
+        if item is not None and not self.turned_back.is_stale(item.source.id):
+            self.turned_back.turn("me", item.source.id, 0)
+            self.peers.turn_back("me", item.source.id)
+
+    def let_come(self) -> None:
+        """Its sources may come again."""
+        for collector, source_ids in self.turned_back.due(0).items():
+            for outbox, source in self.peers.let_come(collector, source_ids):
+                outbox.urge(Resume(source.id, self.ledger.known("me", source.id, source.device, source.inode)))
+
+    def _commit(self, item: Item) -> bool:
+        if isinstance(item, Anew):
+            self.turned_back.begin(item.source_id)
+            return True
         if isinstance(item, Flush | Replay):
-            return
+            return True
+        if self.turned_back.is_stale(item.source.id):
+            return False
         source, finished = item.source, isinstance(item, Finish)
         start, position = (item.start, item.end) if isinstance(item, Block | Skip) else (item.position, item.position)
         self.ledger.commit([Advance(source, start, position, 0, Marker(), finished)])
         ended = {"me": {source.id}} if finished else {}
         self.peers.commit({"me": {source.id: position}}, ended)
+        return True
 
 
 @dataclass(eq=False)
@@ -259,6 +283,14 @@ class Histories(RuleBasedStateMachine):
     def the_aggregator_commits(self, count: int) -> None:
         self._committed(self.aggregator.commit(count))
 
+    @rule()
+    def an_output_takes_nothing(self) -> None:
+        self.aggregator.turn_back()
+
+    @rule()
+    def what_was_turned_back_may_come(self) -> None:
+        self.aggregator.let_come()
+
     # What happens to the halves
 
     @rule(clean=st.booleans(), really=SELDOM)
@@ -305,10 +337,18 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_window_is_kept(self) -> None:
         # One block more may be in flight: it is let out while there is room for a block of the usual size.
-        assert 0 <= self.window.in_flight <= LIMIT + 32
+        # What was held up comes back besides, at most as much.
+        held_up = self.window.statistics().held
+        assert 0 <= self.window.in_flight - held_up <= 2 * LIMIT + 32
         waiting = [file for file in self.files if not self.window.acknowledged(file.source)]
         assert self.window.idle == (not waiting)
-        assert self.window.all_sent == all(self.window.ready(file.source) for file in waiting)
+        held = [flight for flight in self.window._flights.values() if flight.held]
+        assert self.window.statistics().held == sum(len(each.data) for flight in held for each in _blocks(flight.items))
+        assert self.window.statistics().held <= LIMIT
+        excused = {flight.source.id for flight in held}
+        assert self.window.all_sent == all(
+            self.window.ready(file.source) or file.source.id in excused for file in waiting
+        )
 
     def teardown(self) -> None:
         try:
@@ -333,6 +373,7 @@ class Histories(RuleBasedStateMachine):
     def _step(self) -> bool:
         """Let everything happen once that can; whether anything did."""
         assert self.connection is not None
+        self.aggregator.let_come()
         busy = bool(self.connection.sent or self.connection.outbox.answers)
         while self.connection.sent:
             self.connection.deliver()
@@ -408,6 +449,10 @@ class Histories(RuleBasedStateMachine):
         for item in items:
             if isinstance(item, Block):
                 self.destination[item.source.id] = self.destination.get(item.source.id, b"") + bytes(item.data)
+
+
+def _blocks(items: Iterable[Block | Skip]) -> Iterable[Block]:
+    return (item for item in items if isinstance(item, Block))
 
 
 TestHistories = Histories.TestCase

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from deaths.audit import assert_complete
 from deaths.judgement import Expected, told
-from deaths.plan import Act, Mode, Plan
+from deaths.plan import OUT, Act, Mode, Plan
 from deaths.scribe import Scribe
+from harness.outputs import held_by
 from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
@@ -124,7 +125,7 @@ class Ordeal:
         if act.network == "silent":
             self._relay.keep_back()
         if act.room is not None:
-            self._limit = self.site.size() + act.room
+            self._limit = (0 if self._rotated else self.site.size()) + act.room
             self._limit_aggregator(self._limit)
 
     def _wait(self, act: Act) -> None:
@@ -221,7 +222,10 @@ class Ordeal:
 
     def _start(self, half: str) -> Process:
         if half == "aggregator":
-            settings: dict[str, Any] = {"shutdown_timeout": "1s", **self._plan.aggregator}
+            planned = {
+                name: text.replace(OUT, str(self.site.out.parent)) for name, text in self._plan.aggregator.items()
+            }
+            settings: dict[str, Any] = {"shutdown_timeout": "1s", **planned}
             return self.site.aggregator(wait=False, **settings)
         return self.site.collector(**self._collector_settings)
 
@@ -241,7 +245,7 @@ class Ordeal:
         expected = Expected(self.site.written, self._plan.longest)
         try:
             until(lambda: self._arrived(expected), "everything should have arrived", _PATIENCE)
-            quiet(self.site.size, "the destination", 0.4)
+            quiet(lambda: len(self._output()), "the destination", 0.4)
         except AssertionError as error:
             raise Unfaithful(told([str(error), *self._wrong(expected)])) from error
         if wrong := self._wrong(expected):
@@ -253,12 +257,22 @@ class Ordeal:
         for process in self._processes.values():
             assert process is not None
             assert process.running, f"{process} ended by itself: {process.said()[-2000:]}"
+        if self._rotated:
+            # What is compressed meanwhile is looked at again.
+            return not expected.exactly(self._output())
         if self.site.size() < expected.size:
             return False
         return self._plan.mode is not Mode.AGGREGATOR_WIPED or not expected.missing(self.site.output())
 
+    @property
+    def _rotated(self) -> bool:
+        return self._plan.mode is Mode.ROTATED
+
+    def _output(self) -> bytes:
+        return held_by(self.site.out.parent) if self._rotated else self.site.output()
+
     def _wrong(self, expected: Expected) -> list[str]:
-        output = self.site.output()
+        output = self._output()
         if self._plan.mode is not Mode.AGGREGATOR_WIPED:
             return expected.exactly(output)
         return [*self._lost_snapshots(output), *expected.at_least(output, {len(each) for each in self._snapshots})]

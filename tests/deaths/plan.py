@@ -1,5 +1,6 @@
 """What both halves go through while logs are written: a pure function of a seed."""
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -17,6 +18,8 @@ class Mode(StrEnum):
     """Some collectors begin without the state of the one before."""
     AGGREGATOR_WIPED = "aggregator-wiped"
     """Likewise: then lines may come twice."""
+    ROTATED = "rotated"
+    """The aggregator rotates and compresses its output; in every second plan that is a file for each source."""
 
 
 HOW = {
@@ -30,6 +33,9 @@ HOW = {
     "half-close": 1,
 }
 """What is done to a half, or to the connection, and how often."""
+
+OUT = "OUT"
+"""Stands in a setting for the directory of the output."""
 
 NETWORKS = {"good": 6, "slow": 1, "silent": 1}
 """`silent`: what the aggregator says is kept back."""
@@ -77,7 +83,7 @@ class Plan:
 
 def random_plan(seed: int, mode: Mode | None = None, acts: int = 25) -> Plan:
     random = Random(seed)
-    chosen = mode or random.choices(list(Mode), [3, 2, 3, 2])[0]
+    chosen = mode or random.choices(list(Mode), [3, 2, 3, 2, 3])[0]
     longest = random.choice([1024, 16 << 10])
     collector = {
         "max_line_size": str(longest),
@@ -89,6 +95,11 @@ def random_plan(seed: int, mode: Mode | None = None, acts: int = 25) -> Plan:
         "max_batch_size": random.choice(["10", "1000"]),
         "minimum_publish_frequency": random.choice(["1ms", "50ms", "300ms", "2s"]),
     }
+    if chosen is Mode.ROTATED:
+        name = random.choice(["out.log", "{host}/{path}/%Y-%m-%d.log"])
+        aggregator["file_configuration"] = json.dumps(
+            {"path": f"{OUT}/{name}", "rotate_size": "32KB", "keep": 1000, "compress": "gzip"}
+        )
     planned: list[Act] = []
     for _ in range(acts):
         planned.append(_act(random, chosen, planned[-1] if planned else None))

@@ -15,12 +15,14 @@ from emitter.scripted import Pauses
 from mega_collector.batch import Batch
 from mega_collector.block import Block
 from mega_collector.emitter.blackhole import BlackholeEmitter
-from mega_collector.emitter.configuration import AfterRetries, Format
+from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, Format, Rotation
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
+from mega_collector.emitter.file_tree import FileTree
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.stack import stack
 from mega_collector.emitter.stop import Stop
+from mega_collector.emitter.template import Template
 from mega_collector.emitter.text import TextEmitter
 
 
@@ -122,6 +124,27 @@ def _file_in(form: Format) -> Callable[[Path, Stop], Subject]:
     return make
 
 
+def _tree(name: str, rotation: Rotation | None) -> Callable[[Path, Stop], Subject]:
+    def make(tmp_path: Path, stop: Stop) -> Subject:
+        path = Template(str(tmp_path / name)) if "{" in name else tmp_path / name
+        emitter = FileTree(
+            FileConfiguration(path, rotation=rotation),
+            known=lambda path: None,
+            rows=(),
+            clean=True,
+            state_directory=tmp_path,
+            remember=lambda state: None,
+        )
+
+        def finish() -> bytes:
+            emitter.close()
+            return next(tmp_path.glob("*.log")).read_bytes()
+
+        return Subject(emitter, finish)
+
+    return make
+
+
 def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
     def make(tmp_path: Path, stop: Stop) -> Subject:
         subject = _file_in(Format.RAW)(tmp_path, stop)
@@ -132,7 +155,7 @@ def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
             retry_delay=1,
             after_retries=policy,
             dead_letters=letters,
-            notify=None,
+            notifier=None,
             pause=Pauses(),
         )
 
@@ -154,6 +177,8 @@ def _stacked(policy: AfterRetries) -> Callable[[Path, Stop], Subject]:
         json_to_pipe,
         prefixes_to_socket,
         *(pytest.param(_file_in(form), id=f"file_{form.value}") for form in Format),
+        pytest.param(_tree("{host}.log", None), id="tree"),
+        pytest.param(_tree("out.log", Rotation(3, size=1 << 30)), id="rotated_file"),
         pytest.param(_stacked(AfterRetries.WAIT), id="waiting_stack"),
         pytest.param(_stacked(AfterRetries.DISCARD), id="discarding_stack"),
     ]

@@ -300,7 +300,7 @@ def test_asked_to_reopen_it_lets_go_of_a_renamed_file_at_once(ledger: Ledger) ->
     assert emitter.writes_to == before
     ledger.path.rename(ledger.path.with_suffix(".1"))
     emitter.reopen()
-    assert emitter.writes_to[1] == ledger.path.stat().st_ino != before[1]
+    assert emitter.writes_to[0][1] == ledger.path.stat().st_ino != before[0][1]
     ledger.commit(emitter.emit([TWO]))
     assert ledger.path.with_suffix(".1").read_bytes() == b"one\n"
     assert ledger.path.read_bytes() == b"two\n"

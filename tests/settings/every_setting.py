@@ -8,11 +8,14 @@ from typing import Any
 from mega_collector.address import Address
 from mega_collector.emitter.configuration import (
     AfterRetries,
+    Compression,
     FileConfiguration,
     Format,
     NotifyConfiguration,
+    Rotation,
     TextConfiguration,
 )
+from mega_collector.emitter.template import Template
 
 KEY = "0123456789abcdef0123456789ABCDEF"
 PEM_TEXT = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
@@ -93,6 +96,16 @@ AGGREGATOR = {
             "/a/b.log": FileConfiguration(Path("/a/b.log")),
             ' {"path": "/a/b.log"}': FileConfiguration(Path("/a/b.log")),
             '{"path": "/a/b.log", "format": "json"}': FileConfiguration(Path("/a/b.log"), Format.JSON),
+            "/a/{host}/%Y.log": FileConfiguration(Template("/a/{host}/%Y.log")),
+            '{"path": "/%%", "mode": "0640", "rotate_size": "1MB", "keep": 7, "compress": "zstd"}': FileConfiguration(
+                Path("/%"), Format.RAW, 0o640, Rotation(7, size=1_000_000), Compression.ZSTD
+            ),
+            '{"path": "/a/{path}", "mode": 640, "rotate_every": "daily", "keep": "1"}': FileConfiguration(
+                Template("/a/{path}", rotated=True), Format.RAW, 0o640, Rotation(1, every=86_400 * 10**9)
+            ),
+            '{"path": "/a/%d", "compress": "gzip"}': FileConfiguration(
+                Template("/a/%d", rotated=True), compression=Compression.GZIP
+            ),
             "0": None,
             "False": None,
             "no": None,
@@ -109,6 +122,18 @@ AGGREGATOR = {
             '{"path": "/a", "format": null}',
             "/tmp",
             "/a/",
+            "/a/{hots}",
+            "a/{host}",
+            "/a/%y",
+            '{"path": "/a", "keep": 3}',
+            '{"path": "/a", "rotate_size": "1MB"}',
+            '{"path": "/a", "rotate_size": "1MB", "keep": 0}',
+            '{"path": "/a", "rotate_size": "many", "keep": 3}',
+            '{"path": "/a", "rotate_every": "1ms", "keep": 3}',
+            '{"path": "/a", "compress": "gzip"}',
+            '{"path": "/a/{host}", "compress": "xz"}',
+            '{"path": "/a", "mode": "0444"}',
+            '{"path": "/a", "mode": 888}',
         ],
     ),
     "blackhole_configuration": _truthy,

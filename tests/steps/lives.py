@@ -1,6 +1,7 @@
 """Short lives of one half, in which it does all that it does to files; and what must hold wherever it dies in one."""
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.lines import assert_exactly
+from harness.outputs import held_by
 from harness.process import Process
 from harness.site import Site
 from harness.template import Template
@@ -21,6 +23,10 @@ from steps.library import Death, Library, Moment, Step, recorded
 _LINES = 5
 
 _UNCOMMITTED = Death(Step("fdatasync:out.log", 2), Moment.BEFORE)
+
+
+_KEPT = {"file_configuration"}
+"""Settings of a life that the next one has too."""
 
 
 class NotReached(Exception):
@@ -47,7 +53,14 @@ class Scene:
     def ship(self) -> None:
         """Lines are written, and arrive."""
         self.writer.write(_LINES)
-        self.while_it_lives(lambda: self.site.size() >= self.site.bytes_written, "the lines should have arrived")
+        self.while_it_lives(self.all_arrived, "the lines should have arrived")
+
+    def all_arrived(self) -> bool:
+        return len(held_by(self.site.out.parent)) >= self.site.bytes_written
+
+    def settings(self, life: "Life") -> dict[str, Any]:
+        """Those of the half; `OUT` in them is where the output is."""
+        return {name: text.replace("OUT", str(self.site.out.parent)) for name, text in life.settings.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +106,9 @@ def _live(scene: Scene, life: Life, variables: dict[str, str]) -> None:
     life.prepare(scene)
     with scene.site.given(variables | life.variables):
         if life.half == "aggregator":
-            scene.process = scene.site.aggregator(wait=False, **life.settings)
+            scene.process = scene.site.aggregator(wait=False, **scene.settings(life))
         else:
-            scene.process = scene.site.collector(**life.settings)
+            scene.process = scene.site.collector(**scene.settings(life))
     if scene.other is None:
         scene.other = scene.site.collector() if life.half == "aggregator" else scene.site.aggregator(wait=False)
     life.run(scene)
@@ -105,7 +118,8 @@ def _live(scene: Scene, life: Life, variables: dict[str, str]) -> None:
 
 def _judge(scene: Scene, life: Life) -> None:
     if life.half == "aggregator":
-        scene.site.aggregator(wait=False)
+        settings = scene.settings(life)
+        scene.site.aggregator(wait=False, **{name: settings[name] for name in settings if name in _KEPT})
     else:
         scene.site.collector()
     scene.writer.write(_LINES)
@@ -186,6 +200,23 @@ def _discarded(site: Site) -> set[int]:
     return {byte for start, end in ranges for byte in range(start, end)}
 
 
+def _rotate_output(scene: Scene) -> None:
+    """Each time something is compressed before the next."""
+    for _ in range(3):
+        scene.ship()
+        scene.while_it_lives(lambda: _is_settled(scene.site), "what was rotated should be compressed")
+
+
+def _judge_outputs(scene: Scene) -> None:
+    until(lambda: scene.all_arrived() and _is_settled(scene.site), "everything should have arrived")
+    assert_exactly(held_by(scene.site.out.parent), scene.site.written)
+
+
+def _is_settled(site: Site) -> bool:
+    """Whether nothing is left to be compressed."""
+    return not list(site.out.parent.rglob("*.compressing")) and not list(site.out.parent.rglob("*.[0-9]"))
+
+
 LIVES = {
     "aggregator": Life("aggregator", _ship_and_rotate),
     "aggregator mends": Life("aggregator", Scene.ship, _leave_uncommitted),
@@ -195,6 +226,16 @@ LIVES = {
         judge=_judge_discarded,
         variables={"STEPS_FULL": "out.log"},
         settings={"after_retries": "discard", "retry_count": "1", "retry_delay": "1ms"},
+    ),
+    "aggregator rotates": Life(
+        "aggregator",
+        _rotate_output,
+        judge=_judge_outputs,
+        settings={
+            "file_configuration": json.dumps(
+                {"path": "OUT/{host}/out.log", "rotate_size": "1", "keep": 1000, "compress": "gzip", "mode": "0640"}
+            )
+        },
     ),
     "collector": Life("collector", _ship_and_rotate),
     "collector again": Life("collector", _ship_and_rotate, _kill_collector),

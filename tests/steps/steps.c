@@ -120,6 +120,13 @@ static int is_there(const char *path) {
   return is_whole(path) && lstat(path, &facts) == 0;
 }
 
+/* The whole path of one that is relative to a directory. */
+static const char *whole(int directory, const char *path, char *found) {
+  if (is_whole(path) || directory == AT_FDCWD || !path_of(directory, found)) return path;
+  if (strlen(found) + strlen(path) + 2 > PATH_MAX) return path;
+  return strcat(strcat(found, "/"), path);
+}
+
 static enum moment step_on(const char *call, int descriptor) {
   char path[PATH_MAX];
   return path_of(descriptor, path) ? step(call, path) : NONE;
@@ -209,16 +216,21 @@ ON_DESCRIPTOR(fsetxattr, "fsetxattr", (int descriptor, const char *key, const vo
 /* Named for the path that is new, where there are two. */
 #define ON_PATH(name, call, parameters, arguments, is_step) \
   int name parameters { \
+    char found[PATH_MAX]; \
+    (void) found; \
     REAL(name); \
     return DONE((is_step) ? step(call, path) : NONE, real arguments, ); \
   }
 ON_PATH(rename, "rename", (const char *old, const char *path), (old, path), is_whole(path))
-ON_PATH(renameat, "rename", (int from, const char *old, int to, const char *path), (from, old, to, path), is_whole(path))
+ON_PATH(renameat, "rename", (int from, const char *old, int to, const char *path), (from, old, to, path), is_whole(path = whole(to, path, found)))
 ON_PATH(link, "link", (const char *old, const char *path), (old, path), is_whole(path))
 ON_PATH(linkat, "link", (int from, const char *old, int to, const char *path, int flags), (from, old, to, path, flags),
         is_whole(path))
 ON_PATH(unlink, "unlink", (const char *path), (path), is_there(path))
-ON_PATH(unlinkat, "unlink", (int directory, const char *path, int flags), (directory, path, flags), is_there(path))
+ON_PATH(unlinkat, "unlink", (int directory, const char *path, int flags), (directory, path, flags),
+        is_there(path = whole(directory, path, found)))
+ON_PATH(mkdirat, "mkdir", (int directory, const char *path, mode_t mode), (directory, path, mode),
+        is_whole(path = whole(directory, path, found)) && !is_there(path))
 ON_PATH(mkdir, "mkdir", (const char *path, mode_t mode), (path, mode), is_whole(path) && !is_there(path))
 ON_PATH(setxattr, "setxattr", (const char *path, const char *key, const void *data, size_t size, int flags),
         (path, key, data, size, flags), is_whole(path))
@@ -246,7 +258,8 @@ OPEN(open64)
     va_start(more, flags); \
     mode_t mode = (flags & (O_CREAT | __O_TMPFILE)) ? va_arg(more, mode_t) : 0; \
     va_end(more); \
-    return DONE(creating(path, flags), real(directory, path, flags, mode), ); \
+    char found[PATH_MAX]; \
+    return DONE(creating(whole(directory, path, found), flags), real(directory, path, flags, mode), ); \
   }
 OPENAT(openat)
 OPENAT(openat64)

@@ -55,6 +55,18 @@ STEPS = {
         "rename:N.dead",
         "fsync:dead-letters",
     ],
+    "aggregator rotates": [
+        "mkdir:test",
+        "fsync:test",
+        "rename:out.log.1",
+        "fdatasync:out.log.1",
+        "create:.out.log.compressing",
+        "write:.out.log.compressing",
+        "fsync:.out.log.compressing",
+        "rename:out.log.1.gz",
+        "unlink:out.log.1",
+        "rename:out.log.2.gz",
+    ],
     "collector": [
         "mkdir:collector",
         "create:checkpoint.new",

@@ -14,6 +14,12 @@ class _Standing:
     expected: int
     life: bytes
     """Which of the collector's processes opened it last."""
+    turned_back: bool = False
+    """Whether nothing of what is in flight will be committed: it is to be opened anew."""
+
+    @property
+    def settled(self) -> bool:
+        return self.turned_back or self.committed == self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,8 @@ class Duplicate:
 class Admission:
     """Trims or drops what is already committed or in flight, and refuses what leaves a gap.
 
-    `expected` runs ahead of `committed` by what is in flight. Every method but `commit` and `committed` is called
-    under the collector's lock; `commit` only moves a number forward and may run beside them.
+    `expected` runs ahead of `committed` by what is in flight. Every method but `commit`, `turn_back` and `committed` is
+    called under the collector's lock; these only move a number forward or set a mark, and may run beside them.
     """
 
     def __init__(self) -> None:
@@ -41,12 +47,12 @@ class Admission:
     @property
     def settled(self) -> bool:
         """Whether nothing is in flight: then the ledger knows all that stands here."""
-        return all(standing.committed == standing.expected for standing in self._sources.values())
+        return all(standing.settled for standing in self._sources.values())
 
     def expected(self, source_id: bytes) -> int | None:
         """Where a source stands that was opened, with what is in flight."""
         standing = self._sources.get(source_id)
-        return None if standing is None else standing.expected
+        return None if standing is None or standing.turned_back else standing.expected
 
     def left(self, source: Source, life: bytes) -> dict[bytes, int]:
         """What other processes of the collector have in flight of a source, or of others of its file.
@@ -55,14 +61,15 @@ class Admission:
         """
         ids = {source.id, *self._of_file.get(_file(source), ())}
         standings = [self._sources[each] for each in ids if each in self._sources]
-        return {
-            each.source.id: each.expected for each in standings if each.life != life and each.committed < each.expected
-        }
+        return {each.source.id: each.expected for each in standings if each.life != life and not each.settled}
 
     def committed(self, positions: Mapping[bytes, int]) -> bool:
-        """Whether all these positions, by source, are committed. May run beside the others."""
+        """Whether all these positions, by source, are committed, or never will be. May run beside the others."""
         standings = ((self._sources.get(source_id), position) for source_id, position in positions.items())
-        return all(standing is None or standing.committed >= position for standing, position in standings)
+        return all(
+            standing is None or standing.turned_back or standing.committed >= position
+            for standing, position in standings
+        )
 
     def open(self, source: Source, position: int, committed: int | None, life: bytes = b"") -> Refusal | None:
         """The collector goes on with `source` at `position`; the ledger has `committed` of it (None: nothing).
@@ -71,6 +78,9 @@ class Admission:
         apart.
         """
         standing = self._sources.get(source.id)
+        if standing is not None and standing.turned_back:
+            self._remove(standing)
+            standing = None
         if standing is None:
             at = position if committed is None else committed
             standing = self._sources[source.id] = _Standing(source, at, at, life)
@@ -85,6 +95,8 @@ class Admission:
         standing = self._sources.get(block.source.id)
         if standing is None:
             return _not_open(block.source, block.start)
+        if standing.turned_back:
+            return held_up(block.source.id, block.start, standing.committed)
         if block.start > standing.expected:
             return self._wrong_start(standing, block.start)
         if block.end <= standing.expected:
@@ -98,6 +110,8 @@ class Admission:
         standing = self._sources.get(skip.source.id)
         if standing is None:
             return _not_open(skip.source, skip.start)
+        if standing.turned_back:
+            return held_up(skip.source.id, skip.start, standing.committed)
         if skip.start > standing.expected:
             return self._wrong_start(standing, skip.start)
         if skip.end <= standing.expected:
@@ -111,15 +125,26 @@ class Admission:
         if standing is not None:
             standing.committed = max(standing.committed, position)
 
+    def turn_back(self, source_id: bytes) -> int | None:
+        """Nothing of what is in flight of a source will be committed; where it stands without it."""
+        standing = self._sources.get(source_id)
+        if standing is None:
+            return None
+        standing.turned_back = True
+        return standing.committed
+
     def forget(self, source_id: bytes, position: int) -> None:
         """The source has ended and is committed up to `position`; unless it has been taken up again since."""
         standing = self._sources.get(source_id)
         if standing is not None and standing.expected == position:
-            del self._sources[source_id]
-            file = _file(standing.source)
-            rest = tuple(each for each in self._of_file.pop(file) if each != source_id)
-            if rest:
-                self._of_file[file] = rest
+            self._remove(standing)
+
+    def _remove(self, standing: _Standing) -> None:
+        source_id, file = standing.source.id, _file(standing.source)
+        del self._sources[source_id]
+        rest = tuple(each for each in self._of_file.pop(file) if each != source_id)
+        if rest:
+            self._of_file[file] = rest
 
     def _wrong_start(self, standing: _Standing, start: int) -> Refusal:
         return Refusal(
@@ -134,6 +159,13 @@ class Admission:
 
 def _file(source: Source) -> tuple[int, int]:
     return source.device, source.inode
+
+
+def held_up(source_id: bytes, start: int, expected: int) -> Refusal:
+    """It cannot be delivered now."""
+    return Refusal(
+        source_id, start, expected, RefusalReason.HELD_UP, retry=True, message="its destination takes nothing now"
+    )
 
 
 def _not_open(source: Source, start: int) -> Refusal:

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, TypedDict
 
@@ -23,7 +23,8 @@ from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
 from mega_collector.aggregator.taps import Taps
-from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
+from mega_collector.aggregator.turned_back import TurnedBack
+from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, Destination, build, choose_kind, require
 from mega_collector.emitter.configuration import (
     AfterRetries,
     FileConfiguration,
@@ -32,9 +33,10 @@ from mega_collector.emitter.configuration import (
 )
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.file import FileEmitter
-from mega_collector.emitter.notify import NotifyEmitter
+from mega_collector.emitter.file_tree import FileTree
+from mega_collector.emitter.notify import Notifier
 from mega_collector.emitter.preflight import require_directory
-from mega_collector.emitter.protocol import Emitter, OutputState
+from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
@@ -143,11 +145,13 @@ class Aggregator:
             **_destination(settings),
             stop=self._stop,
             known=self._ledger.output,
+            rows=self._ledger.outputs,
             clean=self._ledger.clean,
             state_directory=settings.state_directory,
             remember=self._remember,
         )
         self._stack = _stack(self._output, settings, after_retries, shutdown)
+        turned_back = TurnedBack()
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
         self._peers = peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
@@ -165,8 +169,9 @@ class Aggregator:
             peers=peers,
             pause=shutdown.pause,
             taps=taps,
-            on_outputs=self._output.committed if isinstance(self._output, FileEmitter) else lambda: None,
+            on_outputs=self._output.committed if isinstance(self._output, FileEmitter | FileTree) else lambda: None,
             on_failure=shutdown.ask,
+            turned_back=turned_back,
         )
         self._servicer = AggregatorServicer(
             buffer=self._buffer,
@@ -174,6 +179,8 @@ class Aggregator:
             peers=peers,
             max_streams=settings.max_streams,
             writes_to=lambda: self._output.writes_to,
+            is_stale=turned_back.is_stale,
+            is_output=self._output.is_output if isinstance(self._output, FileTree) else lambda _: False,
             batch_age=settings.minimum_publish_frequency,
         )
 
@@ -241,6 +248,7 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            failing_outputs=self._stack.failing,
             dead_letters=self._stack.dead_letters,
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
             next_try_in=self._stack.pauses.left,
@@ -285,7 +293,7 @@ class Aggregator:
         complete = ended and self._pipeline.complete
         if ended:
             self._stack.emitter.close()
-            destination = not isinstance(self._output, FileEmitter) or self._output.settled
+            destination = not isinstance(self._output, FileEmitter | FileTree) or self._output.settled
             self._ledger.close(clean=destination and self._pipeline.settled)
         if failure is not None:
             _log.error("failed", error=str(failure))
@@ -342,7 +350,7 @@ def _certificates(settings: AggregatorSettings) -> "Certificates | None":
 
 
 def _stack(
-    destination: Emitter, settings: AggregatorSettings, after_retries: AfterRetries, shutdown: Shutdown
+    destination: Destination, settings: AggregatorSettings, after_retries: AfterRetries, shutdown: Shutdown
 ) -> Stack:
     directory, configuration = settings.dead_letter_directory, settings.notify_configuration
     dead_letters = None
@@ -351,21 +359,20 @@ def _stack(
             dead_letters = DeadLetters(directory, settings.dead_letter_size)
         except StartError as error:
             raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", str(error)) from error
-    notify = None if configuration is None else _notify(configuration, shutdown)
     return stack(
         destination,
         retry_count=settings.retry_count,
         retry_delay=settings.retry_delay,
         after_retries=after_retries,
         dead_letters=dead_letters,
-        notify=notify,
+        notifier=None if configuration is None else _notifier(configuration),
+        close_within=lambda: max(shutdown.remaining, _CLOSING),
         pause=shutdown.pause,
     )
 
 
-def _notify(configuration: NotifyConfiguration, shutdown: Shutdown) -> Callable[[Emitter], Emitter]:
+def _notifier(configuration: NotifyConfiguration) -> Notifier:
     # Its client takes a while to import, and few need it.
     from mega_collector.emitter.pagerduty import PagerDuty  # noqa: PLC0415
 
-    pagerduty = PagerDuty(configuration)
-    return lambda emitter: NotifyEmitter(emitter, pagerduty, close_within=lambda: max(shutdown.remaining, _CLOSING))
+    return PagerDuty(configuration)

@@ -84,6 +84,17 @@ class Batcher:
         self._batches_sealed += 1
         return [batch]
 
+    def drop(self, source_id: bytes) -> int:
+        """Let go of what the open batch has of a source; its bytes."""
+        kept = [block for block in self._blocks if block.source.id != source_id]
+        if len(kept) == len(self._blocks):
+            return 0
+        size, deadline = self._size, self._deadline
+        self._blocks, self._entries = kept, sum(block.entries for block in kept)
+        self._size = sum(len(block.data) for block in kept)
+        self._deadline = deadline if kept else math.inf
+        return size - self._size
+
     def statistics(self) -> BatcherStatistics:
         return BatcherStatistics(self._batches_sealed, self._entries, self._size)
 

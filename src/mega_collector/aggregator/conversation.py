@@ -9,8 +9,8 @@ from itertools import groupby
 import structlog
 
 from mega_collector import wire
-from mega_collector.aggregator.admission import Duplicate
-from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
+from mega_collector.aggregator.admission import Duplicate, held_up
+from mega_collector.aggregator.ingest_buffer import Anew, IngestBuffer, Item
 from mega_collector.aggregator.ledger import Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
@@ -22,6 +22,8 @@ from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
+
+_OWN_OUTPUT = "the file is one that the aggregator writes: exclude it (COLLECTOR_EXCLUDE)"
 
 _NO_HANDSHAKE = "no handshake on this stream"
 
@@ -61,7 +63,13 @@ class Conversation:
         peers: Peers,
         refused: Refused,
         on_report: Callable[[Report], None] = lambda _: None,
+        is_stale: Callable[[bytes], bool] = lambda _: False,
+        is_output: Callable[[Source], bool] = lambda _: False,
     ) -> None:
+        """`is_stale` says whether what is on its way of a source is passed over: see `TurnedBack`.
+
+        `is_output` says whether the file of a source is one that the aggregator writes.
+        """
         self._hello = hello
         self._outbox = outbox
         self._buffer = buffer
@@ -69,6 +77,8 @@ class Conversation:
         self._peers = peers
         self._refused = refused
         self._on_report = on_report
+        self._is_stale = is_stale
+        self._is_output = is_output
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
@@ -126,6 +136,10 @@ class Conversation:
             raise WireError(f"a position is at most {wire.MAX_POSITION}")
         if len(self._opened) >= _MOST_SOURCES:
             raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
+        if self._is_output(source):
+            unsound = self._unsound(source.id, position, RefusalReason.OWN_OUTPUT, _OWN_OUTPUT)
+            self._answer(source.id, self._refusal(unsound))
+            return
         with self._peer.lock:
             self._require_listener()
             self._peer.sweep()
@@ -133,7 +147,10 @@ class Conversation:
             committed = self._ledger.committed(source.id)
             theirs = committed is not None and committed.collector != self._hello.collector
             at = None if committed is None else committed.position
-            new = committed is None and self._peer.admission.expected(source.id) is None
+            begins = self._peer.admission.expected(source.id) is None
+            new = committed is None and begins
+            if begins and not theirs and self._is_stale(source.id):
+                self._buffer.put(Anew(source.id))
             refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
             if new and position:
                 # Noted, so that it is known of what came before that it is not known.
@@ -153,6 +170,10 @@ class Conversation:
 
     def _describe(self, source: Source) -> None:
         self._settle(source)
+        if self._peers.wait(self._outbox, source):
+            # It has let go of nothing yet if this stream is a new one.
+            self._outbox.say(held_up(source.id, 0, 0))
+            return
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
         self._outbox.say(Resume(source.id, known))
 

@@ -8,7 +8,15 @@ from mega_collector.aggregator.replay import Replay
 from mega_collector.block import Block, Skip
 from mega_collector.protocol import Finish, Flush, Open
 
-Item = Block | Skip | Finish | Flush | Open | Replay
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A source that was turned back begins again: what stands behind this was sent after that."""
+
+    source_id: bytes
+
+
+Item = Block | Skip | Finish | Flush | Open | Replay | Anew
 
 MOST_ITEMS = 16_384
 """Items that wait to be taken, whatever their size: what has no bytes costs memory too, and small blocks cost more than

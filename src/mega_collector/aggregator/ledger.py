@@ -242,14 +242,21 @@ class Ledger:
             (OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows), None
         )
 
+    def outputs(self) -> list[OutputState]:
+        """Every output file of which a record is kept."""
+        return self._reader.outputs()
+
     def commit(
         self,
         advances: Iterable[Advance],
         ranges: Sequence[Range] = (),
         outputs: Sequence[OutputState] = (),
         cleared: Sequence[Range] = (),
+        closed: Sequence[str] = (),
     ) -> None:
         """Record it all in one transaction; of the `cleared` ranges nothing is passed over or given up any more.
+
+        Of the output files with the `closed` paths nothing is kept: nothing uncommitted can be in them.
 
         Raises:
             LedgerError: nothing of it is recorded.
@@ -270,6 +277,8 @@ class Ledger:
                     rows = [(each.source.id, *span, each.reason, at) for span in left if span[0] < span[1]]
                     self._writer.executemany(_PUT_RANGE, rows)
             self._writer.executemany(_PUT_OUTPUT, map(_out, outputs))
+            if closed:
+                self._writer.executemany("DELETE FROM outputs WHERE path = ?", ((path,) for path in closed))
 
     def close(self, *, clean: bool) -> None:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""

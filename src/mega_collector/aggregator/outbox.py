@@ -36,6 +36,12 @@ class Outbox:
                 self._answers.append(answer)
                 self._changed.notify_all()
 
+    def urge(self, answer: FromAggregator) -> None:
+        """Add an answer that must not be left out. Never waits: there is a bounded number of such a source."""
+        with self._changed:
+            self._answers.append(answer)
+            self._changed.notify_all()
+
     def ack(self, positions: dict[bytes, int]) -> None:
         """These positions are committed. Never waits, and never goes back: an older position may come late."""
         with self._changed:

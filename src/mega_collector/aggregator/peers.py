@@ -2,11 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mega_collector.aggregator.admission import Admission
+from mega_collector.aggregator.admission import Admission, held_up
 from mega_collector.aggregator.outbox import Outbox
+from mega_collector.block import Source
 from mega_collector.protocol import Grant, Status
 
 _FIRST_GRANT = 256 << 10
@@ -27,6 +28,10 @@ class Peer:
     outboxes: set[Outbox] = field(default_factory=set)
     heard: int = 0
     """Streams that may still bring something."""
+    held: set[bytes] = field(default_factory=set)
+    """Sources that were turned back, and may not come again yet."""
+    waiting: dict[bytes, list[tuple[Outbox, Source]]] = field(default_factory=dict)
+    """Those of them that have been described since, and where the answers go."""
     finished: deque[tuple[bytes, int]] = field(default_factory=deque)
     """Sources that are committed to their end, which the next `sweep` forgets."""
 
@@ -77,7 +82,10 @@ class Peers:
     def leave(self, collector: str, outbox: Outbox) -> None:
         """A stream has ended: nothing more is said on it."""
         with self._lock:
-            self._peers[collector].outboxes.discard(outbox)
+            peer = self._peers[collector]
+            peer.outboxes.discard(outbox)
+            for source_id, waiting in list(peer.waiting.items()):
+                peer.waiting[source_id] = [each for each in waiting if each[0] is not outbox]
             self._acknowledged.discard(outbox)
             self._welcomed.discard(outbox)
             self._forget(collector)
@@ -120,6 +128,36 @@ class Peers:
                     outbox.hint(self._share)
                 self._acknowledged |= peer.outboxes
                 self._forget(collector)
+
+    def turn_back(self, collector: str, source_id: bytes) -> None:
+        """Nothing of what is in flight of a source will be committed: tell every open stream of its collector."""
+        with self._lock:
+            peer = self._peers.get(collector)
+            if peer is None:
+                return
+            peer.held.add(source_id)
+            at = peer.admission.turn_back(source_id) or 0
+            for outbox in peer.outboxes:
+                outbox.urge(held_up(source_id, at, at))
+            self._forget(collector)
+
+    def wait(self, outbox: Outbox, source: Source) -> bool:
+        """Whether the description of a source is to be answered when it may come again, on that outbox."""
+        with self._lock:
+            peer = self._peers[source.collector]
+            if source.id not in peer.held:
+                return False
+            peer.waiting.setdefault(source.id, []).append((outbox, source))
+            return True
+
+    def let_come(self, collector: str, source_ids: Iterable[bytes]) -> list[tuple[Outbox, Source]]:
+        """These sources may come again: the descriptions that are to be answered now, and where."""
+        with self._lock:
+            peer = self._peers.get(collector)
+            if peer is None:
+                return []
+            peer.held.difference_update(source_ids)
+            return [each for source_id in source_ids for each in peer.waiting.pop(source_id, ())]
 
     def _forget(self, collector: str) -> None:
         """Keep nothing of a collector that has gone, once all it sent is committed: collectors may come without end."""

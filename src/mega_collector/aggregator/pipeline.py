@@ -4,23 +4,26 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.checksums import Checksums
-from mega_collector.aggregator.ingest_buffer import IngestBuffer
+from mega_collector.aggregator.ingest_buffer import Anew, IngestBuffer, Item
 from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, LedgerError, Range
+from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.recall import recall
 from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.aggregator.taps import Taps
+from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.batch import Batch
-from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.emitter.protocol import Emitter, OutputState, Reopenable, Taken
+from mega_collector.block import Block, Skip, SkipReason, Source
+from mega_collector.emitter.protocol import Emitter, Left, OutputState, Reopenable, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
-from mega_collector.protocol import Finish, Open
+from mega_collector.protocol import Finish, Flush, Open, Resume
 
 _LEDGER_PACE = 1.0
 """Seconds between two tries to write the ledger: what is emitted must not be acknowledged before."""
@@ -77,6 +80,7 @@ class Pipeline:
         taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None],
+        turned_back: TurnedBack | None = None,
     ) -> None:
         self._buffer = buffer
         self._batcher = batcher
@@ -88,6 +92,7 @@ class Pipeline:
         self._taps = taps or Taps()
         self._on_outputs = on_outputs
         self._on_failure = on_failure
+        self._turned_back = turned_back or TurnedBack()
         self._checksums = Checksums(self._committed_checksum)
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self.failure: MegaCollectorError | None = None
@@ -143,7 +148,9 @@ class Pipeline:
                 self._step()
             self._step()
             self._emit(self._batcher.flush())
-            self.complete = True
+            self.complete = not self._turned_back.waits
+            if not self.complete:
+                _log.warning("shutdown_incomplete", reason="some outputs take nothing")
         except Stopping:
             _log.warning("shutdown_incomplete", reason="the destination did not take everything in time")
         except MegaCollectorError as error:
@@ -157,7 +164,8 @@ class Pipeline:
 
     def _step(self) -> None:
         self._steps += 1
-        timeout = min(max(self._batcher.deadline - time.monotonic(), 0), _IDLE)
+        deadline = min(self._batcher.deadline, self._turned_back.next_due)
+        timeout = min(max(deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
         items = self._buffer.take(timeout)
@@ -165,11 +173,14 @@ class Pipeline:
             self._reopening = False
             self._reopen()
         for item in items:
+            if self._turned_back.waits and self._pass_over(item):
+                continue
             if isinstance(item, Skip | Finish | Open):
                 # Positions move in order: what came before is committed first.
                 sealed += self._batcher.flush()
                 self._emit(sealed)
-                moves.append(item)
+                if not self._turned_back.is_stale(item.source.id):
+                    moves.append(item)
                 continue
             self._commit_moves(moves)
             if isinstance(item, Replay):
@@ -181,6 +192,7 @@ class Pipeline:
         self._commit_moves(moves)
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
+        self._let_come()
 
     def _reopen(self) -> None:
         if not isinstance(self._destination, Reopenable):
@@ -214,18 +226,62 @@ class Pipeline:
             self.settled = True
             size = self._count(batches[: taken.count], taken)
             if self._taps.open and not taken.discarded:
-                self._taps.offer(batches[: taken.count])
+                self._taps.offer(_delivered(batches[: taken.count], taken))
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
             self._buffer.release(size)
             self._acknowledge(advances)
+            if taken.left:
+                self._turn_back(taken.left, batches)
 
     def _record_batches(self, batches: Sequence[Batch], taken: Taken) -> Sequence[Advance]:
-        blocks = [block for batch in batches for block in batch.blocks]
-        discarded = [Range(block.source, block.start, block.end, DISCARDED) for block in blocks if taken.discarded]
+        blocks = _taken_of(batches, taken)
+        given_up = blocks if taken.discarded else [block for batch in taken.given_up for block in batch.blocks]
         advances = self._advances(blocks)
-        self._record(advances, discarded, taken.outputs)
+        discarded = [Range(block.source, block.start, block.end, DISCARDED) for block in given_up]
+        self._record(advances, discarded, taken.outputs, closed=taken.closed)
         return advances
+
+    # Outputs that take nothing while others do
+
+    def _turn_back(self, left: Sequence[Left], batches: list[Batch]) -> None:
+        """Let go of all that is in flight of these sources: their collectors have it, and send it when it may come."""
+        sources = {block.source.id: (block.source, each.again) for each in left for block in each.blocks}
+        released = 0
+        for source, again in sources.values():
+            # Noted first: whoever opens it anew, once it is turned back, must find it so.
+            self._turned_back.turn(source.collector, source.id, again)
+            self._peers.turn_back(source.collector, source.id)
+            released += self._batcher.drop(source.id)
+        for index, batch in enumerate(batches):
+            kept = tuple(block for block in batch.blocks if block.source.id not in sources)
+            if len(kept) < len(batch.blocks):
+                size = sum(len(block.data) for block in kept)
+                released += batch.size - size
+                batches[index] = Batch(kept, sum(block.entries for block in kept), size)
+        batches[:] = [batch for batch in batches if batch.blocks]
+        self._buffer.release(released)
+
+    def _pass_over(self, item: Item) -> bool:
+        """Whether it is of a source that was turned back, and was sent before that."""
+        if isinstance(item, Anew):
+            self._turned_back.begin(item.source_id)
+            return True
+        if isinstance(item, Flush | Replay) or not self._turned_back.is_stale(item.source.id):
+            return False
+        if isinstance(item, Block):
+            self._buffer.release(len(item.data))
+        return True
+
+    def _let_come(self) -> None:
+        """Answer the descriptions of those sources whose time has come."""
+        for collector, source_ids in self._turned_back.due(time.monotonic()).items():
+            for outbox, source in self._peers.let_come(collector, source_ids):
+                self._insist(partial(self._answer, outbox, source))
+
+    def _answer(self, outbox: Outbox, source: Source) -> None:
+        known = self._ledger.known(source.collector, source.id, source.device, source.inode)
+        outbox.urge(Resume(source.id, known))
 
     def _advances(self, blocks: Sequence[Block]) -> list[Advance]:
         """The last position of each source, with all its entries."""
@@ -289,15 +345,17 @@ class Pipeline:
         entries, size = sum(batch.entries for batch in batches), sum(batch.size for batch in batches)
         while batches:
             taken = self._emit_again(batches)
-            pushed = [block for batch in batches[: taken.count] for block in batch.blocks]
+            pushed = _taken_of(batches[: taken.count], taken)
             cleared = [Range(block.source, block.start, block.end, DISCARDED) for block in pushed]
             self.settled = False
-            self._record((), outputs=taken.outputs, cleared=cleared)
+            self._record((), outputs=taken.outputs, cleared=cleared, closed=taken.closed)
             self.settled = True
             self._count(batches[: taken.count], taken)
             if self._taps.open:
-                self._taps.offer(batches[: taken.count])
+                self._taps.offer(_delivered(batches[: taken.count], taken))
             del batches[: taken.count]
+            if taken.left:
+                raise taken.left[0].cause
         return Replayed(entries, size, recalled.known, recalled.unknown)
 
     def _emit_again(self, batches: Sequence[Batch]) -> Taken:
@@ -313,11 +371,12 @@ class Pipeline:
         ranges: Sequence[Range] = (),
         outputs: Sequence[OutputState] = (),
         cleared: Sequence[Range] = (),
+        closed: Sequence[str] = (),
     ) -> None:
         """Write it into the ledger."""
-        self._insist(lambda: self._ledger.commit(advances, ranges, outputs, cleared))
+        self._insist(lambda: self._ledger.commit(advances, ranges, outputs, cleared, closed))
         self._commits += 1
-        if outputs:
+        if outputs or closed:
             self._on_outputs()
 
     def _insist(self, use_ledger: Callable[[], None]) -> None:
@@ -352,17 +411,38 @@ class Pipeline:
             raise Stopping("the shutdown allows no other try")
 
     def _count(self, batches: Sequence[Batch], taken: Taken) -> int:
-        """Count what was taken; its bytes."""
-        count, size = self._discarded if taken.discarded else self._emitted, sum(batch.size for batch in batches)
-        count.batches += len(batches)
-        count.entries += sum(batch.entries for batch in batches)
-        count.bytes += size
-        return size
+        """Count what was taken; the bytes of all that was done with."""
+        (self._discarded if taken.discarded else self._emitted).add(batches)
+        if taken.left or taken.given_up:
+            left = [block for each in taken.left for block in each.blocks]
+            self._emitted.remove([*left, *(block for batch in taken.given_up for block in batch.blocks)])
+            self._discarded.add(taken.given_up)
+        return sum(batch.size for batch in batches)
 
 
 Move = Skip | Finish | Open
 """What moves a position, or says where one stands, without bytes. An `Open` comes here of a source that the ledger does
 not know and that goes on behind its beginning: what is before is unknown to it from now on."""
+
+
+def _delivered(batches: Sequence[Batch], taken: Taken) -> Sequence[Batch]:
+    """What of these batches is at the destination."""
+    if not taken.left and not taken.given_up:
+        return batches
+    given_up = {(block.source.id, block.start) for batch in taken.given_up for block in batch.blocks}
+    blocks = [block for block in _taken_of(batches, taken) if (block.source.id, block.start) not in given_up]
+    return [Batch(tuple(blocks), sum(block.entries for block in blocks), sum(len(block.data) for block in blocks))]
+
+
+def _taken_of(batches: Sequence[Batch], taken: Taken) -> list[Block]:
+    """The blocks of these batches without what was left: of each source all from some block on."""
+    blocks = [block for batch in batches for block in batch.blocks]
+    if not taken.left:
+        return blocks
+    begins: dict[bytes, int] = {}
+    for left in (block for each in taken.left for block in each.blocks):
+        begins[left.source.id] = min(left.start, begins.get(left.source.id, left.start))
+    return [block for block in blocks if block.start < begins.get(block.source.id, block.end)]
 
 
 def _passed(item: Move) -> Range | None:
@@ -397,6 +477,15 @@ class _Count:
     batches: int = 0
     entries: int = 0
     bytes: int = 0
+
+    def add(self, batches: Sequence[Batch]) -> None:
+        self.batches += len(batches)
+        self.entries += sum(batch.entries for batch in batches)
+        self.bytes += sum(batch.size for batch in batches)
+
+    def remove(self, blocks: Sequence[Block]) -> None:
+        self.entries -= sum(block.entries for block in blocks)
+        self.bytes -= sum(len(block.data) for block in blocks)
 
     def values(self) -> tuple[int, int, int]:
         return self.batches, self.entries, self.bytes

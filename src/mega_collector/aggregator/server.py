@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.block import Source
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
 from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
@@ -50,8 +51,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     """Serves at most `max_streams` calls at once, and refuses further ones with a reason.
 
     A stream has two threads: one that gRPC lends, which says what is in its outbox, and one that reads. `writes_to`
-    gives device and inode of the file that the destination is, if it is one. `batch_age` is how many seconds a batch
-    may wait to be full, which collectors are told.
+    gives device and inode of each file that the destination is. `batch_age` is how many seconds a batch may wait to be
+    full, which collectors are told. `is_stale` and `is_output` are as for `Conversation`.
     """
 
     def __init__(
@@ -62,10 +63,14 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         peers: Peers,
         max_streams: int,
         hello_timeout: float = _HELLO_TIMEOUT,
-        writes_to: Callable[[], tuple[int, int] | None] = lambda: None,
+        writes_to: Callable[[], Sequence[tuple[int, int]]] = lambda: (),
+        is_stale: Callable[[bytes], bool] = lambda _: False,
+        is_output: Callable[[Source], bool] = lambda _: False,
         batch_age: float = 0.0,
     ) -> None:
         self._writes_to = writes_to
+        self._is_stale = is_stale
+        self._is_output = is_output
         self._batch_age = batch_age
         self._buffer = buffer
         self._ledger = ledger
@@ -166,6 +171,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             ledger=self._ledger,
             peers=self._peers,
             refused=self._refused,
+            is_stale=self._is_stale,
+            is_output=self._is_output if hello.boot and hello.boot == boot_id() else lambda _: False,
             on_report=lambda report: self._acquaintances.reported(hello.collector, report),
         )
 
@@ -217,9 +224,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise reader.error
 
     def _welcome(self, conversation: Conversation) -> Welcome:
-        file = self._writes_to()
-        outputs = () if file is None else (file,)
-        limits = wire.MAX_MESSAGE_SIZE, conversation.window
+        outputs, limits = tuple(self._writes_to()), (wire.MAX_MESSAGE_SIZE, conversation.window)
         return Welcome(*limits, __version__, boot_id(), outputs, self._batch_age, _REPORT_INTERVAL)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:

@@ -28,6 +28,8 @@ class AggregatorStatistics:
     pipeline: PipelineStatistics
     retry: RetryStatistics
     dead_letters: DeadLetterStatistics
+    failing_outputs: int = 0
+    """Of several outputs, those that take nothing now."""
     certificate_expires_at: float | None = None
     """Seconds since the epoch; None without TLS."""
     next_try_in: float | None = None
@@ -44,6 +46,8 @@ class AggregatorStatistics:
             return Status(Stage.DESTINATION, str(self.retry.last_error), self.retry.in_a_row, self.next_try_in)
         if self.pipeline.emitting > _PATIENCE:
             return Status(Stage.DESTINATION, "it does not answer")
+        if self.failing_outputs:
+            return Status(Stage.DESTINATION, f"{self.failing_outputs} outputs take nothing: {self.retry.last_error}")
         if self.buffer.waiting:
             return Status(Stage.INGEST_BUFFER, "it is full: more comes in than the destination takes")
         return Status()
@@ -104,6 +108,7 @@ class AggregatorStatistics:
             ("waiting_streams", "Connections that wait for room in the ingest buffer", self.buffer.waiting),
             ("pending_entries", "Log lines in the batch that is not sealed", self.batcher.entries_pending),
             ("pending_bytes", "Bytes in the batch that is not sealed", self.batcher.bytes_pending),
+            ("failing_outputs", "Output files that take nothing now, while others may", self.failing_outputs),
             ("dead_letter_bytes", "Bytes in the dead-letter directory, as last seen", self.dead_letters.kept_size),
             ("emitting_seconds", "How long the push under way has lasted; 0 if there is none", self.pipeline.emitting),
             ("destination_failing", "Whether the last push failed", self.retry.failing),

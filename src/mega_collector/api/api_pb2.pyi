@@ -28,6 +28,8 @@ class RefusalReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_REASON_MALFORMED: _ClassVar[RefusalReason]
     REFUSAL_REASON_TOO_LARGE: _ClassVar[RefusalReason]
     REFUSAL_REASON_NOT_YOURS: _ClassVar[RefusalReason]
+    REFUSAL_REASON_HELD_UP: _ClassVar[RefusalReason]
+    REFUSAL_REASON_OWN_OUTPUT: _ClassVar[RefusalReason]
 
 class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -48,6 +50,8 @@ REFUSAL_REASON_NOT_OPEN: RefusalReason
 REFUSAL_REASON_MALFORMED: RefusalReason
 REFUSAL_REASON_TOO_LARGE: RefusalReason
 REFUSAL_REASON_NOT_YOURS: RefusalReason
+REFUSAL_REASON_HELD_UP: RefusalReason
+REFUSAL_REASON_OWN_OUTPUT: RefusalReason
 STAGE_UNSPECIFIED: Stage
 STAGE_INGEST_BUFFER: Stage
 STAGE_DESTINATION: Stage
@@ -108,7 +112,7 @@ class AggregatorGroup(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[AggregatorMessage, _Mapping]]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("collector", "host", "tags", "version", "life")
+    __slots__ = ("collector", "host", "tags", "version", "life", "boot")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -121,12 +125,14 @@ class Hello(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LIFE_FIELD_NUMBER: _ClassVar[int]
+    BOOT_FIELD_NUMBER: _ClassVar[int]
     collector: str
     host: str
     tags: _containers.ScalarMap[str, str]
     version: str
     life: bytes
-    def __init__(self, collector: _Optional[str] = ..., host: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., life: _Optional[bytes] = ...) -> None: ...
+    boot: bytes
+    def __init__(self, collector: _Optional[str] = ..., host: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., life: _Optional[bytes] = ..., boot: _Optional[bytes] = ...) -> None: ...
 
 class FileIdentity(_message.Message):
     __slots__ = ("device", "inode")

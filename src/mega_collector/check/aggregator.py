@@ -1,10 +1,12 @@
 """What an aggregator needs."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from mega_collector.aggregator.ledger import look
+from mega_collector.block import Source
 from mega_collector.check.finding import Finding
 from mega_collector.check.ground import (
     check_directory,
@@ -14,9 +16,11 @@ from mega_collector.check.ground import (
     check_tls,
     writable,
 )
-from mega_collector.emitter.choice import choose_kind
+from mega_collector.emitter.choice import choose_kind, require
 from mega_collector.emitter.preflight import require_output
+from mega_collector.emitter.template import Template
 from mega_collector.errors import SettingError, StartError
+from mega_collector.marker import Marker
 from mega_collector.settings import AggregatorSettings
 
 
@@ -40,9 +44,24 @@ def _destination(settings: AggregatorSettings) -> Finding:
         )
     except SettingError as error:
         return Finding(False, f"destination: {error}")
-    if kind == "file" and settings.file_configuration is not None:
-        return _output(settings.file_configuration.path)
-    return Finding(True, f"destination: {kind}")
+    file = settings.file_configuration
+    if kind != "file" or file is None:
+        return Finding(True, f"destination: {kind}")
+    if not isinstance(file.path, Template):
+        return _output(file.path)
+    try:
+        require(file)
+    except SettingError as error:
+        return Finding(False, f"destination: {error}")
+    return _outputs(file.path)
+
+
+def _outputs(template: Template) -> Finding:
+    """Which of their directories can be written is seen when there is something for them."""
+    source = Source(b"", b"/var/log/example.log", 0, 0, Marker(), "one", "example")
+    path, root = template.path(source, time.time_ns()), template.root
+    found = f"destination: files {template}, such as {path}; {root} is {writable(root)}"
+    return Finding(os.access(root, os.X_OK), found)
 
 
 def _output(path: Path) -> Finding:

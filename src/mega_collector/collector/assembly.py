@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mega_collector import __version__
+from mega_collector.boot import boot_id
 from mega_collector.collector import view
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
@@ -137,7 +138,12 @@ class Collector:
         self._began = time.monotonic()
         self._address = str(settings.remote_address)
         hello = self._hello = Hello(
-            settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__, os.urandom(16)
+            settings.id or self._checkpoint.collector_id,
+            settings.host,
+            settings.tags,
+            __version__,
+            life=os.urandom(16),
+            boot=boot_id(),
         )
         self._inbox = Inbox()
         self._publisher = Publisher(

@@ -65,6 +65,8 @@ class _Flight:
     lost: bool = False
     """Whether something was written behind its end that is gone."""
     stopped: bool = False
+    held: bool = False
+    """Whether its output takes nothing: what is in flight of it leaves its room to others."""
     refused: int = 0
     """Bytes that were in flight when it was stopped."""
     refusal: str = ""
@@ -89,6 +91,8 @@ class WindowStatistics:
     stopped: int
     refused: int
     """Bytes that were read of stopped sources, and will not be acknowledged."""
+    held: int
+    """Bytes of those in flight that the aggregator has let go of: it asks for them when their output takes them."""
 
 
 class Window:
@@ -98,6 +102,9 @@ class Window:
     `room`, `end` says that nothing more comes. After a reconnect every source with something in flight goes through
     the handshake again, and what the aggregator does not have is sent again. All methods return what is to be said or
     done, in order.
+
+    What of a source cannot be delivered while others can is kept here, and sent again when it is asked for. There may
+    be as much of that as the limit, besides; beyond that it takes the others' room.
     """
 
     def __init__(self, *, limit: int, block_size: int) -> None:
@@ -109,6 +116,8 @@ class Window:
         self._items = 0
         self._finishes: dict[bytes, Finish] = {}
         """Ends of sources that the aggregator has not answered yet."""
+        self._held = self._held_items = 0
+        """Bytes and items of those that are held up: in flight, but in nobody's way."""
         self._unsent: set[bytes] = set()
         """Sources that have something in flight which was not sent on this connection: it waits for a handshake."""
         self._connected = False
@@ -138,9 +147,10 @@ class Window:
     @property
     def room(self) -> bool:
         """Whether another block may be sent. One may always be in flight, whatever the window."""
-        if self._items >= _MOST_ITEMS:
+        if self._items - self._held_items >= _MOST_ITEMS:
             return False
-        return self._in_flight == 0 or self._in_flight + self.block_size <= self._limit
+        in_flight = self._in_flight - self._held
+        return in_flight == 0 or in_flight + self.block_size <= self._limit
 
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
@@ -182,6 +192,7 @@ class Window:
             sources=len(flights),
             stopped=sum(flight.stopped for flight in flights),
             refused=sum(flight.refused for flight in flights),
+            held=self._held,
         )
 
     # What the tailer tells
@@ -248,6 +259,7 @@ class Window:
             outcomes += [Open(finish.source, finish.position), finish]
         for flight in self._flights.values():
             flight.asked = flight.opened = False
+            self._let_go_on(flight)
             flight.rewound_to = -1
             if flight.items:
                 self._unsent.add(flight.source.id)
@@ -259,6 +271,7 @@ class Window:
         self._connected = False
         for flight in self._flights.values():
             flight.asked = flight.opened = False
+            self._let_go_on(flight)
             if flight.items:
                 self._unsent.add(flight.source.id)
 
@@ -271,6 +284,7 @@ class Window:
         flight = self._flights.get(resume.source_id)
         if flight is None or not flight.asked or flight.opened:
             return []
+        self._let_go_on(flight)
         if flight.acked is None:
             return [Decide(flight.source, resume)]
         known = next((each for each in resume.known if each.source_id == resume.source_id), None)
@@ -322,9 +336,11 @@ class Window:
                 break
             if isinstance(item, Block):
                 self._in_flight -= end - item.start
+                self._held -= flight.held * (end - item.start)
             done += 1
         del items[:done]
         self._items -= done
+        self._held_items -= flight.held * done
         if not items:
             self._unsent.discard(flight.source.id)
         return tail
@@ -332,10 +348,20 @@ class Window:
     def refuse(self, refusal: Refusal) -> list[Outcome]:
         """The aggregator did not accept something of a source."""
         flight = self._flights.get(refusal.source_id)
+        if flight is not None and flight.asked and not flight.opened and refusal.reason is RefusalReason.HELD_UP:
+            # It is described already, and will be answered when it may go on.
+            self._hold(flight)
+            return []
         if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []
         if not refusal.retry:
             return self._stop(flight, refusal)
+        if refusal.reason is RefusalReason.HELD_UP:
+            flight.asked = flight.opened = False
+            if flight.items:
+                self._unsent.add(flight.source.id)
+            self._hold(flight)
+            return self.begin(flight.source)
         if refusal.reason is RefusalReason.NOT_OPEN:
             flight.asked = flight.opened = False
             if flight.items:
@@ -352,6 +378,22 @@ class Window:
             return self.begin(flight.source)
         flight.rewound_to = expected
         return [item for item in flight.items if item.end > expected]
+
+    def _hold(self, flight: _Flight) -> None:
+        """Keep what is in flight of it out of the others' way, as far as there may be as much again."""
+        size, count = sum(map(_size, flight.items)), len(flight.items)
+        if flight.held or self._held + size > self._own_limit or self._held_items + count > _MOST_ITEMS:
+            return
+        flight.held = True
+        self._held += size
+        self._held_items += count
+        self._unsent.discard(flight.source.id)
+
+    def _let_go_on(self, flight: _Flight) -> None:
+        if flight.held:
+            flight.held = False
+            self._held -= sum(map(_size, flight.items))
+            self._held_items -= len(flight.items)
 
     def _stop(self, flight: _Flight, refusal: Refusal) -> list[Outcome]:
         flight.stopped, flight.refusal = True, refusal.message
@@ -373,6 +415,7 @@ class Window:
         return [finish] if flight.opened else []
 
     def _drop(self, flight: _Flight) -> None:
+        self._let_go_on(flight)
         self._in_flight -= sum(_size(item) for item in flight.items)
         self._items -= len(flight.items)
         flight.items.clear()

@@ -14,8 +14,9 @@ class BlackholeEmitter:
         self._emitted = Emitted()
 
     @property
-    def writes_to(self) -> None:
-        """Nothing."""
+    def writes_to(self) -> tuple[tuple[int, int], ...]:
+        """No file."""
+        return ()
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         self._emitted = self._emitted.plus(batches)

@@ -2,21 +2,23 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
 from mega_collector.emitter.blackhole import BlackholeEmitter
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, TextConfiguration
 from mega_collector.emitter.file import FileEmitter
-from mega_collector.emitter.preflight import require_output
+from mega_collector.emitter.file_tree import FileTree
+from mega_collector.emitter.preflight import require_output, require_root
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.stop import Stop
+from mega_collector.emitter.template import Template
 from mega_collector.emitter.text import TextEmitter
 from mega_collector.errors import SettingError, StartError
 
 Kind = Literal["stdout", "file", "blackhole"]
-Destination = TextEmitter | FileEmitter | BlackholeEmitter
+Destination = TextEmitter | FileEmitter | FileTree | BlackholeEmitter
 
 _TEXT = "AGGREGATOR_TEXT_CONFIGURATION"
 _FILE = "AGGREGATOR_FILE_CONFIGURATION"
@@ -58,10 +60,17 @@ def require(file: FileConfiguration | None) -> None:
     Raises:
         SettingError: it cannot.
     """
-    if file is None or _is_stream(file.path):
+    if file is None:
+        return
+    if _is_stream(file.path):
+        if not file.is_single:
+            raise SettingError(_FILE, f"{file.path}: it is no regular file, and cannot be rotated")
         return
     try:
-        require_output(file.path)
+        if isinstance(file.path, Template):
+            require_root(file.path.root)
+        else:
+            require_output(file.path)
     except StartError as error:
         raise SettingError(_FILE, f"{error}. Allowed: a file that this process can write or make") from error
 
@@ -73,13 +82,14 @@ def build(
     blackhole: bool,
     stop: Stop,
     known: Callable[[str], OutputState | None],
+    rows: Callable[[], Iterable[OutputState]] = lambda: (),
     clean: bool,
     state_directory: Path,
     remember: Callable[[OutputState], None],
 ) -> Destination:
     """The destination itself, not stacked.
 
-    `known` looks up what the ledger has for an output's path; `clean` and `remember` are FileEmitter's.
+    `known` looks up what the ledger has for an output's path, `rows` for all; `clean` and `remember` are FileEmitter's.
 
     Raises:
         SettingError: none or more than one is set, or it cannot be used as it is set.
@@ -91,23 +101,29 @@ def build(
     if file is None:
         return BlackholeEmitter()
     try:
+        if isinstance(file.path, Template) or not file.is_single:
+            return FileTree(
+                file, known=known, rows=rows(), clean=clean, state_directory=state_directory, remember=remember
+            )
         if _is_stream(file.path):
             return TextEmitter.at(file.path, stop, format=file.format)
-        state = known(str(file.path))
         return FileEmitter(
             file.path,
-            known=state,
+            known=known(str(file.path)),
             clean=clean,
             state_directory=state_directory,
             remember=remember,
             format=file.format,
+            mode=file.mode,
         )
     except StartError as error:
         raise SettingError(_FILE, str(error)) from error
 
 
-def _is_stream(path: Path) -> bool:
+def _is_stream(path: Path | Template) -> bool:
     """Whether it is there and can be neither cut nor synced: a pipe, a device."""
+    if isinstance(path, Template):
+        return False
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - as the others
     except OSError:

@@ -46,8 +46,13 @@ class DiscardEmitter:
     def _discard(self, batch: Batch, error: RetriesExhausted) -> None:
         letter = self._dead_letters.lay(batch) if self._dead_letters else None
         self._discarded = self._discarded.plus([batch])
-        for source, start, end in _ranges(batch.blocks):
-            _report(source, start, end, letter, error)
+        report_discarded(batch, letter, error)
+
+
+def report_discarded(batch: Batch, letter: Path | None, error: RetriesExhausted) -> None:
+    """Say what of which sources was given up, and where it is kept."""
+    for source, start, end in _ranges(batch.blocks):
+        _report(source, start, end, letter, error)
 
 
 def _report(source: Source, start: int, end: int, letter: Path | None, error: RetriesExhausted) -> None:

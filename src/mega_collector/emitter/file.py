@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,11 +52,13 @@ class FileEmitter:
         state_directory: Path,
         remember: Callable[[OutputState], None],
         format: Format = Format.RAW,  # noqa: A002
+        mode: int | None = None,
+        root: Path | None = None,
     ) -> None:
         """Open the file and bring it back to its committed length.
 
         `known` is what the ledger has for `str(path)`, `clean` whether the last process ended in order. `remember`
-        commits a state durably, or raises EmitError.
+        commits a state durably, or raises EmitError. `mode` and `root` are as for `Output.open`.
 
         Raises:
             StartError: the file cannot be used, or another process does, or what others have appended cannot be
@@ -64,8 +67,9 @@ class FileEmitter:
         self._path = path
         self._remember = remember
         self._make_payload = payload_in(format)
+        self._open = partial(Output.open, path, mode=mode, root=root)
         try:
-            self._output = Output.open(path)
+            self._output = self._open()
         except EmitError as error:
             raise StartError(str(error)) from error
         self._remembered = known
@@ -87,10 +91,25 @@ class FileEmitter:
         return not self._torn
 
     @property
-    def writes_to(self) -> tuple[int, int]:
+    def writes_to(self) -> tuple[tuple[int, int], ...]:
         """The file's device and inode. From any thread."""
         output = self._output
-        return output.device, output.inode
+        return ((output.device, output.inode),)
+
+    @property
+    def length(self) -> int:
+        """Bytes that were taken, with those that were there before."""
+        return self._length
+
+    @property
+    def written_at(self) -> int:
+        """When the file was written to last, in nanoseconds since the epoch; OSError if it cannot be looked at."""
+        return self._output.written_at
+
+    @property
+    def is_as_left(self) -> bool:
+        """Whether the path names the file, and nobody else has changed its length; OSError likewise."""
+        return not self._torn and self._output.is_named and self._output.size == self._length
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         try:
@@ -185,7 +204,7 @@ class FileEmitter:
 
     def _reopen(self) -> None:
         """Others have renamed, removed or replaced the file."""
-        output = Output.open(self._path)
+        output = self._open()
         self._output.close()
         self._output = output
         self._length = output.size

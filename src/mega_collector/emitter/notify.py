@@ -43,7 +43,7 @@ class NotifyEmitter:
         self._next = next_emitter
         self._notifier = notifier
         self._close_within = close_within
-        self._told = Once(interval=_INTERVAL)
+        self._tell = Telling()
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         """Pass the batches on.
@@ -68,7 +68,14 @@ class NotifyEmitter:
         finally:
             self._tell(lambda: self._notifier.close(self._close_within()))
 
-    def _tell(self, what: Callable[[], None]) -> None:
+
+class Telling:
+    """Tells a notifier something: what it raises is logged."""
+
+    def __init__(self) -> None:
+        self._told = Once(interval=_INTERVAL)
+
+    def __call__(self, what: Callable[[], None]) -> None:
         try:
             what()
         except Exception as error:  # noqa: BLE001 - an alert that fails must not stop the logs

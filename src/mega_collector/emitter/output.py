@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from mega_collector.directory import sync_directory
+from mega_collector.emitter.below import open_below, open_in
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.format import AnyPayload
 from mega_collector.errors import EmitError
@@ -30,14 +31,20 @@ class Output:
         self.inode = status.st_ino
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> "Output":
+    def open(cls, path: Path, *, create: bool = True, mode: int | None = None, root: Path | None = None) -> "Output":
         """Open the file, or create it durably, and lock it: two writers would cut away each other's bytes.
+
+        What is created has that `mode`, whatever the umask. With a `root`, the directories below it are created too,
+        and no link is followed there.
 
         Raises:
             EmitError: it cannot be opened, is no regular file, or is in use by another process.
         """
         try:
-            fd = os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o644)
+            if root is None:
+                fd = open_in(None, path, _FLAGS, create=create, mode=mode)
+            else:
+                fd = open_below(root, path, _FLAGS, create=create, mode=mode)
         except OSError as error:
             raise EmitError(cause(path, error)) from error
         try:
@@ -52,9 +59,22 @@ class Output:
             os.close(fd)
             raise
 
+    def lock(self) -> None:
+        """Lock it, so that nobody else writes it.
+
+        Raises:
+            EmitError: another process has locked it.
+        """
+        _lock(self.path, self._fd)
+
     @property
     def size(self) -> int:
         return os.fstat(self._fd).st_size
+
+    @property
+    def written_at(self) -> int:
+        """When it was written to last, in nanoseconds since the epoch."""
+        return os.fstat(self._fd).st_mtime_ns
 
     @property
     def is_named(self) -> bool:
@@ -94,6 +114,14 @@ class Output:
             return int(os.getxattr(self._fd, _STAMP))
         except (OSError, ValueError):
             return 0
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether it was ever stamped: then it was appended to by an aggregator."""
+        try:
+            return bool(os.getxattr(self._fd, _STAMP))
+        except OSError:
+            return False
 
     def put_stamp(self, length: int) -> None:
         """Have the file itself say how much of it is committed, where it can: xattr(7)."""

@@ -35,6 +35,18 @@ def require_directory(path: Path) -> None:
     _require_room(nearest, path)
 
 
+def require_root(path: Path) -> None:
+    """Look whether a directory is there, below which files are made; in itself nothing need be.
+
+    Raises:
+        StartError: it is not.
+    """
+    try:
+        os.stat(path / ".")  # noqa: PTH116 - as below
+    except OSError as error:
+        raise StartError(cause(path, error)) from error
+
+
 def _require_room(directory: Path, wanted: Path) -> None:
     try:
         os.stat(directory / ".")  # noqa: PTH116 - the same call that will be made, with its own error

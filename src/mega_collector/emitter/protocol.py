@@ -1,10 +1,12 @@
 """The contract of everything that takes batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mega_collector.batch import Batch
+from mega_collector.block import Block
+from mega_collector.errors import EmitError
 from mega_collector.marker import Marker
 
 
@@ -23,17 +25,46 @@ class OutputState:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What one output of several did not take of the batches of an emit, while others took theirs.
+
+    `batches` were for it. `behind` is what the same sources had for other outputs behind that: it was left too, since
+    positions move in order. So of each source everything is left from its first block here on. `cause` is why, `again`
+    when it is worth another try, on the monotonic clock.
+    """
+
+    output: str
+    cause: EmitError
+    batches: tuple[Batch, ...]
+    behind: tuple[Block, ...] = ()
+    again: float = 0.0
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        for batch in self.batches:
+            yield from batch.blocks
+        yield from self.behind
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """How many of the batches, from the front, an emit has done with: `count` of them, at least one.
 
     `discarded` says that they were given up (and laid in the dead-letter directory, where there is one) and are not at
     the destination. `outputs` are the files whose state changed. `cause` is why the rest was not taken, if tried.
+
+    Where there are several outputs, some of what was done with may be `left`, of which no trace is at the destination
+    and nothing is to be recorded: it is to come again. `given_up` are parts that were given up as if `discarded`.
+    `closed` are the paths of files that nothing more is appended to as long as nothing is recorded of them again.
     """
 
     count: int
     discarded: bool = False
     outputs: tuple[OutputState, ...] = field(default=())
     cause: Exception | None = None
+    left: tuple[Left, ...] = field(default=())
+    given_up: tuple[Batch, ...] = field(default=())
+    closed: tuple[str, ...] = field(default=())
 
 
 class Emitter(Protocol):

@@ -11,7 +11,7 @@ from mega_collector.emitter.cause import cause
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.recognition import Found, Verdict, recognise
-from mega_collector.errors import StartError
+from mega_collector.errors import EmitError, StartError
 
 _KEPT = 8  # parts laid aside; a process that is killed again and again must not fill the disk with them
 
@@ -40,13 +40,28 @@ class Recovery:
         try:
             verdict = self._mend(output)
             if self._known is not None and not verdict.is_same:
-                self._search(output)
+                self._search(output.path)
         except OSError as error:
             raise StartError(cause(output.path, error)) from error
+        if verdict is Verdict.UNKNOWN and output.stamp == output.size:
+            return verdict  # it says itself that it was left so
         if verdict not in _MENDED and (output.size or self._known):
             report = _log.info if verdict is Verdict.UNKNOWN else _log.warning
             report("output_adopted", path=str(output.path), length=output.size, reason=verdict.value)
         return verdict
+
+    def search(self, path: Path) -> None:
+        """Look for the file where nothing has its path any more, and mend it.
+
+        Raises:
+            StartError: it cannot be read or cut, or what is cut cannot be laid aside.
+        """
+        try:
+            self._search(path)
+        except FileNotFoundError:
+            return  # not even its directory is there
+        except OSError as error:
+            raise StartError(cause(path, error)) from error
 
     def _mend(self, output: Output) -> Verdict:
         known = self._known
@@ -88,9 +103,9 @@ class Recovery:
         for path in kept[: -_KEPT + 1]:
             path.unlink()
 
-    def _search(self, output: Output) -> None:
+    def _search(self, path: Path) -> None:
         """Find the file that the ledger knows under another name, where it was renamed while nobody wrote."""
-        directory = Path(os.path.realpath(output.path)).parent
+        directory = Path(os.path.realpath(path)).parent
         with os.scandir(directory) as entries:
             names = [entry.path for entry in entries if self._may_be_known(entry)]
         for name in names:
@@ -99,14 +114,21 @@ class Recovery:
     def _may_be_known(self, entry: os.DirEntry[str]) -> bool:
         return self._known is not None and entry.inode() == self._known.inode and entry.is_file(follow_symlinks=False)
 
+    def _is_certain(self, output: Output) -> bool:
+        """Whether it can be told at all: of a file that was empty only its stamp, if its inode was given to another."""
+        return output.is_stamped or (self._known is not None and self._known.before.length > 0)
+
     def _mend_sibling(self, path: Path) -> None:
         try:
-            sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+            sibling = Output(path, os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
         except OSError as error:
             _log.error("output_renamed", path=str(path), error=str(error))
             return
         try:
-            if self._mend(sibling) in _MENDED:
+            sibling.lock()
+            if self._is_certain(sibling) and self._mend(sibling) in _MENDED:
                 _log.warning("output_renamed", path=str(path))
+        except EmitError:
+            return  # it is written by somebody: another file that was given the inode
         finally:
             sibling.close()

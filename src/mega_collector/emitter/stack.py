@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from mega_collector.emitter.configuration import AfterRetries
 from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import DiscardEmitter
+from mega_collector.emitter.each import EachEmitter
+from mega_collector.emitter.file_tree import FileTree
+from mega_collector.emitter.notify import Notifier, NotifyEmitter
 from mega_collector.emitter.pauses import Pauses
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
@@ -16,10 +19,15 @@ from mega_collector.emitter.wait import WaitEmitter
 class Stack:
     """`emitter` is the outermost; the others are told apart for their statistics."""
 
-    emitter: WaitEmitter | DiscardEmitter
-    retry: RetryEmitter
-    discard: DiscardEmitter | None
+    emitter: WaitEmitter | DiscardEmitter | EachEmitter
+    retry: RetryEmitter | EachEmitter
+    discard: DiscardEmitter | EachEmitter | None
     pauses: Pauses
+
+    @property
+    def failing(self) -> int:
+        """Of several outputs, how many are failing."""
+        return self.emitter.failing if isinstance(self.emitter, EachEmitter) else 0
 
     @property
     def dead_letters(self) -> DeadLetterStatistics:
@@ -33,13 +41,25 @@ def stack(
     retry_delay: float,
     after_retries: AfterRetries,
     dead_letters: DeadLetters | None,
-    notify: Callable[[Emitter], Emitter] | None,
+    notifier: Notifier | None,
+    close_within: Callable[[], float] = lambda: 3.0,
     pause: Callable[[float], bool],
 ) -> Stack:
-    """Retry, then notify if somebody is to be alerted, then wait or discard."""
+    """Retry, then notify if somebody is to be alerted, then wait or discard: of several outputs for each by itself."""
     pauses = Pauses(pause)
+    if isinstance(destination, FileTree):
+        each = EachEmitter(
+            destination,
+            count=retry_count,
+            delay=retry_delay,
+            discard=after_retries is AfterRetries.DISCARD,
+            dead_letters=dead_letters,
+            notifier=notifier,
+            close_within=close_within,
+        )
+        return Stack(each, each, discard=each, pauses=pauses)
     retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pauses)
-    watched = notify(retry) if notify else retry
+    watched = retry if notifier is None else NotifyEmitter(retry, notifier, close_within=close_within)
     if after_retries is AfterRetries.WAIT:
         return Stack(WaitEmitter(watched, pause=pauses), retry, discard=None, pauses=pauses)
     discard = DiscardEmitter(watched, dead_letters)

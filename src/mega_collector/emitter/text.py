@@ -37,7 +37,7 @@ class TextEmitter:
         except OSError as error:
             raise StartError(cause(name, error)) from error
         status = os.fstat(self._fd)
-        self.writes_to = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+        self.writes_to = ((status.st_dev, status.st_ino),) if stat.S_ISREG(status.st_mode) else ()
         """Device and inode, if it is a regular file after all."""
         self._stop = stop
         self._poll = select.poll()

@@ -1,6 +1,7 @@
 """JSON in a setting."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 
@@ -18,8 +19,8 @@ def parse_json(text: str) -> Any:
         raise ValueError("is nested too deeply") from None
 
 
-def parse_strings(text: str) -> dict[str, str]:
-    """Read a JSON object whose values are strings of valid Unicode.
+def parse_strings(text: str, *, numbers: Collection[str] = ()) -> dict[str, str]:
+    """Read a JSON object whose values are strings of valid Unicode; those of `numbers` may be whole numbers too.
 
     Raises:
         ValueError: it is something else.
@@ -27,9 +28,10 @@ def parse_strings(text: str) -> dict[str, str]:
     found = parse_json(text)
     if not isinstance(found, dict):
         raise ValueError("is no JSON object")  # noqa: TRY004 - it is the text that is wrong
-    if not all(isinstance(value, str) for value in found.values()):
+    texts = {key: str(value) if key in numbers and type(value) is int else value for key, value in found.items()}
+    if not all(isinstance(value, str) for value in texts.values()):
         raise ValueError("has a value that is no string")
-    return found
+    return texts
 
 
 def require_keys(found: dict[str, str], required: set[str], optional: set[str]) -> None:

@@ -39,6 +39,42 @@ A line of JSON is valid whatever was in the entry. Of a path that is no UTF-8, t
 `\\xff`; in a prefix, so are control characters and what turns the direction of writing.
 """
 
+_FILES = """
+## Files
+
+`AGGREGATOR_FILE_CONFIGURATION` is a path, or a JSON object with these keys, of which only `path` is needed:
+
+- `path`: a file, or a template of paths such as `/logs/{host}/{path}/%Y-%m-%d.log`.
+- `format`: `raw`, `json` or `prefix`: see below.
+- `mode`: three octal digits, such as `"0640"`: the mode of files as they are made, whatever the umask; directories
+  can be searched by whoever can read the files.
+- `rotate_size`: a size: a file that has it is rotated before anything more is appended. It may grow beyond it by one
+  batch.
+- `rotate_every`: a duration, or `hourly`, `daily`, `weekly`: a file is rotated before the first line of a new period
+  is appended. Periods begin at multiples of it since 1970, UTC; a file that nothing comes for stays as it is.
+- `keep`: how many rotated files are kept of each; needed with the two before. The last one is `NAME.1`; beyond `keep`
+  they are removed.
+- `compress`: `gzip` or `zstd`: rotated files are compressed, in a thread that gives way to all else, and so are files
+  of a template whose time is over (a minute later, when something else arrives).
+
+In a template stand `{host}`, `{path}`, `{collector}` and `{tag:NAME}` for what a collector says of a file, and `%Y`,
+`%m`, `%d` and `%H` for when the aggregator received the lines, in UTC. `{{`, `}}` and `%%` are a brace and a percent
+sign, in every path. The directory before the first of them, the root, must be there; what is missing below it is
+made.
+
+- Nothing leaves the root, whatever a collector says. The directories of `{path}` stay directories; any other `/`,
+  `%`, `\\`, control characters and bytes that are no UTF-8 become `%XX`, as do the dots of `.` and `..`. What is
+  empty becomes `_`. What is too long (a name of 200 bytes, a path of 2000) is cut and ends with a digest. So
+  different files go to different files; those whose fields are all the same go to one. Where files are rotated or
+  compressed, a name that ends like a rotated one's (`.1`, `.gz`) has `%2E` for that dot.
+- `{path}` is the name by which the collector knows a file. One that is rotated keeps it, unless the collector is
+  started anew meanwhile: then the rest of the file goes where its new name leads.
+- No symbolic link is followed below the root, neither to a directory nor to a file.
+- At most 256 files are open at once. There are as many as the collectors' words make: their number is not bounded.
+- An output that cannot be written holds up only what is for it: see [delivery.md](delivery.md#many-files).
+- What comes late for a file that is compressed already begins the plain file anew, which then stays plain.
+"""
+
 _HALVES: list[tuple[str, type[Settings]]] = [("Aggregator", AggregatorSettings), ("Collector", CollectorSettings)]
 _IN_README = re.compile(
     r"(?<=<!-- settings: made by `scripts/generate` -->\n).*?(?=<!-- end of settings -->)", re.DOTALL
@@ -47,7 +83,7 @@ _IN_README = re.compile(
 
 def page() -> str:
     """All that is to be said of each setting, as Markdown: docs/settings.md."""
-    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES) + _FORMATS
+    return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES) + _FILES + _FORMATS
 
 
 def readme(text: str) -> str:
