@@ -25,6 +25,7 @@ from mega_collector.tls import client_credentials, server_credentials
 
 AUTHORITY = Authority()
 STRANGER = Authority()
+NOTHING_LISTENS = "nothing listens at COLLECTOR_REMOTE_ADDRESS: start the aggregator, or mend the address"
 
 
 @contextmanager
@@ -157,8 +158,7 @@ def test_nobody_listening_is_found_out(tmp_path: Path) -> None:
         port = server.getsockname()[1]
     assert _connection(tmp_path, Address("127.0.0.1", port)) == (
         False,
-        f"aggregator: no connection to 127.0.0.1:{port}: Connection refused: nothing listens at "
-        + "COLLECTOR_REMOTE_ADDRESS: start the aggregator, or mend the address",
+        f"aggregator: no connection to 127.0.0.1:{port}: Connection refused: {NOTHING_LISTENS}",
     )
     assert not _connection(tmp_path, Address(path=tmp_path / "none"))[0]
 

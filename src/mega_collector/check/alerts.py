@@ -10,7 +10,7 @@ from mega_collector.errors import SettingError
 
 _NOT_TRIED = (
     "the integration key was not tried, since that would alert somebody; "
-    "if it is wrong, the log says notify_refused when there is something to alert of"
+    "if it is wrong, the aggregator's log says notify_refused at the first delivery after a start"
 )
 
 
