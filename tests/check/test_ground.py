@@ -27,3 +27,8 @@ def test_a_full_disk_is_found_out(facts: os.statvfs_result, ok: bool, says: str)
     found = room("destination: on the disk of /x", facts)
     assert found.ok is ok
     assert says in found.text
+
+
+def test_less_room_than_may_be_needed_is_worth_a_look() -> None:
+    facts = _filesystem(free=GIB // 2)
+    assert [room("dead letters:", facts, wanted=wanted).look for wanted in (GIB // 4, GIB)] == [False, True]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mega_collector.check.finding import Finding
-from mega_collector.check.limits import aggregator_disk, aggregator_memory, collector_disk, collector_memory
+from mega_collector.check.limits import aggregator_disk, aggregator_memory, collector_disk, collector_memory, open_files
 
 MIB = 1 << 20
 
@@ -27,3 +27,9 @@ def test_what_was_measured_is_below_it() -> None:
     assert _assert_sums_up(collector_memory(window=32 * MIB, line=MIB, files=10_000, tls=False))["bytes"] > 91e6
     assert _assert_sums_up(aggregator_memory(buffer=12 * MIB, streams=50, tls=False, notify=False))["bytes"] > 99e6
     assert _assert_sums_up(aggregator_memory(buffer=64 * MIB, streams=50, tls=False, notify=False))["bytes"] > 190e6
+
+
+def test_more_files_than_may_be_open_are_told() -> None:
+    assert not open_files(files=100, wanted=None, allowed=164).look
+    assert open_files(files=101, wanted=None, allowed=164).look
+    assert open_files(files=11, wanted=10, allowed=1024).look

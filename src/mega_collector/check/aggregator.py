@@ -32,6 +32,8 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
     yield check_room("state directory", state)
     if dead_letters is not None:
         yield check_directory("dead letters", dead_letters)
+        if _discards(settings):
+            yield check_room("dead letters", dead_letters, wanted=settings.dead_letter_size)
     if settings.notify_configuration is not None:
         # Its client takes a while to import, and few need it.
         from mega_collector.check.alerts import check_alerts  # noqa: PLC0415
@@ -40,6 +42,10 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
     yield check_listening("listening", settings.listen_address, half="aggregator", running=running)
     yield from check_metrics(settings.metrics_address, half="aggregator", running=running)
     yield from _limits(settings)
+
+
+def _discards(settings: AggregatorSettings) -> bool:
+    return settings.after_retries is AfterRetries.DISCARD and settings.dead_letter_directory is not None
 
 
 def _limits(settings: AggregatorSettings) -> Iterator[Finding]:
@@ -54,9 +60,8 @@ def _limits(settings: AggregatorSettings) -> Iterator[Finding]:
         size = ledger.stat().st_size
     except OSError:
         size = 0
-    discards = settings.after_retries is AfterRetries.DISCARD and settings.dead_letter_directory is not None
     yield aggregator_disk(
         ledger=size,
         cut=None if settings.file_configuration is None else settings.ingest_buffer_size,
-        dead_letters=settings.dead_letter_size if discards else None,
+        dead_letters=settings.dead_letter_size if _discards(settings) else None,
     )

@@ -1,5 +1,6 @@
 """What a collector needs."""
 
+import resource
 from collections.abc import Iterator
 
 from mega_collector.check.beginning import Beginnings
@@ -7,7 +8,7 @@ from mega_collector.check.connection import check_connection
 from mega_collector.check.files import Files
 from mega_collector.check.finding import Finding
 from mega_collector.check.ground import check_metrics, check_room, check_state, check_tls, check_user, runs
-from mega_collector.check.limits import collector_disk, collector_memory
+from mega_collector.check.limits import collector_disk, collector_memory, open_files
 from mega_collector.collector.checkpoint import look
 from mega_collector.settings import CollectorSettings
 
@@ -28,4 +29,6 @@ def check_collector(settings: CollectorSettings) -> Iterator[Finding]:
     yield collector_memory(
         window=settings.window_size, line=settings.max_line_size, files=files.count, tls=settings.tls
     )
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield open_files(files=files.count, wanted=settings.max_open_files, allowed=allowed)
     yield collector_disk(files=files.count, path_bytes=files.path_bytes, remembered=beginnings.remembered)

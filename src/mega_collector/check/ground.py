@@ -81,17 +81,17 @@ def check_state(directory: Path, look: Callable[[Path], None], *, half: str, run
     return finding
 
 
-def check_room(what: str, path: Path) -> Finding:
-    """Say how much can be written there: statvfs(3)."""
+def check_room(what: str, path: Path, *, wanted: int = 0) -> Finding:
+    """Say how much can be written there: statvfs(3). `wanted` bytes may come to lie there."""
     nearest = _nearest(path)
     try:
         facts = os.statvfs(nearest)
     except OSError as error:
         return Finding(False, f"{what}: {nearest} cannot be looked at: {error.strerror}")
-    return room(f"{what}: on the disk of {nearest}", facts)
+    return room(f"{what}: on the disk of {nearest}", facts, wanted=wanted)
 
 
-def room(where: str, facts: os.statvfs_result) -> Finding:
+def room(where: str, facts: os.statvfs_result, *, wanted: int = 0) -> Finding:
     """Judge what a filesystem says of itself. One that counts no inodes (`f_files` is 0) has no end of them."""
     free, total = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
     known = {"free": free, "total": total}
@@ -101,7 +101,10 @@ def room(where: str, facts: os.statvfs_result) -> Finding:
         )
     if facts.f_files and not facts.f_favail:
         return Finding(False, f"{where} no inode is free: remove files", facts=known)
-    return Finding(True, f"{where} {readable(free)} of {readable(total)} are free", facts=known)
+    text = f"{where} {readable(free)} of {readable(total)} are free"
+    if free < wanted:
+        return Finding(True, f"{text}, and up to {readable(wanted)} may come to lie there", look=True, facts=known)
+    return Finding(True, text, facts=known)
 
 
 def writable(path: Path) -> str:

@@ -15,6 +15,9 @@ _STREAM = 250_000
 _FREED = 15_000_000
 """Of freed memory so much cannot be used again at once."""
 
+_OWN_DESCRIPTORS = 64
+"""What a collector keeps for itself: connection, checkpoint, watch, logs, metrics."""
+
 _ENTRY = 230
 """Bytes of a source in the checkpoint, beside its path."""
 
@@ -86,6 +89,17 @@ def collector_disk(*, files: int, path_bytes: int, remembered: int) -> Finding:
             Summand("growth", _GROWTH, 2),
         ],
     )
+
+
+def open_files(*, files: int, wanted: int | None, allowed: int) -> Finding:
+    """`wanted` is COLLECTOR_MAX_OPEN_FILES, None for as many as possible; `allowed` what the system allows at most."""
+    most = max(allowed - _OWN_DESCRIPTORS, 1) if wanted is None else min(wanted, max(allowed - _OWN_DESCRIPTORS, 1))
+    text = f"open files: at most {most}, and {_OWN_DESCRIPTORS} for itself (the system allows {allowed}), of {files} that match"
+    if files > most:
+        return Finding(
+            True, f"{text}: files are opened in turns; raise COLLECTOR_MAX_OPEN_FILES or ulimit -Hn", look=True
+        )
+    return Finding(True, text)
 
 
 def aggregator_disk(*, ledger: int, cut: int | None, dead_letters: int | None) -> Finding:
