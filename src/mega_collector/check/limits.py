@@ -94,7 +94,8 @@ def collector_disk(*, files: int, path_bytes: int, remembered: int) -> Finding:
 def open_files(*, files: int, wanted: int | None, allowed: int) -> Finding:
     """`wanted` is COLLECTOR_MAX_OPEN_FILES, None for as many as possible; `allowed` what the system allows at most."""
     most = max(allowed - _OWN_DESCRIPTORS, 1) if wanted is None else min(wanted, max(allowed - _OWN_DESCRIPTORS, 1))
-    text = f"open files: at most {most}, and {_OWN_DESCRIPTORS} for itself (the system allows {allowed}), of {files} that match"
+    rest = f"{_OWN_DESCRIPTORS} for itself (the system allows {allowed})"
+    text = f"open files: at most {most}, and {rest}, of {files} that match"
     if files > most:
         return Finding(
             True, f"{text}: files are opened in turns; raise COLLECTOR_MAX_OPEN_FILES or ulimit -Hn", look=True
