@@ -198,25 +198,30 @@ def _make_check() -> click.Command:
 def _make_check_collector() -> click.Command:
     from mega_collector.settings import CollectorSettings
 
-    def start(loaded: "Loaded[CollectorSettings]") -> int:
+    def start(loaded: "Loaded[CollectorSettings]", *, as_json: bool) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what fails is told here, in one line
         from mega_collector.check.collector import check_collector
 
-        return _tell(loaded, check_collector)
+        return _tell(loaded, check_collector, as_json=as_json)
 
-    what = "Show a collector's settings and the files they match, and try the connection."
-    return _half("collector", CollectorSettings, start, what, [_paths()])
+    what = "Show a collector's settings, the files they match and where each begins, and try the connection."
+    return _half("collector", CollectorSettings, start, what, [_paths(), _as_json()])
 
 
 def _make_check_aggregator() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
-    def start(loaded: "Loaded[AggregatorSettings]") -> int:
+    def start(loaded: "Loaded[AggregatorSettings]", *, as_json: bool) -> int:
         from mega_collector.check.aggregator import check_aggregator
 
-        return _tell(loaded, check_aggregator)
+        return _tell(loaded, check_aggregator, as_json=as_json)
 
-    what = "Show an aggregator's settings, and try its destination and its port."
-    return _half("aggregator", AggregatorSettings, start, what)
+    what = "Show an aggregator's settings, and try its destination, its port, and the way to PagerDuty."
+    return _half("aggregator", AggregatorSettings, start, what, [_as_json()])
+
+
+def _as_json() -> click.Option:
+    return click.Option(["--json", "as_json"], is_flag=True, help="One JSON document. Default: lines.")
 
 
 def _make_replay() -> click.Command:
@@ -480,14 +485,20 @@ def _flags(given: dict[str, Any]) -> dict[str, str]:
     return flags
 
 
-def _tell(loaded: "Loaded[S]", check: "Callable[[S], Iterator[Finding]]") -> int:
+def _tell(loaded: "Loaded[S]", check: "Callable[[S], Iterator[Finding]]", *, as_json: bool) -> int:
+    from mega_collector.check.document import document
     from mega_collector.check.effective import effective
 
-    for line in effective(loaded):
-        _say(line)
+    settings = list(effective(loaded))
+    if as_json:
+        findings = list(check(loaded.settings))
+        _say(json.dumps(document(settings, findings), indent=1))
+        return CLEAN if all(each.ok for each in findings) else BAD_SETTINGS
+    for setting in settings:
+        _say(str(setting))
     ready = True
     for finding in check(loaded.settings):
-        _say(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
+        _say(f"{finding.mark.value} {finding.text}")
         ready = ready and finding.ok
     return CLEAN if ready else BAD_SETTINGS
 

@@ -607,8 +607,9 @@ def _decode_known(known: pb.Known) -> Known:
 # What is committed, for an audit
 
 
-def serialize_audit_request(hello: Hello) -> bytes:
-    return pb.AuditRequest(collector=encode_hello(hello)).SerializeToString()
+def serialize_audit_request(hello: Hello, *, whose: bool = False) -> bytes:
+    """`whose`: it is only asked whether the id may be used."""
+    return pb.AuditRequest(collector=encode_hello(hello), whose=whose).SerializeToString()
 
 
 def encode_records(records: Iterable[Record]) -> Iterator[pb.AuditResponse]:

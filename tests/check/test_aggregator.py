@@ -1,17 +1,21 @@
 """`check aggregator` tries what an aggregator will need, and leaves no trace."""
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from certificates import Authority
 from cli.command import mega_collector
+from harness.aside import Aside
 from mega_collector.address import Address
 from mega_collector.check.aggregator import check_aggregator
+from mega_collector.check.destination import in_time
 from mega_collector.check.finding import Finding
-from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
+from mega_collector.emitter.configuration import FileConfiguration, NotifyConfiguration, TextConfiguration
 from mega_collector.settings import AggregatorSettings
+from pagerduty_server import PagerDutyServer
 
 AUTHORITY = Authority()
 FREE = Address("127.0.0.1", 0)
@@ -96,6 +100,37 @@ def test_a_key_of_another_certificate_is_found_out(tmp_path: Path) -> None:
     assert "AGGREGATOR_TLS_KEY" in bad[0]
 
 
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.usefixtures("direct")
+def test_the_way_to_pagerduty_is_tried_and_nobody_is_alerted(tmp_path: Path) -> None:
+    with PagerDutyServer() as server:
+        notify = NotifyConfiguration("k" * 32, "i", "d", server.url)
+        (told,) = [each for each in _check(tmp_path, notify_configuration=notify) if "PagerDuty: " in each.text]
+        # One request that says nothing: of events it takes POST alone.
+        assert (server.requests, server.malformed) == ([], ["the method is HEAD"])
+        server.malformed.clear()
+    assert (told.ok, told.look) == (True, True)
+    assert "the integration key was not tried" in told.text
+    assert "notify_refused" in told.text
+    assert len(bad := _bad(tmp_path, notify_configuration=notify)) == 1
+    assert f"PagerDuty: no connection to {server.url}: " in bad[0]
+
+
+def test_a_destination_on_a_disk_that_does_not_answer_is_found_out(tmp_path: Path, aside: Aside) -> None:
+    answers = threading.Event()
+    looked = aside(lambda: in_time(tmp_path, lambda: [Finding(answers.wait(60), "")], deadline=0.01))
+    found = looked.result(30)
+    answers.set()
+    assert not found.ok
+    assert "it hangs" in found.text
+
+
 def test_the_command_tells_settings_and_findings_and_exits_0(tmp_path: Path) -> None:
     ended = mega_collector(
         "check", "aggregator", "--text-configuration", cwd=tmp_path, AGGREGATOR_LISTEN_ADDRESS="127.0.0.1:0"
@@ -129,9 +164,10 @@ def test_secrets_are_told_as_set(tmp_path: Path) -> None:
         AGGREGATOR_TLS_KEY=material.key.decode(),
         AGGREGATOR_TLS_CERTIFICATE=material.certificate.decode(),
         AGGREGATOR_TLS_CA_CERTIFICATE=material.ca.decode(),
-        AGGREGATOR_NOTIFY_CONFIGURATION=f'{{"integration_key": "{key}", "incident_key": "i", "identifier": "d"}}',
+        AGGREGATOR_NOTIFY_CONFIGURATION=f'{{"integration_key": "{key}", "incident_key": "i", "identifier": "d",'
+        ' "url": "http://127.0.0.1:1"}',
     )
-    assert ended.returncode == 0
+    assert ended.returncode == 2  # nothing listens there
     assert "AGGREGATOR_TLS_KEY = (set) (variable)" in ended.stdout
     assert "AGGREGATOR_NOTIFY_CONFIGURATION = (set) (variable)" in ended.stdout
     assert key not in ended.stdout

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
+from harness.metrics import unused_port
 from harness.site import Site, environ
-from harness.until import until
 from starting.attempt import attempt, tree
 from starting.material import make_newer, tls
 
@@ -53,20 +53,62 @@ def test_a_ledger_of_a_newer_version(tmp_path: Path) -> None:
 
 def test_what_a_running_aggregator_holds(site: Site) -> None:
     site.aggregator()
-    state = str(site.directory / "aggregator")
     assert_found_out("AGGREGATOR", site.directory / "logs", "in use", settings={"listen_address": site.address})
-    assert_found_out("AGGREGATOR", site.directory / "logs", "in use", settings={"state_directory": state})
     assert_found_out(
         "AGGREGATOR", site.directory / "logs", "another process", settings={"file_configuration": str(site.out)}
     )
 
 
-def test_what_a_running_collector_holds(site: Site) -> None:
-    site.collector(log_level="debug")
-    state = site.directory / "collector"
-    until((state / "checkpoint").exists, "the collector should have begun")
-    settings: dict[str, str | None] = {"state_directory": str(state), "remote_address": site.address}
-    assert_found_out("COLLECTOR", site.logs, "in use by another collector", settings=settings)
+def test_both_halves_may_run_with_the_very_settings_meanwhile(site: Site) -> None:
+    metrics = {half: f"127.0.0.1:{unused_port()}" for half in ("aggregator", "collector")}
+    site.writer().write(10)
+    site.aggregator(metrics_address=metrics["aggregator"])
+    site.collector(metrics_address=metrics["collector"])
+    site.assert_delivered()
+    before = {
+        half: {
+            "state_directory": str(site.directory / half),
+            "metrics_address": metrics[half],
+        }
+        for half in metrics
+    }
+    told = attempt(
+        "check",
+        "aggregator",
+        cwd=site.directory,
+        environ=environ(
+            "AGGREGATOR",
+            {"listen_address": site.address, "file_configuration": str(site.out)},
+            {**before["aggregator"]},
+        ),
+    )
+    assert (told.code, told.stderr) == (0, ""), told.stdout
+    for words in ("listening: ", "metrics: ", "state directory: "):
+        assert any(words in line and "in use by the aggregator that runs" in line for line in told.stdout.splitlines())
+    assert "ok  running: the aggregator says: ready" in told.stdout
+    told = attempt(
+        "check",
+        "collector",
+        cwd=site.directory,
+        environ=environ(
+            "COLLECTOR", {"paths": str(site.logs / "*.log"), "remote_address": site.address}, {**before["collector"]}
+        ),
+    )
+    assert (told.code, told.stderr) == (0, ""), told.stdout
+    assert "in use by the collector that runs" in told.stdout
+    assert f"file: {site.logs}/a.log: " in told.stdout
+
+
+def test_that_the_address_of_a_running_aggregator_is_another(site: Site) -> None:
+    site.aggregator()
+    settings: dict[str, str | None] = {
+        "state_directory": str(site.directory / "aggregator"),
+        "listen_address": f"127.0.0.1:{unused_port()}",
+        "file_configuration": str(site.out),
+    }
+    told = attempt("check", "aggregator", cwd=site.directory, environ=environ("AGGREGATOR", {}, settings))
+    assert told.code == 0
+    assert any(line.startswith("see listening: ") and "another address" in line for line in told.stdout.splitlines())
 
 
 def test_a_checkpoint_of_a_newer_version(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ class Holders:
         # A fact, and not an event: it stays as it is until a person mends it.
         self._told = Once(interval=math.inf)
 
-    def require(self, hello: Hello, context: grpc.ServicerContext) -> None:
-        """End the call if the collector's id is another's.
+    def require(self, hello: Hello, context: grpc.ServicerContext, *, bind: bool = True) -> None:
+        """End the call if the collector's id is another's. One that is nobody's is this one's from now on if `bind`.
 
         Raises:
             LedgerError: nobody can say whose it is.
@@ -32,8 +32,9 @@ class Holders:
         holder = holder_of(context)
         if holder is None:
             return
-        bound = self._ledger.bind(hello.collector, holder)
-        if bound == holder:
+        ledger = self._ledger
+        bound = ledger.bind(hello.collector, holder) if bind else ledger.holder(hello.collector)
+        if bound is None or bound == holder:
             return
         if self._told.due((hello.collector, holder), time.monotonic()) is not None:
             who = {"collector": hello.collector, "host": hello.host, "peer": context.peer()}

@@ -211,12 +211,22 @@ class Ledger:
         Raises:
             LedgerError: the ledger cannot be read or written.
         """
-        found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
-        if not found:
+        found = self.holder(collector)
+        if found is None:
             with self._committing() as write:
                 write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
-            found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
-        return str(found[0][0])
+            found = self.holder(collector)
+        assert found is not None
+        return found
+
+    def holder(self, collector: str) -> str | None:
+        """Who holds a collector's id; None: nobody does.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
+        return str(found[0][0]) if found else None
 
     def forget(self, before: int) -> int:
         """Forget sources that ended before that time (nanoseconds since the epoch); how many they were.

@@ -135,7 +135,9 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         with self._slot(context):
             try:
                 hello = wire.decode_hello(request.collector)
-                self._holders.require(hello, context)
+                self._holders.require(hello, context, bind=not request.whose)
+                if request.whose:
+                    return
                 yield from wire.encode_records(self._ledger.records(hello.collector))
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))

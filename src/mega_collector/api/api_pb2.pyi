@@ -357,10 +357,12 @@ class PublishResponse(_message.Message):
     def __init__(self, position: _Optional[int] = ...) -> None: ...
 
 class AuditRequest(_message.Message):
-    __slots__ = ("collector",)
+    __slots__ = ("collector", "whose")
     COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    WHOSE_FIELD_NUMBER: _ClassVar[int]
     collector: Hello
-    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ...) -> None: ...
+    whose: bool
+    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., whose: _Optional[bool] = ...) -> None: ...
 
 class AuditResponse(_message.Message):
     __slots__ = ("records",)

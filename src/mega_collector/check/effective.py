@@ -1,18 +1,32 @@
 """The settings in effect, and where each comes from."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from mega_collector.settings import Loaded, Origin, Source
 from mega_collector.settings.declaration import Setting, declared
 
 
-def effective(loaded: Loaded[Any]) -> Iterator[str]:
-    """Tell every setting in effect and where it comes from, one line each, without secrets."""
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """A setting in effect, fit to be shown: a secret is not."""
+
+    variable: str
+    shown: str
+    source: str
+    """What decided it: `flag --name`, `variable` or `default`."""
+
+    def __str__(self) -> str:
+        return f"{self.variable} = {self.shown} ({self.source})"
+
+
+def effective(loaded: Loaded[Any]) -> Iterator[Effective]:
+    """Every setting in effect."""
     for setting in declared(type(loaded.settings)):
         origin = loaded.origins[setting.name]
         shown = _shown(setting, origin, getattr(loaded.settings, setting.name))
-        yield f"{setting.variable} = {shown} ({_told(setting, origin)})"
+        yield Effective(setting.variable, shown, _told(setting, origin))
 
 
 def _told(setting: Setting, origin: Origin) -> str:

@@ -1,6 +1,18 @@
 """What `check` says of one thing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Mark(Enum):
+    """How it stands, as it is shown before the line."""
+
+    READY = "ok "
+    LOOK = "see"
+    """It forbids nothing, but a person should look at it, or know that it was not tried."""
+    BAD = "BAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +21,13 @@ class Finding:
 
     ok: bool
     text: str
+    look: bool = False
+    """Whether a person should look at it although it is ready."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The same for machines, as far as there is more to it than the line."""
+
+    @property
+    def mark(self) -> Mark:
+        if not self.ok:
+            return Mark.BAD
+        return Mark.LOOK if self.look else Mark.READY

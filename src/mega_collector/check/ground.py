@@ -1,5 +1,8 @@
-"""What both halves stand on: TLS material, directories and ports."""
+"""What both halves stand on: TLS material, directories, room on disks, and ports."""
 
+import errno
+import http
+import http.client
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -7,12 +10,24 @@ from pathlib import Path
 
 from mega_collector.address import Address
 from mega_collector.check.finding import Finding
+from mega_collector.check.leave import who
 from mega_collector.errors import SettingError, StartError
 from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.state_lock import InUse, StateLock
+from mega_collector.telemetry.live import readable
+from mega_collector.telemetry.printable import text
 from mega_collector.tls import verify
 
 DEADLINE = 3.0
 """Seconds for a connection, and for the answer on it."""
+
+_LITTLE = 1 << 20
+"""Bytes with which nothing can be done."""
+
+
+def check_user(half: str) -> Finding:
+    """Say as whom all that follows was tried."""
+    return Finding(True, f"user: {who()}; what follows holds for this user, so run check as the {half} runs")
 
 
 def check_tls(settings: AggregatorSettings | CollectorSettings) -> Iterator[Finding]:
@@ -30,9 +45,20 @@ def check_tls(settings: AggregatorSettings | CollectorSettings) -> Iterator[Find
         yield Finding(True, "TLS: the certificate and the key fit")
 
 
+def runs(state: Path, half: str) -> bool:
+    """Whether a process has this state directory, which is then the very half that is looked at."""
+    try:
+        StateLock(state, holder=half).look()
+    except InUse:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def check_directory(what: str, path: Path) -> Finding:
     """Look whether something can be written there, or the directory be made where its nearest ancestor is."""
-    nearest = next(each for each in (path.absolute(), *path.absolute().parents) if os.path.lexists(each))
+    nearest = _nearest(path)
     if not os.path.isdir(nearest):  # noqa: PTH112 - Path.is_dir raises where it may not look
         return Finding(False, f"{what}: {nearest} is no directory")
     ok = os.access(nearest, os.W_OK | os.X_OK)
@@ -41,8 +67,10 @@ def check_directory(what: str, path: Path) -> Finding:
     return Finding(ok, f"{what}: {path}, to be made in {nearest}, {writable(nearest)}")
 
 
-def check_state(directory: Path, look: Callable[[Path], None]) -> Finding:
+def check_state(directory: Path, look: Callable[[Path], None], *, half: str, running: bool) -> Finding:
     """Look whether the state directory can be written, and what is in it be used, by the half's own `look`."""
+    if running:
+        return Finding(True, f"state directory: {directory}, in use by the {half} that runs with it now")
     finding = check_directory("state directory", directory)
     if not finding.ok or not directory.exists():
         return finding
@@ -53,29 +81,86 @@ def check_state(directory: Path, look: Callable[[Path], None]) -> Finding:
     return finding
 
 
+def check_room(what: str, path: Path, *, wanted: int = 0) -> Finding:
+    """Say how much can be written there: statvfs(3). `wanted` bytes may come to lie there."""
+    nearest = _nearest(path)
+    try:
+        facts = os.statvfs(nearest)
+    except OSError as error:
+        return Finding(False, f"{what}: {nearest} cannot be looked at: {error.strerror}")
+    return room(f"{what}: on the disk of {nearest}", facts, wanted=wanted)
+
+
+def room(where: str, facts: os.statvfs_result, *, wanted: int = 0) -> Finding:
+    """Judge what a filesystem says of itself. One that counts no inodes (`f_files` is 0) has no end of them."""
+    free, total = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+    known = {"free": free, "total": total}
+    if free < _LITTLE:
+        return Finding(
+            False, f"{where} {readable(free)} of {readable(total)} are free: it is full; make room", facts=known
+        )
+    if facts.f_files and not facts.f_favail:
+        return Finding(False, f"{where} no inode is free: remove files", facts=known)
+    text = f"{where} {readable(free)} of {readable(total)} are free"
+    if free < wanted:
+        return Finding(True, f"{text}, and up to {readable(wanted)} may come to lie there", look=True, facts=known)
+    return Finding(True, text, facts=known)
+
+
 def writable(path: Path) -> str:
     """Say whether something can be written there."""
-    return "writable" if os.access(path, os.W_OK) else "not writable; change its owner or mode"
+    return "writable" if os.access(path, os.W_OK) else f"not writable by {who()}; change its owner or mode"
 
 
-def check_metrics(address: Address | None) -> Iterator[Finding]:
-    """Look whether the metrics can be served, if they are wanted."""
-    if address is not None:
-        yield check_listening("metrics", address)
+def check_metrics(address: Address | None, *, half: str, running: bool) -> Iterator[Finding]:
+    """Look whether the metrics can be served, if they are wanted; if they are, what they say."""
+    if address is None:
+        return
+    finding = check_listening("metrics", address, half=half, running=running)
+    yield finding
+    if running and finding.ok and not finding.look:
+        yield _says(address, half)
 
 
-def check_listening(what: str, address: Address) -> Finding:
-    """Look whether the address can be had. Nothing stays behind: a Unix socket is not made for it."""
+def _says(address: Address, half: str) -> Finding:
+    """What the half that runs says of itself."""
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=DEADLINE)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        said = text(answer.read(4096).decode("utf-8", "backslashreplace").strip())
+    except (OSError, http.client.HTTPException) as error:
+        return Finding(False, f"running: {address} does not say how the {half} fares: {error}")
+    finally:
+        connection.close()
+    return Finding(answer.status == http.HTTPStatus.OK, f"running: the {half} says: {said}")
+
+
+def check_listening(what: str, address: Address, *, half: str = "", running: bool = False) -> Finding:
+    """Look whether the address can be had. Nothing stays behind: a Unix socket is not made for it.
+
+    `running`: the half that is looked at runs, and has it already.
+    """
+    ours = f"{what}: {address} is in use by the {half} that runs with this state directory"
     try:
         if address.path is None:
             _bind(address)
         elif _answers(address.path):
-            return Finding(False, f"{what}: {address} is in use")
+            return Finding(True, ours) if running else Finding(False, f"{what}: {address} is in use")
     except OSError as error:
-        return Finding(False, f"{what}: {address} cannot be had: {error.strerror}")
+        if running and error.errno == errno.EADDRINUSE:
+            return Finding(True, ours)
+        return Finding(False, f"{what}: {address} cannot be had: {error.strerror}{_taken(error)}")
+    if running:
+        other = f"though the {half} runs with this state directory: it was started with another address"
+        return Finding(True, f"{what}: {address} is free, {other}", look=address.port != 0)
     if address.path is not None and not os.path.lexists(address.path):
         return check_directory(f"{what}: {address}", address.path.absolute().parent)
     return Finding(True, f"{what}: {address} is free")
+
+
+def _taken(error: OSError) -> str:
+    return " (end what has it, or set another; `ss -ltnp` names it)" if error.errno == errno.EADDRINUSE else ""
 
 
 def _bind(address: Address) -> None:
@@ -95,3 +180,8 @@ def _answers(path: Path) -> bool:
         except (ConnectionRefusedError, FileNotFoundError):
             return False
         return True
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the nearest directory above that is there."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if os.path.lexists(each))

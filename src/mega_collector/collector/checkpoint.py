@@ -1,6 +1,7 @@
 """The collector's durable note of what is acknowledged, in its state directory."""
 
 import errno
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from mega_collector.directory import sync_directory
 from mega_collector.errors import MegaCollectorError, StartError
 from mega_collector.state_lock import InUse, StateLock
 
-__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "look", "peek"]
+__all__ = ["VERSION", "Checkpoint", "CheckpointError", "CheckpointStatistics", "Entry", "is_fresh", "look", "peek"]
 
 _NAME = "checkpoint"
 _SLACK = 256 << 10
@@ -242,6 +243,11 @@ def peek(directory: Path, *, machine_id: Path = MACHINE_ID) -> tuple[str | None,
         read(directory / _NAME, entries)
     found = (present and present.collector_id) or (previous and previous.collector_id)
     return found or machine_based_id(machine_id), list(entries.values())
+
+
+def is_fresh(directory: Path) -> bool:
+    """Whether a collector that starts with this state directory finds no checkpoint at all."""
+    return not any(os.path.lexists(directory / name) for name in (_NAME, f"{_NAME}.previous"))
 
 
 def _in_use(directory: Path) -> StartError:
