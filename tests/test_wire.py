@@ -20,6 +20,7 @@ from mega_collector.errors import WireError
 from mega_collector.marker import Marker
 from mega_collector.protocol import (
     Ack,
+    Behind,
     Describe,
     Finish,
     Flush,
@@ -31,6 +32,7 @@ from mega_collector.protocol import (
     Open,
     Refusal,
     RefusalReason,
+    Report,
     Resume,
     Stage,
     Status,
@@ -47,6 +49,10 @@ HELLOS = st.builds(Hello, TEXT.filter(bool), TEXT, st.dictionaries(TEXT, TEXT, m
 KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS)
 DATA = st.binary(min_size=1, max_size=300)
 
+SECONDS = st.integers(0, (1 << 32) - 1)
+AGES = st.floats(0, 1e9)
+BEHIND = st.builds(Behind, st.binary(max_size=60), NUMBERS, AGES, TEXT, TEXT)
+REPORTS = st.builds(Report, NUMBERS, NUMBERS, AGES, st.lists(BEHIND, max_size=wire.MAX_BEHIND).map(tuple))
 SECONDS = st.sampled_from([0.0, 0.05, 1.5, 15.0, 3600.0])
 
 ANSWERS = st.one_of(
@@ -63,6 +69,36 @@ ANSWERS = st.one_of(
         st.none() | SECONDS.filter(bool),
     ),
 )
+
+
+@given(REPORTS)
+def test_a_report_arrives_as_it_was_said(report: Report) -> None:
+    assert wire.decode_report(_over_the_wire(report).report) == report
+    assert wire.weight(report) >= len(wire.serialize(report))
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pb.Report(behind=[pb.Behind()] * (wire.MAX_BEHIND + 1)),
+        pb.Report(oldest=-1),
+        pb.Report(oldest=float("nan")),
+        pb.Report(behind=[pb.Behind(oldest=float("inf"))]),
+        pb.Report(behind=[pb.Behind(path=b"x" * (wire.MAX_PATH + 1))]),
+        pb.Report(behind=[pb.Behind(cause="x" * (wire.MAX_WORDS + 1))]),
+        pb.Report(behind=[pb.Behind(stage="x" * (wire.MAX_NAME + 1))]),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused(report: pb.Report) -> None:
+    with pytest.raises(WireError):
+        wire.decode_report(report)
+
+
+def test_a_report_of_long_words_is_cut_so_that_it_is_taken() -> None:
+    said = Report(1, 2, 3.0, (Behind(b"/a", 1, 0.0, "x" * 1000, "€" * 10_000),) * 20)
+    heard = wire.decode_report(_over_the_wire(said).report)
+    assert len(heard.behind) == wire.MAX_BEHIND
+    assert len(heard.behind[0].cause) == wire.MAX_WORDS
 
 
 def _over_the_wire(message: FromCollector) -> pb.CollectorMessage:

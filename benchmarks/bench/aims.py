@@ -73,6 +73,12 @@ AIMS = (
     Aim("backlog", "at least 450 MB/s", _is(450), _TMPFS),
     Aim("backlog", "at least 3.5 times Fluent Bit", _is(3.5), _ratio("fluent-bit")),
     Aim("backlog", "at least 9 times rsyslog", _is(9), _ratio("rsyslog")),
+    Aim(
+        "backlog",
+        "MB/s: at least 85% of the same without sync, ledger and checksum",
+        _part(0.85, _median("backlog", rate, "unsynced")),
+        _TMPFS,
+    ),
     Aim("backlog", "at most 4.5 CPU s/GB", _is(4.5), _median("backlog", cpu_per_gigabyte), at_least=False),
     Aim("backlog", "at most 90 MB a process", _is(90), _median("backlog", most_memory), at_least=False),
     Aim(

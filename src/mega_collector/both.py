@@ -65,6 +65,7 @@ def _run(paths: tuple[bytes, ...], output: Path | None, state: Path, address: Ad
     collector = Collector(_collector_settings(paths, state, address), shutdown, once=once, own=own)
     aggregator.start()
     collector.start()
+    aggregator.look()
     watch(collector, shutdown, _LOG_LEVEL, _LOG_FORMAT, wanted=wanted(logs_on_stdout=output is None))
     # The collector first: it waits for the acknowledgements of what it has sent, unless the other half has failed.
     collected = collector.stop(wait=not draining.asked)

@@ -5,12 +5,14 @@ Everything but click is imported when it is needed, so that `--version` and `--h
 
 # ruff: noqa: PLC0415
 
+import contextlib
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from mega_collector.audit.survey import Survey
     from mega_collector.check.finding import Finding
+    from mega_collector.operate.connection import Half
+    from mega_collector.operate.tap import Tapped
     from mega_collector.settings import AggregatorSettings, Loaded
     from mega_collector.settings.declaration import Setting, Settings
 
@@ -224,8 +228,8 @@ def _make_replay() -> click.Command:
 
         replaying = Replaying(_replayed_from(letters, loaded.settings), loaded.settings.state_directory)
         for line in replaying:
-            click.echo(line)
-        click.echo(replaying.total)
+            _say(line)
+        _say(replaying.total)
         return CLEAN if replaying.complete else FAILED
 
     what = "Have the running aggregator push again what it has discarded, and remove what it has pushed."
@@ -252,12 +256,120 @@ def _make_ledger() -> click.Command:
 
         directory = loaded.settings.state_directory
         for line in [document(directory)] if as_json else lines(directory):
-            click.echo(line)
+            _say(line)
         return CLEAN
 
     what = "Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing."
     json_ = click.Option(["--json", "as_json"], is_flag=True, help="One JSON object. Default: lines.")
     return _half("ledger", AggregatorSettings, start, what, [json_], only=("state_directory",))
+
+
+def _make_top() -> click.Command:
+    def start(half: str | None, state_directory: str | None) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        from mega_collector.operate.top import top
+
+        which, where = _running(half, state_directory)
+        with _until_seen_enough():
+            top(where, which)
+        return CLEAN
+
+    return click.Command(
+        "top",
+        callback=start,
+        params=[
+            click.Argument(["half"], required=False, type=click.Choice(_HALVES), metavar="[aggregator|collector]"),
+            _where("Default: where either half keeps it."),
+        ],
+        help="Show what the half that runs on this machine does, once a second. Default: the aggregator, if it runs.",
+    )
+
+
+def _make_tap() -> click.Command:
+    def start(host: str, path: str, match: str, state_directory: str | None) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        from mega_collector.operate.tap import tap
+
+        with _until_seen_enough():
+            _print_tapped(tap(_state_directory("aggregator", state_directory), host=host, path=path, match=match))
+        return CLEAN
+
+    return click.Command(
+        "tap",
+        callback=start,
+        params=[
+            click.Option(["--host"], default="", metavar="GLOB", help="Only of these hosts. Default: all."),
+            click.Option(["--path"], default="", metavar="GLOB", help="Only of these files. Default: all."),
+            click.Option(["--match"], default="", metavar="RE", help="Only lines in which this is found (RE2)."),
+            _where("Default: where an aggregator keeps it."),
+        ],
+        help="Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.",
+    )
+
+
+@contextlib.contextmanager
+def _until_seen_enough() -> "Iterator[None]":
+    """Until it is interrupted, or whoever reads goes: the end of a pipe, or a terminal that is closed.
+
+    Raises:
+        MegaCollectorError: stdout cannot be written.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        # Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise MegaCollectorError(f"what is seen cannot be written to stdout: {error.strerror}") from error
+
+
+def _print_tapped(tapped: "Iterator[Tapped]") -> None:
+    """On a terminal with file names and made fit for it, else the lines as they are; what was missed on stderr."""
+    from mega_collector.operate.tap import Terminal
+
+    terminal = Terminal() if sys.stdout.isatty() else None
+    for each in tapped:
+        if each.missed:
+            click.echo(f"mega-collector: missed {each.missed} lines: they came faster than they were read", err=True)
+        elif terminal is None:
+            sys.stdout.buffer.write(each.lines)
+            sys.stdout.buffer.flush()
+        else:
+            for line in terminal.shown(each):
+                click.echo(line)
+
+
+_HALVES = ("aggregator", "collector")
+
+
+def _where(default: str) -> click.Option:
+    return click.Option(["--state-directory"], metavar="DIRECTORY", help=f"Its state directory. {default}")
+
+
+def _running(half: str | None, named: str | None) -> "tuple[Half, Path]":
+    """Which half is meant, and where it runs: if neither is said, the first that does."""
+    from mega_collector.operate.connection import runs
+
+    if half is not None or named is not None:
+        which = half or "aggregator"
+        return cast("Half", which), _state_directory(which, named)
+    found = [(cast("Half", each), _state_directory(each, None)) for each in _HALVES]
+    return next(((each, where) for each, where in found if runs(where)), found[0])
+
+
+def _state_directory(half: str, named: str | None) -> Path:
+    """As the half itself finds it, of whose other settings nothing need be known."""
+    from mega_collector.settings.state_directory import default_state_directory
+
+    variable = f"{half.upper()}_STATE_DIRECTORY"
+    if chosen := named or os.environ.get(variable):
+        return Path(chosen)
+    try:
+        return default_state_directory(half)(os.environ, {})
+    except ValueError as error:
+        raise SettingError(variable, str(error)) from error
 
 
 _AUDITED = (
@@ -289,16 +401,20 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
         said = json.dumps(document(collector, survey), indent=1)
     else:
         said = "\n".join(line.text if line.sound else click.style(line.text, fg="red") for line in table(survey))
+    _say(said)
+    return CLEAN if survey.sound else FAILED
+
+
+def _say(what: str | bytes) -> None:
+    """Write to stdout; click takes the colour out again where it goes into a pipe."""
     try:
-        # click takes the colour out again where it goes into a pipe.
-        click.echo(said)
+        click.echo(what)
     except OSError as error:
         # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        # Else whoever reads has seen enough.
+        # Else whoever reads has seen enough: what was begun is done all the same.
         if not isinstance(error, BrokenPipeError):
             raise MegaCollectorError(f"what was found cannot be written to stdout: {error.strerror}") from error
-    return CLEAN if survey.sound else FAILED
 
 
 def _half(
@@ -368,10 +484,10 @@ def _tell(loaded: "Loaded[S]", check: "Callable[[S], Iterator[Finding]]") -> int
     from mega_collector.check.effective import effective
 
     for line in effective(loaded):
-        click.echo(line)
+        _say(line)
     ready = True
     for finding in check(loaded.settings):
-        click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
+        _say(f"{'ok ' if finding.ok else 'BAD'} {finding.text}")
         ready = ready and finding.ok
     return CLEAN if ready else BAD_SETTINGS
 
@@ -386,6 +502,8 @@ command = _Lazy(
         "replay": _make_replay,
         "ledger": _make_ledger,
         "audit": _make_audit,
+        "top": _make_top,
+        "tap": _make_tap,
     },
     help="Tail log files and ship them to one place: whole, in order, once.",
 )

@@ -69,6 +69,8 @@ class Welcome:
     outputs: tuple[tuple[int, int], ...] = ()
     batch_age: float = 0.0
     """Seconds that a batch may wait to be full."""
+    report_interval: int = 0
+    """Seconds between two reports that it wants at the least; 0: it knows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,30 @@ class Grant:
     window: int
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A file with `lag` bytes that are not acknowledged, whose oldest line is `oldest` seconds old (0: not known).
+
+    `stage` is where it waits, and `cause` for what, in words.
+    """
+
+    path: bytes
+    lag: int
+    oldest: float = 0.0
+    stage: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far the collector's files are behind: all of them, and the worst."""
+
+    files: int
+    lag: int
+    oldest: float = 0.0
+    behind: tuple[Behind, ...] = ()
+
+
 class Stage(Enum):
     """Where lines wait, on their way from the file to the acknowledgement."""
 
@@ -197,5 +223,5 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush
+FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Report
 FromAggregator = Welcome | Resume | Ack | Refusal | Grant | Status

@@ -3,6 +3,7 @@
 What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """
 
+import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from mega_collector.errors import WireError
 from mega_collector.marker import Marker
 from mega_collector.protocol import (
     Ack,
+    Behind,
     Describe,
     Finish,
     Flush,
@@ -32,6 +34,7 @@ from mega_collector.protocol import (
     Record,
     Refusal,
     RefusalReason,
+    Report,
     Resume,
     Stage,
     Status,
@@ -69,6 +72,12 @@ MAX_LIFE: Final = 64
 MAX_PATH: Final = 4096
 MAX_NAME: Final = 255
 MAX_TAGS: Final = 64
+MAX_BEHIND: Final = 8
+"""Files in a report."""
+
+MAX_WORDS: Final = 512
+"""Characters of what one of them says."""
+
 MAX_CAUSE: Final = 1000
 MAX_POSITION: Final = (1 << 63) - 1
 """Offsets are signed 64 bits to the kernel and to SQLite."""
@@ -126,6 +135,8 @@ def weight(message: FromCollector) -> int:
             return len(message.data) + _BESIDE_SMALL_DATA
         case Describe() | Open():
             return len(message.source.path) + _BESIDE_PATH
+        case Report():
+            return sum(len(each.path) + 4 * MAX_WORDS + _BESIDE_PATH for each in message.behind) + _BESIDE_SMALL_DATA
         case _:
             return _BESIDE_SMALL_DATA
 
@@ -177,7 +188,7 @@ def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 
     return b"".join((_BLOCK_TAG, block_size, _PAYLOAD_TAG, size, payload, rest))
 
 
-def encode(message: Hello | Describe | Open | Skip | Finish | Flush) -> pb.CollectorMessage:
+def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Report) -> pb.CollectorMessage:
     """A message of the collector's that is not a block."""
     match message:
         case Hello():
@@ -198,6 +209,22 @@ def encode(message: Hello | Describe | Open | Skip | Finish | Flush) -> pb.Colle
             )
         case Flush():
             return pb.CollectorMessage(flush=pb.Flush())
+        case Report():
+            return pb.CollectorMessage(report=_encode_report(message))
+
+
+def _encode_report(report: Report) -> pb.Report:
+    behind = [
+        pb.Behind(
+            path=each.path,
+            lag=each.lag,
+            oldest=each.oldest,
+            stage=each.stage[:MAX_NAME],
+            cause=each.cause[:MAX_WORDS],
+        )
+        for each in report.behind[:MAX_BEHIND]
+    ]
+    return pb.Report(files=report.files, lag=report.lag, oldest=report.oldest, behind=behind)
 
 
 def encode_hello(hello: Hello) -> pb.Hello:
@@ -374,6 +401,32 @@ def decode_source(description: pb.Description, hello: Hello) -> Source:
     )
 
 
+def decode_report(report: pb.Report) -> Report:
+    """How far a collector's files are behind.
+
+    Raises:
+        WireError: a number that cannot be, or a bound is passed.
+    """
+    if len(report.behind) > MAX_BEHIND:
+        raise WireError(f"a report has at most {MAX_BEHIND} files, not {len(report.behind)}")
+    behind = tuple(map(_decode_behind, report.behind))
+    return Report(report.files, report.lag, _age(report.oldest), behind)
+
+
+def _decode_behind(behind: pb.Behind) -> Behind:
+    if len(behind.path) > MAX_PATH:
+        raise WireError(f"a path has at most {MAX_PATH} bytes, not {len(behind.path)}")
+    if len(behind.stage) > MAX_NAME or len(behind.cause) > MAX_WORDS:
+        raise WireError(f"what a report says has at most {MAX_WORDS} characters")
+    return Behind(behind.path, behind.lag, _age(behind.oldest), behind.stage, behind.cause)
+
+
+def _age(seconds: float) -> float:
+    if not 0 <= seconds < math.inf:
+        raise WireError(f"an age of {seconds} s is impossible")
+    return seconds
+
+
 def decode_block(message: pb.Block, payload: bytes, source: Source, received: int = 0) -> Block:
     """The block of a source that is open on the stream. What the message itself has as payload is not looked at.
 
@@ -479,6 +532,7 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                 version=message.version,
                 boot=message.boot,
                 outputs=[pb.FileIdentity(device=device, inode=inode) for device, inode in message.outputs],
+                report_interval=message.report_interval,
                 batch_age=int(message.batch_age * 1e9),
             )
             return pb.AggregatorMessage(welcome=welcome)
@@ -525,6 +579,7 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
                 welcome.boot,
                 outputs,
                 welcome.batch_age / 1e9,
+                welcome.report_interval,
             )
         case "grant":
             return Grant(message.grant.window)

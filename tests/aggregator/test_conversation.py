@@ -33,6 +33,7 @@ from mega_collector.protocol import (
     Open,
     Refusal,
     RefusalReason,
+    Report,
     Resume,
 )
 
@@ -464,3 +465,21 @@ def test_nothing_is_taken_in_of_a_stream_that_has_ended(aggregator: Aggregator, 
     with pytest.raises(StreamEnded):
         stream.say(message)
     assert aggregator.buffer.take(0) == []
+
+
+def test_a_report_is_passed_on_and_one_that_cannot_be_ends_the_stream(tmp_path: Path) -> None:
+    heard: list[Report] = []
+    aggregator = Aggregator(tmp_path)
+    conversation = Conversation(
+        Hello("me", "here"),
+        Outbox(),
+        buffer=aggregator.buffer,
+        ledger=aggregator.ledger,
+        peers=aggregator.peers,
+        refused=aggregator.refused,
+        on_report=heard.append,
+    )
+    conversation.hear(wire.parse(wire.serialize(Report(3, 5))))
+    assert heard == [Report(3, 5)]
+    with pytest.raises(WireError):
+        conversation.hear(wire.Heard(pb.CollectorMessage(report=pb.Report(oldest=-1))))

@@ -11,11 +11,14 @@ import pytest
 from emitter.batches import make_batch
 from harness.until import until
 from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
-from mega_collector.aggregator.operator_server import OperatorServer
-from mega_collector.aggregator.operator_socket import OperatorSocket
+from mega_collector.aggregator.operator_server import AggregatorOperator
 from mega_collector.aggregator.replay import Replay, Replayed
+from mega_collector.aggregator.taps import Taps
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.emitter.dead_letter import encode
+from mega_collector.operator_server import OperatorServer
+from mega_collector.operator_socket import OperatorSocket
+from telemetry.part import Part
 
 LETTER = b"".join(encode(make_batch(b"lost\n")))
 
@@ -51,7 +54,8 @@ class Served:
 @contextmanager
 def served(directory: Path, *, patience: float = 30.0, buffer: IngestBuffer | None = None) -> Iterator[Served]:
     buffer = buffer or IngestBuffer(1000)
-    server = OperatorServer(directory, buffer, patience=patience)
+    operator = AggregatorOperator(view=Part().view, buffer=buffer, taps=Taps(), patience=patience)
+    server = OperatorServer(directory, operator)
     server.start()
     at = OperatorSocket(directory)
     try:

@@ -16,6 +16,7 @@ from mega_collector.aggregator.ledger import Advance, Ledger, LedgerError, Range
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
+from mega_collector.aggregator.taps import Taps
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.emitter.protocol import OutputState, Taken
@@ -75,6 +76,16 @@ class FailingLedger(Ledger):
         super().commit(advances, ranges, outputs, cleared)
 
 
+class CountingTaps(Taps):
+    """Real ones, that count how often they are made to do something."""
+
+    offers = 0
+
+    def offer(self, batches: Sequence[Batch]) -> None:
+        self.offers += 1
+        super().offer(batches)
+
+
 class Rig:
     """A pipeline with real parts around it, of which a test plays the streams and the destination."""
 
@@ -89,6 +100,7 @@ class Rig:
         self.steps_at_pauses: list[int] = []
         self.may_pause = True
         self.failed = Event()
+        self.taps = CountingTaps()
         self.pipeline = Pipeline(
             buffer=self.buffer,
             batcher=Batcher(max_entries=max_entries, max_bytes=1 << 20, max_age=max_age),
@@ -96,6 +108,7 @@ class Rig:
             ledger=self.ledger,
             peers=self.peers,
             pause=self._pause,
+            taps=self.taps,
             on_failure=self.failed.set,
         )
 
@@ -355,3 +368,20 @@ def test_a_defect_ends_it_and_does_not_pass_unseen(tmp_path: Path) -> None:
         assert rig.failed.wait(20)
         assert rig.pipeline.failure is not None
         assert rig.acknowledged() == {}
+
+
+def test_while_nobody_watches_nothing_is_done_for_them(tmp_path: Path) -> None:
+    with closing(Rig(tmp_path, max_entries=1).put(*_blocks(10)).run()) as rig:
+        assert rig.committed() == 70
+        assert rig.taps.offers == 0
+
+
+def test_whoever_watches_sees_what_is_committed_and_not_what_is_given_up(tmp_path: Path) -> None:
+    def discard(batches: Sequence[Batch]) -> Taken:
+        return Taken(1, discarded=True)
+
+    with closing(Rig(tmp_path, FULL, discard, max_entries=1)) as rig:
+        tap = rig.taps.begin()
+        blocks = _blocks(3)
+        rig.put(*blocks).run()
+        assert [tap.take(), tap.take()] == blocks[1:]

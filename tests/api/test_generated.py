@@ -18,6 +18,10 @@ TEXT = {
     "Welcome.version",
     "Refusal.message",
     "Passage.reason",
+    "Behind.stage",
+    "Behind.cause",
+    "TapRequest.host",
+    "TapResponse.host",
     "Status.cause",
 }
 
@@ -46,7 +50,7 @@ def test_positions_and_sizes_hold_64_bits() -> None:
     ("service", "calls"),
     [
         ("Aggregator", {"Publish": (False, False), "PublishStream": (True, True), "Audit": (False, True)}),
-        ("Operator", {"Replay": (False, False)}),
+        ("Operator", {"Replay": (False, False), "Top": (False, False), "Tap": (False, True)}),
     ],
 )
 def test_every_call_is_there(service: str, calls: dict[str, tuple[bool, bool]]) -> None:
@@ -63,7 +67,16 @@ def test_what_is_generated_has_what_the_contract_has(kind: str) -> None:
 
 # Numbers that were given once mean the same for ever: a peer of another version goes by them.
 KINDS = {
-    "CollectorMessage": {"hello": 1, "describe": 2, "open": 3, "block": 4, "skip": 5, "finish": 6, "flush": 7},
+    "CollectorMessage": {
+        "hello": 1,
+        "describe": 2,
+        "open": 3,
+        "block": 4,
+        "skip": 5,
+        "finish": 6,
+        "flush": 7,
+        "report": 9,
+    },
     "AggregatorMessage": {"welcome": 1, "resume": 2, "ack": 3, "refusal": 4, "grant": 5},
     "Block": {
         "source": 1,

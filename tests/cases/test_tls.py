@@ -35,9 +35,11 @@ def _files(site: Site, name: str, *, certificate: Material, key: Material | None
         "tls_key": (key or certificate).key,
     }
     for part, pem in parts.items():
-        path = _file(site, name, part)
-        path.touch(0o600)
-        path.write_bytes(pem)
+        # Each is whole at every instant; that they do not fit together for a while is what is tried.
+        unfinished = _file(site, name, f"{part}.new")
+        unfinished.touch(0o600)
+        unfinished.write_bytes(pem)
+        unfinished.replace(_file(site, name, part))
     return {"tls": "1", **{part: str(_file(site, name, part)) for part in parts}}
 
 

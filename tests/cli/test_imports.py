@@ -25,6 +25,7 @@ print("structlog" in sys.modules, "rich" in sys.modules)
         ("collector", "mega_collector.collector.assembly"),
         ("aggregator", "mega_collector.aggregator.assembly"),
         ("audit", "mega_collector.audit.assembly"),
+        ("tap", "mega_collector.operate.tap"),
     ],
 )
 def test_rich_is_imported_only_where_something_is_drawn(command: str, module: str) -> None:

@@ -8,7 +8,7 @@ from harness.until import quiet
 from mega_collector import wire
 from mega_collector.block import Block
 from mega_collector.collector.outbox import Outbox
-from mega_collector.protocol import Describe, Flush, FromCollector, Open
+from mega_collector.protocol import Describe, Flush, FromCollector, Open, Report
 
 FOREVER = 1000.0
 LARGE = make_block(b"x" * (64 << 10) + b"\n")
@@ -113,3 +113,18 @@ def test_what_is_not_said_when_it_is_closed_is_never_said(waiting: list[Block], 
     assert taking is None or taking.result(10) == []
     outbox.say(small(4))
     assert outbox.take() == []
+
+
+def test_of_what_is_mentioned_the_last_is_said_behind_the_rest() -> None:
+    outbox = said(small(0))
+    for number in range(1000):
+        outbox.mention(Report(number, 0))
+    assert outbox.take() == [small(0), Report(999, 0)]
+
+
+def test_whoever_waits_is_told_of_what_is_mentioned(aside: Aside) -> None:
+    outbox = said()
+    taking = aside(outbox.take)
+    quiet(taking.done, "an empty outbox", 0.05)
+    outbox.mention(Report(1, 0))
+    assert taking.result(10) == [Report(1, 0)]

@@ -25,7 +25,18 @@ from mega_collector.api import api_pb2 as pb
 from mega_collector.collector.backoff import Backoff
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.publisher import Publisher
-from mega_collector.protocol import Ack, Describe, Flush, FromAggregator, FromCollector, Grant, Hello, Open
+from mega_collector.protocol import (
+    Ack,
+    Describe,
+    Flush,
+    FromAggregator,
+    FromCollector,
+    Grant,
+    Hello,
+    Open,
+    Report,
+    Welcome,
+)
 
 HELLO = Hello("me", "here", {"stage": "test"}, "1.0")
 
@@ -313,6 +324,35 @@ def test_an_aggregator_that_ends_every_stream_at_once_is_told_of_once() -> None:
     with capture_logs() as logs, scripted(*[_welcome_and_end] * 5) as aggregator, _publishing(aggregator.target) as rig:
         rig.connected(6)
     assert [log["cause"] for log in logs if log["event"] == "connection_failed"] == ["the aggregator ended the stream"]
+
+
+def _wants_reports(call: Call) -> Iterator[bytes]:
+    call.hear()
+    yield from said(Welcome(1 << 20, 1000, report_interval=1))
+    while call.hear().kind == "report":
+        pass
+
+
+def test_an_aggregator_that_asks_is_told_at_its_pace_and_of_what_has_changed() -> None:
+    with scripted(_wants_reports, stay) as aggregator, _publishing(aggregator.target) as rig:
+        rig.connected()
+        assert until(lambda: rig.publisher.report_due, "its turn")
+        rig.publisher.report(Report(1, 2))
+        assert not rig.publisher.report_due
+        until(lambda: rig.publisher.report_due, "its next turn")
+        rig.publisher.report(Report(1, 2))
+        rig.publisher.report(Report(1, 3))
+        heard = until(lambda: [each for each in aggregator.calls[0].heard if each.kind == "report"][1:], "the reports")
+        assert wire.decode_report(heard[0].message.report) == Report(1, 3)
+        rig.publisher.send(1, Flush())
+        rig.connected(2)
+        assert not rig.publisher.report_due
+        rig.publisher.report(Report(1, 4))
+        rig.publisher.send(2, Flush())
+        until(
+            lambda: any(each.kind == "flush" for each in aggregator.calls[1].heard), "what is said to one that does not"
+        )
+        assert not [each for each in aggregator.calls[1].heard if each.kind == "report"]
 
 
 def test_a_failure_that_was_withheld_because_it_was_told_just_before_is_told_if_it_stays() -> None:

@@ -24,7 +24,7 @@ cp /var/log/web.log /var/log/dpkg.log
 """
 
 _RUN = r"""
-set -eEuo pipefail
+set -meuo pipefail
 going=()
 
 wait_until() {
@@ -37,17 +37,18 @@ wait_until() {
   return 1
 }
 
-# In a group of its own, which is asked to end as by Ctrl-C: how the last of its commands ends is how it ends.
-keep_running() { setsid bash -euo pipefail -c "trap : INT; $1" & going+=("$!"); }
+# A group of its own (by -m), which is asked to end as by Ctrl-C: how the last of its commands ends is how it ends.
+keep_running() { bash -euo pipefail -c "trap : INT; $1" & going+=("$!"); }
 
 stop_all() {
   local group
   for group in "${going[@]}"; do
     kill -0 "$group" || { echo "what was to keep running has ended"; return 1; }
   done
-  for group in "${going[@]}"; do
-    kill -INT -- "-$group"
-    wait "$group"
+  local at
+  for ((at = ${#going[@]} - 1; at >= 0; at--)); do
+    kill -INT -- "-${going[at]}"
+    wait "${going[at]}"
   done
 }
 """

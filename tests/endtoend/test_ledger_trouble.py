@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from blocks import make_source
 from cases.namespace import mounted
 from harness.health import NOT_SERVING, SERVING, health
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
+from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.marker import Marker
 
 Trouble = Callable[[Process, Path], contextlib.AbstractContextManager[None]]
 
@@ -116,3 +119,12 @@ def test_a_ledger_that_was_restored_from_an_older_copy_cuts_nothing(site: Site) 
     site.assert_lossless()
     assert site.output().startswith(before)
     assert collector.stop() == 0
+
+
+def test_nobody_waits_at_the_start_for_what_is_to_be_forgotten(site: Site) -> None:
+    ledger = Ledger(site.directory / "aggregator")
+    ledger.commit([Advance(make_source("a"), 0, 10, 1, Marker(), finished=True)])
+    ledger.close(clean=True)
+    aggregator = site.aggregator(forget_after="1ms")
+    aggregator.wait_for("sources_forgotten")
+    assert [event["event"] for event in aggregator.events()] == ["listening", "sources_forgotten"]

@@ -160,3 +160,12 @@ def refused(directory: Path, *says: str) -> None:
     for words in says:
         assert words in line
     assert tree(directory) == before
+
+
+def test_a_stdout_that_is_full_is_one_line_and_1_and_one_that_is_closed_early_is_none(tmp_path: Path) -> None:
+    fill(tmp_path).close(clean=True)
+    full = show(tmp_path, wrapper=("sh", "-c", 'exec "$@" >/dev/full', "sh"))
+    assert full.code == 1
+    assert full.stderr == "mega-collector: what was found cannot be written to stdout: No space left on device\n"
+    closed = show(tmp_path, wrapper=("sh", "-c", '"$@" | true', "sh"))
+    assert (closed.code, closed.stderr) == (0, "")

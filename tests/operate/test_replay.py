@@ -140,3 +140,13 @@ def test_a_socket_left_by_a_killed_one_is_replaced_and_private(site: Site) -> No
     path = letter(site.directory / "aggregator" / "dead-letters" / "1.dead")
     assert (site.directory / "aggregator" / "operator.sock").stat().st_mode & 0o777 == 0o600
     assert replay(site.directory).stdout.startswith(f"{path}: kept: 0 lines")
+
+
+def test_nobody_who_reads_what_it_says_does_not_end_it_in_the_middle(site: Site) -> None:
+    site.aggregator()
+    letters = site.directory / "aggregator" / "dead-letters"
+    for number in range(3):
+        letter(letters / f"{number}.dead", b"".join(encode(Batch((), 0, 0))))
+    ended = replay(site.directory, wrapper=("sh", "-c", '"$@" | true', "sh"))
+    assert ended.stderr == ""
+    assert list(letters.iterdir()) == []

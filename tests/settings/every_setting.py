@@ -158,6 +158,7 @@ COLLECTOR = {
     "compression": Values({"auto": "auto", "zstd": "zstd", "none": "none"}, ["gzip", "1"]),
     "watch": Values({"auto": "auto", "poll": "poll"}, ["inotify", "0"]),
     "metrics_address": _metrics,
+    "metrics_files": Values({"0": 0, "100": 100}, ["-1", "all"]),
     "stuck_after": _durations,
     "shutdown_timeout": _durations,
     "log_level": _level,

@@ -11,29 +11,15 @@ import pytest
 from mega_collector.errors import StartError
 from mega_collector.telemetry.endpoint import MAX_CLIENTS, Endpoint, serve
 from mega_collector.telemetry.metrics import Sample
+from telemetry.part import Part
 
 PATIENCE = 10.0
 LOOPBACK = ("127.0.0.1", 0)
 
 
-class Part:
-    """What the endpoint asks: a number that grows, and whether all is well."""
-
-    def __init__(self) -> None:
-        self.scrapes = 0
-        self.state = (True, "serving")
-
-    def statistics(self) -> Iterable[Sample]:
-        self.scrapes += 1
-        yield Sample("mega_collector_scrapes_total", "counter", "Scrapes.", self.scrapes)
-
-    def ready(self) -> tuple[bool, str]:
-        return self.state
-
-
 @contextmanager
 def served(part: Part, deadline: float = PATIENCE) -> Iterator[Endpoint]:
-    with closing(serve(LOOPBACK, part.statistics, part.ready, deadline=deadline)) as endpoint:
+    with closing(serve(LOOPBACK, part, deadline=deadline)) as endpoint:
         yield endpoint
 
 
@@ -68,15 +54,15 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_each_scrape_reads_the_numbers_anew() -> None:
     with served(Part()) as endpoint:
-        assert b"mega_collector_scrapes_total 1.0\n" in ask(endpoint, "/metrics")[1]
         answer, body = ask(endpoint, "/metrics?x=y")
+        assert b"mega_collector_scrapes_total 1.0\n" in body
+        until(lambda: b"mega_collector_scrapes_total 2.0\n" in ask(endpoint, "/metrics")[1])
     assert answer.getheader("Content-Type", "").startswith("text/plain; version=0.0.4")
-    assert b"mega_collector_scrapes_total 2.0\n" in body
 
 
 def test_a_living_process_is_healthy_even_when_it_is_not_ready() -> None:
     part = Part()
-    part.state = (False, "the destination is full")
+    part.ready = (False, "the destination is full")
     with served(part) as endpoint:
         assert ask(endpoint, "/healthz")[0].status == 200
 
@@ -85,13 +71,15 @@ def test_readiness_follows_the_part_and_gives_the_reason() -> None:
     part = Part()
     with served(part) as endpoint:
         assert ask(endpoint, "/readyz")[0].status == 200
-        part.state = (False, "the destination is full\r\nX-Forged: 1")
-        answer, body = ask(endpoint, "/readyz")
-    assert answer.status == 503
+        part.ready = (False, "the destination is full\r\nX-Forged: 1")
+        until(lambda: ask(endpoint, "/readyz")[0].status == 503)
+        _, body = ask(endpoint, "/readyz")
     assert body == b"the destination is full\\x0d\\x0aX-Forged: 1\n"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "//metrics", "/../metrics", "/%6detrics"])
+@pytest.mark.parametrize(
+    "path", ["//", "/index.html", "/metrics/", "/metricsx", "//metrics", "/../metrics", "/%6detrics"]
+)
 def test_other_paths_are_not_found(path: str) -> None:
     with served(Part()) as endpoint:
         assert ask(endpoint, path)[0].status == 404
@@ -149,11 +137,11 @@ def test_a_silent_client_is_left_after_the_deadline() -> None:
 def test_a_client_that_does_not_read_is_left_after_the_deadline() -> None:
     size = 32_000_000  # more than the kernel keeps for a connection
 
-    def much() -> Iterable[Sample]:
-        yield Sample("mega_collector_much", "gauge", "x" * size, 1)
+    class Much(Part):
+        def samples(self) -> Iterable[Sample]:
+            yield Sample("mega_collector_much", "gauge", "x" * size, 1)
 
-    part = Part()
-    with closing(serve(LOOPBACK, much, part.ready, deadline=1.0)) as endpoint, socket.socket() as connection:
+    with closing(serve(LOOPBACK, Much(), deadline=1.0)) as endpoint, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", endpoint.port))
@@ -178,12 +166,11 @@ def test_beyond_the_limit_clients_are_turned_away_and_room_is_found_again() -> N
 
 
 def test_a_mistake_in_a_part_is_an_error_of_that_answer_only() -> None:
-    part = Part()
+    class Broken(Part):
+        def samples(self) -> Iterable[Sample]:
+            raise KeyError("part")
 
-    def broken() -> Iterable[Sample]:
-        raise KeyError("part")
-
-    with closing(serve(LOOPBACK, broken, part.ready)) as endpoint:
+    with closing(serve(LOOPBACK, Broken())) as endpoint:
         answer, body = ask(endpoint, "/metrics")
         assert (answer.status, body) == (500, b"Internal Server Error\n")
         assert ask(endpoint, "/readyz")[0].status == 200
@@ -192,7 +179,7 @@ def test_a_mistake_in_a_part_is_an_error_of_that_answer_only() -> None:
 def test_a_port_in_use_forbids_the_start_and_is_named() -> None:
     part = Part()
     with served(part) as endpoint, pytest.raises(StartError) as refusal:
-        serve(("127.0.0.1", endpoint.port), part.statistics, part.ready, variable="AGGREGATOR_METRICS_ADDRESS")
+        serve(("127.0.0.1", endpoint.port), part, variable="AGGREGATOR_METRICS_ADDRESS")
     assert str(refusal.value) == (
         f"AGGREGATOR_METRICS_ADDRESS: cannot listen on 127.0.0.1:{endpoint.port}: "
         "Address already in use. Choose another one"
@@ -202,15 +189,53 @@ def test_a_port_in_use_forbids_the_start_and_is_named() -> None:
 def test_an_address_of_another_machine_forbids_the_start() -> None:
     part = Part()
     with pytest.raises(StartError, match=r"AGGREGATOR_METRICS_ADDRESS: cannot listen on 192\.0\.2\.1:0"):
-        serve(("192.0.2.1", 0), part.statistics, part.ready, variable="AGGREGATOR_METRICS_ADDRESS")
+        serve(("192.0.2.1", 0), part, variable="AGGREGATOR_METRICS_ADDRESS")
 
 
 def test_closing_frees_the_port_whoever_is_connected() -> None:
     part = Part()
-    endpoint = serve(LOOPBACK, part.statistics, part.ready)
+    endpoint = serve(LOOPBACK, part)
     with connect(endpoint) as silent:
         endpoint.close()
         endpoint.close()
         assert everything(silent) == b""
-    with closing(serve(("127.0.0.1", endpoint.port), part.statistics, part.ready)) as again:
+    with closing(serve(("127.0.0.1", endpoint.port), part)) as again:
         assert ask(again, "/healthz")[0].status == 200
+
+
+def test_the_page_may_do_nothing_but_what_it_brings_along() -> None:
+    with served(Part()) as endpoint:
+        answer, body = ask(endpoint, "/")
+    assert answer.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert answer.getheader("Content-Security-Policy", "").startswith("default-src 'none'; script-src 'sha256-")
+    assert answer.getheader("X-Content-Type-Options") == "nosniff"
+    assert body.startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:9100", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("path", ["/", "/metrics"])
+def test_on_the_loopback_a_name_of_somebody_elses_choice_is_not_answered(host: str, path: str) -> None:
+    with served(Part()) as endpoint, connect(endpoint) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert everything(connection).startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9100", "[::1]:9100", "localhost", "LOCALHOST.:80", "192.0.2.1"])
+def test_on_the_loopback_addresses_and_localhost_are_answered(host: str) -> None:
+    with served(Part()) as endpoint, connect(endpoint) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert everything(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_thousand_who_look_at_the_page_and_do_not_read_hold_up_nobody_and_are_gone_after_the_deadline() -> None:
+    with served(Part(), deadline=1.0) as endpoint, ExitStack() as many:
+        for _ in range(1000):
+            connection = many.enter_context(socket.socket())
+            connection.settimeout(PATIENCE)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            with suppress(OSError):  # turned away
+                connection.connect(("127.0.0.1", endpoint.port))
+                connection.sendall(b"GET / HTTP/1.1\r\n")
+        assert len(endpoint._clients) <= MAX_CLIENTS
+        until(lambda: not endpoint._clients)
+        assert ask(endpoint, "/")[0].status == 200

@@ -1,24 +1,28 @@
 """The aggregator, put together from its parts."""
 
 import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, TypedDict
 
 import structlog
 
 from mega_collector.address import Address
+from mega_collector.aggregator import view
+from mega_collector.aggregator.acquaintances import acquaintance_samples
 from mega_collector.aggregator.announcement import Announcement
 from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
-from mega_collector.aggregator.operator_server import OperatorServer
+from mega_collector.aggregator.operator_server import AggregatorOperator
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
 from mega_collector.aggregator.statistics import AggregatorStatistics
+from mega_collector.aggregator.taps import Taps
 from mega_collector.emitter.choice import DEFAULT_AFTER_RETRIES, build, choose_kind, require
 from mega_collector.emitter.configuration import (
     AfterRetries,
@@ -35,14 +39,18 @@ from mega_collector.emitter.stack import Stack, stack
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
+from mega_collector.operator_server import OperatorServer
 from mega_collector.protocol import Status
 from mega_collector.settings import AggregatorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
 from mega_collector.telemetry.native import Native
+from mega_collector.telemetry.recent import RECENT
 from mega_collector.telemetry.systemd import Service
+from mega_collector.telemetry.view import Flow, View
 from mega_collector.telemetry.vigil import Vigil
 
 if TYPE_CHECKING:
@@ -83,10 +91,11 @@ def _serve(settings: AggregatorSettings) -> int:
     shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="AGGREGATOR_METRICS_ADDRESS")
     aggregator = Aggregator(settings, shutdown)
-    monitored.start(aggregator.statistics)
+    monitored.start(aggregator)
     service = Service(os.environ)
     aggregator.start()
     service.ready()
+    aggregator.look()
     while not shutdown.wait(_LOOK_INTERVAL):
         if shutdown.hung_up():
             aggregator.reopen()
@@ -111,6 +120,9 @@ class Aggregator:
         self._shutdown = shutdown
         self._stop = Stop()
         self._forget_at = 0.0
+        self._began = time.monotonic()
+        kind = choose_kind(**_destination(settings))
+        after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         self._announcement = Announcement()
         self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
         self._commits, self._committed_at = 0, time.monotonic()
@@ -143,6 +155,7 @@ class Aggregator:
             max_bytes=settings.max_batch_bytes,
             max_age=settings.minimum_publish_frequency,
         )
+        taps = Taps()
         self._pipeline = Pipeline(
             buffer=self._buffer,
             batcher=self._batcher,
@@ -151,6 +164,7 @@ class Aggregator:
             ledger=self._ledger,
             peers=peers,
             pause=shutdown.pause,
+            taps=taps,
             on_outputs=self._output.committed if isinstance(self._output, FileEmitter) else lambda: None,
             on_failure=shutdown.ask,
         )
@@ -163,7 +177,8 @@ class Aggregator:
             batch_age=settings.minimum_publish_frequency,
         )
 
-        self._operator = OperatorServer(settings.state_directory, self._buffer)
+        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps)
+        self._operator = OperatorServer(settings.state_directory, operator)
 
     @property
     def address(self) -> Address:
@@ -174,7 +189,8 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
-        self.look()
+        # What is to be forgotten takes its time, and nobody waits for it.
+        self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
 
     def reopen(self) -> None:
@@ -188,12 +204,15 @@ class Aggregator:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
         if self._certificates is not None:
             self._certificates.look()
-        statistics = self.statistics()
-        self._listener.serving(ready=statistics.ready[0])
-        self._tell(statistics.held_up, statistics.pipeline.commits)
+        self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
             self._forget()
+
+    def _tell_health(self) -> None:
+        statistics = self.statistics()
+        self._listener.serving(ready=statistics.ready[0])
+        self._tell(statistics.held_up, statistics.pipeline.commits)
 
     def _tell(self, status: Status, commits: int) -> None:
         """What holds it up is told to the collectors as soon as it does, and logged if it does for long."""
@@ -222,8 +241,33 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            dead_letters=self._stack.dead_letters,
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
             next_try_in=self._stack.pauses.left,
+        )
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        return self.statistics().ready
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        yield from self.statistics().samples()
+        yield from acquaintance_samples(self._servicer.collectors())
+
+    def flows(self) -> Sequence[Flow]:
+        return view.flows(self.statistics())
+
+    def view(self) -> View:
+        """For a person."""
+        return view.view(
+            self.statistics(),
+            self._servicer.collectors(),
+            host=socket.gethostname(),
+            destination=_where(self._settings),
+            uptime=time.monotonic() - self._began,
+            now=time.time(),
+            notes=RECENT.notes(),
         )
 
     def stop(self) -> bool:
@@ -268,6 +312,13 @@ def _destination(settings: AggregatorSettings) -> _Destination:
         "file": settings.file_configuration,
         "blackhole": settings.blackhole_configuration,
     }
+
+
+def _where(settings: AggregatorSettings) -> str:
+    """The destination, for people."""
+    if settings.file_configuration is not None:
+        return str(settings.file_configuration.path)
+    return "stdout" if settings.text_configuration is not None else "nowhere: lines are counted"
 
 
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,7 +17,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, Source
 from mega_collector.errors import WireError
-from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Resume
+from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Report, Resume
 from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
@@ -52,7 +52,15 @@ class Conversation:
     """
 
     def __init__(
-        self, hello: Hello, outbox: Outbox, *, buffer: IngestBuffer, ledger: Ledger, peers: Peers, refused: Refused
+        self,
+        hello: Hello,
+        outbox: Outbox,
+        *,
+        buffer: IngestBuffer,
+        ledger: Ledger,
+        peers: Peers,
+        refused: Refused,
+        on_report: Callable[[Report], None] = lambda _: None,
     ) -> None:
         self._hello = hello
         self._outbox = outbox
@@ -60,6 +68,7 @@ class Conversation:
         self._ledger = ledger
         self._peers = peers
         self._refused = refused
+        self._on_report = on_report
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
@@ -101,6 +110,9 @@ class Conversation:
                     self._finish(each.finish)
             case "flush":
                 self._buffer.put(Flush())
+            case "report":
+                for each in messages:
+                    self._on_report(wire.decode_report(each.report))
             case "hello":
                 raise WireError("a second hello on one stream")
             case "group":

@@ -1,35 +1,29 @@
-"""The operator's gRPC service: on a socket in the state directory, for those who may read that, and nobody else."""
+"""What whoever runs an aggregator may have it do, and see."""
 
-import os
 import threading
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 
 import grpc
 import structlog
 
 from mega_collector.aggregator import replay
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
-from mega_collector.aggregator.operator_socket import OperatorSocket
-from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.aggregator.selection import Selection
+from mega_collector.aggregator.taps import MOST_TAPS, Missed, Tap, Taps, TooManyTaps
+from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block
 from mega_collector.emitter.dead_letter import decode
-from mega_collector.errors import MegaCollectorError, Stopping
-
-_WORKERS = 4
-"""Calls that are served at once; further ones wait. Threads are made when they are needed."""
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # a dead letter is as large as the batch was
-    ("grpc.so_reuseport", 0),
-)
-
-_PRIVATE = 0o177
-"""The umask under which a socket is made that only its owner may connect to (unix(7))."""
+from mega_collector.errors import MegaCollectorError, Stopping, WireError
+from mega_collector.operator_server import OperatorServicer
+from mega_collector.telemetry.view import View
 
 _PATIENCE = 30.0
 """Seconds that a replay waits for its turn: longer means that the destination takes nothing."""
+
+_REST = 4
+"""A tap rests so many times as long as it has worked: what it looks through must not be missing elsewhere."""
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again when it runs"
 _BUSY = "what came before has not been delivered for {:.0f}s: try again when the destination works"
@@ -37,48 +31,14 @@ _BUSY = "what came before has not been delivered for {:.0f}s: try again when the
 _log = structlog.get_logger(__name__)
 
 
-class OperatorServer:
-    """Serves from `start` to `stop`. Where it cannot, it says so: the aggregator does all else without it."""
-
-    def __init__(self, directory: Path, buffer: IngestBuffer, *, patience: float = _PATIENCE) -> None:
-        self._directory = directory
-        self._servicer = OperatorServicer(buffer, patience)
-        self._socket: OperatorSocket | None = None
-        self._server: grpc.Server | None = None
-
-    def start(self) -> None:
-        """Listen, in the place of whatever socket a killed process has left: the state directory is ours."""
-        try:
-            self._socket = OperatorSocket(self._directory)
-            self._server = _serving(self._socket, self._servicer)
-        except (OSError, RuntimeError) as error:
-            _log.warning("operator_unavailable", directory=str(self._directory), error=str(error))
-
-    def stop(self, timeout: float) -> None:
-        """Refuse what waits, end, and remove the socket."""
-        self._servicer.stop()
-        if self._server is not None:
-            self._server.stop(timeout).wait(timeout + 1)
-        if self._socket is not None:
-            self._socket.close()
-
-
-def _serving(at: OperatorSocket, servicer: "OperatorServicer") -> grpc.Server:
-    server = grpc.server(ThreadPoolExecutor(_WORKERS, thread_name_prefix="operator"), options=_OPTIONS)
-    api_pb2_grpc.add_OperatorServicer_to_server(servicer, server)
-    before = os.umask(_PRIVATE)
-    try:
-        server.add_insecure_port(at.address.target)
-    finally:
-        os.umask(before)
-    server.start()
-    return server
-
-
-class OperatorServicer(api_pb2_grpc.OperatorServicer):
+class AggregatorOperator(OperatorServicer):
     """See api.proto. `stop` is called when nothing that was put into the buffer will be done any more."""
 
-    def __init__(self, buffer: IngestBuffer, patience: float) -> None:
+    def __init__(
+        self, *, view: Callable[[], View], buffer: IngestBuffer, taps: Taps, patience: float = _PATIENCE
+    ) -> None:
+        super().__init__(view)
+        self._taps = taps
         self._buffer = buffer
         self._patience = patience
         self._one = threading.Lock()
@@ -112,7 +72,28 @@ class OperatorServicer(api_pb2_grpc.OperatorServicer):
             entries=replayed.entries, bytes=replayed.size, bytes_known=replayed.known, bytes_unknown=replayed.unknown
         )
 
+    def Tap(  # noqa: N802 - the name in api.proto
+        self, request: pb.TapRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.TapResponse]:
+        """What is committed from now on; see api.proto."""
+        try:
+            selection = Selection(host=request.host, path=request.path, match=request.match)
+            tap = self._taps.begin()
+        except WireError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except TooManyTaps:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MOST_TAPS} tap it already: end one of them")
+        if not context.add_callback(lambda: self._taps.end(tap)):
+            self._taps.end(tap)
+        try:
+            # So that whoever asked knows that nothing is passed over from now on.
+            yield pb.TapResponse()
+            yield from _tapped(tap, selection)
+        finally:
+            self._taps.end(tap)
+
     def stop(self) -> None:
+        self._taps.close()
         if not self._end.done():
             self._end.set_exception(Stopping(_SHUTTING_DOWN))
 
@@ -131,3 +112,29 @@ class OperatorServicer(api_pb2_grpc.OperatorServicer):
         if not outcome.done() and not self._end.done() and not outcome.cancel():
             wait((outcome, self._end), return_when=FIRST_COMPLETED)
         return (outcome if outcome.done() else self._end).result()
+
+
+def _tapped(tap: Tap, selection: Selection) -> Iterator[pb.TapResponse]:
+    """What is selected of what passes, until the tap is closed."""
+    while (taken := tap.take()) is not None:
+        if isinstance(taken, Missed):
+            yield pb.TapResponse(missed=taken.lines)
+            continue
+        answers = _answers(taken, selection)
+        while (answer := _next(answers, tap)) is not None:
+            if answer.lines:
+                yield answer
+
+
+def _next(answers: Iterator[pb.TapResponse], tap: Tap) -> pb.TapResponse | None:
+    """The next answer, and a rest behind it: of this thread's own time, not of what others made it wait."""
+    began = time.thread_time()
+    answer = next(answers, None)
+    tap.rest((time.thread_time() - began) * _REST)
+    return answer
+
+
+def _answers(block: Block, selection: Selection) -> Iterator[pb.TapResponse]:
+    if selection.wants(block):
+        for lines in selection.lines(block):
+            yield pb.TapResponse(host=block.source.host, path=block.source.path, lines=lines)

@@ -14,6 +14,7 @@ from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, LedgerE
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.recall import recall
 from mega_collector.aggregator.replay import Replay, Replayed
+from mega_collector.aggregator.taps import Taps
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason
 from mega_collector.emitter.protocol import Emitter, OutputState, Reopenable, Taken
@@ -38,6 +39,9 @@ class PipelineStatistics:
     batches_discarded: int
     entries_discarded: int
     bytes_discarded: int
+    sources_lost: int
+    bytes_lost: int
+    """That vanished where they were read: as the collectors told."""
     commits: int
     committing: bool
     """False while the ledger cannot be written."""
@@ -55,9 +59,9 @@ class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
     `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
-    nobody is alerted or gives it up again if that fails. `pause(seconds)` waits and says whether there is still time to
-    try again. `on_outputs` is called when the ledger has the state of outputs that an emit has changed. `failure` is
-    set if it cannot go on, and `on_failure` is called then.
+    nobody is alerted or gives it up again if that fails. `taps` are offered what is committed. `pause(seconds)` waits
+    and says whether there is still time to try again. `on_outputs` is called when the ledger has the state of outputs
+    that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Pipeline:
         ledger: Ledger,
         peers: Peers,
         pause: Callable[[float], bool],
+        taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None],
     ) -> None:
@@ -80,6 +85,7 @@ class Pipeline:
         self._ledger = ledger
         self._peers = peers
         self._pause = pause
+        self._taps = taps or Taps()
         self._on_outputs = on_outputs
         self._on_failure = on_failure
         self._checksums = Checksums(self._committed_checksum)
@@ -89,13 +95,14 @@ class Pipeline:
         """Whether it ended with nothing left: all that was taken in is committed."""
         self._emitted = _Count()
         self._discarded = _Count()
+        self._sources_lost = self._bytes_lost = 0
         self._commits = 0
         self._committing = True
         self._emitting_since: float | None = None
+        self._steps = 0
         self._reopening = False
         self._ledger_error: str | None = None
         self._refused: str | None = None
-        self._steps = 0
         self.settled = True
         """Whether the ledger knows of all that the destination took."""
 
@@ -120,12 +127,14 @@ class Pipeline:
         return PipelineStatistics(
             *self._emitted.values(),
             *self._discarded.values(),
+            sources_lost=self._sources_lost,
+            bytes_lost=self._bytes_lost,
             commits=self._commits,
             committing=self._committing,
-            ledger_error=self._ledger_error,
-            refused=self._refused,
             emitting=0 if since is None else time.monotonic() - since,
             steps=self._steps,
+            ledger_error=self._ledger_error,
+            refused=self._refused,
         )
 
     def _run(self) -> None:
@@ -204,6 +213,8 @@ class Pipeline:
             advances = self._record_batches(batches[: taken.count], taken)
             self.settled = True
             size = self._count(batches[: taken.count], taken)
+            if self._taps.open and not taken.discarded:
+                self._taps.offer(batches[: taken.count])
             # Let go of before anybody hears of it: what they send next comes at once, and takes its place.
             del batches[: taken.count]
             self._buffer.release(size)
@@ -245,7 +256,7 @@ class Pipeline:
         passed = [each for each in map(_passed, moves) if each is not None]
         for each in passed:
             if each.reason == SkipReason.LOST.value:
-                _tell_lost(each)
+                self._lose(each)
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
         self._acknowledge(advances)
@@ -253,6 +264,11 @@ class Pipeline:
             if isinstance(move, Finish):
                 self._checksums.forget(move.source.id)
         moves.clear()
+
+    def _lose(self, lost: Range) -> None:
+        self._sources_lost += 1
+        self._bytes_lost += lost.end - lost.start
+        _tell_lost(lost)
 
     def _replay(self, replay: Replay) -> None:
         if not replay.outcome.set_running_or_notify_cancel():
@@ -279,6 +295,8 @@ class Pipeline:
             self._record((), outputs=taken.outputs, cleared=cleared)
             self.settled = True
             self._count(batches[: taken.count], taken)
+            if self._taps.open:
+                self._taps.offer(batches[: taken.count])
             del batches[: taken.count]
         return Replayed(entries, size, recalled.known, recalled.unknown)
 

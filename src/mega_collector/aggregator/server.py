@@ -10,6 +10,7 @@ import grpc
 import structlog
 
 from mega_collector import __version__, wire
+from mega_collector.aggregator.acquaintances import Acquaintance, Acquaintances
 from mega_collector.aggregator.conversation import Conversation, Refused, StreamEnded
 from mega_collector.aggregator.holder import Holders
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
@@ -28,6 +29,8 @@ _NO_LEDGER = "the aggregator cannot read its ledger: try again"
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
 
+_REPORT_INTERVAL = 5
+"""Seconds between two reports of a collector's: often enough for people, and nothing beside its blocks."""
 _INTERVAL = 60.0
 """Seconds between two tellings that a machine's streams are refused."""
 
@@ -76,6 +79,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self._stopping = False
         self._refused = Refused()
         self._refused_streams = 0
+        self._acquaintances = Acquaintances()
         self._told = Once(interval=_INTERVAL)
 
     def PublishStream(  # noqa: N802 - the name in api.proto
@@ -150,9 +154,19 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             collectors=len(self._peers),
         )
 
+    def collectors(self) -> list[Acquaintance]:
+        """Those that are or were connected, whoever is behind most first."""
+        return self._acquaintances.all()
+
     def _converse(self, hello: Hello, outbox: Outbox) -> Conversation:
         return Conversation(
-            hello, outbox, buffer=self._buffer, ledger=self._ledger, peers=self._peers, refused=self._refused
+            hello,
+            outbox,
+            buffer=self._buffer,
+            ledger=self._ledger,
+            peers=self._peers,
+            refused=self._refused,
+            on_report=lambda report: self._acquaintances.reported(hello.collector, report),
         )
 
     def _hello(self, messages: Iterator[wire.Heard], context: grpc.ServicerContext) -> Hello:
@@ -187,6 +201,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         self, hello: Hello, messages: Iterator[wire.Heard], outbox: Outbox, *, peer: str
     ) -> Iterator[pb.AggregatorMessage]:
         conversation = self._converse(hello, outbox)
+        self._acquaintances.came(hello)
         _log.info("collector_connected", collector=hello.collector, host=hello.host, peer=peer)
         try:
             outbox.say(self._welcome(conversation))
@@ -196,6 +211,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             yield from map(wire.encode_answers, outbox.drain_together())
         finally:
             conversation.end()
+            self._acquaintances.went(hello.collector)
             _log.info("collector_disconnected", collector=hello.collector, host=hello.host, peer=peer)
         if reader.error is not None:
             raise reader.error
@@ -203,7 +219,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
     def _welcome(self, conversation: Conversation) -> Welcome:
         file = self._writes_to()
         outputs = () if file is None else (file,)
-        return Welcome(wire.MAX_MESSAGE_SIZE, conversation.window, __version__, boot_id(), outputs, self._batch_age)
+        limits = wire.MAX_MESSAGE_SIZE, conversation.window
+        return Welcome(*limits, __version__, boot_id(), outputs, self._batch_age, _REPORT_INTERVAL)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)

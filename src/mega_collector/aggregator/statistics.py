@@ -7,10 +7,12 @@ from mega_collector.aggregator.batcher import BatcherStatistics
 from mega_collector.aggregator.ingest_buffer import IngestBufferStatistics
 from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
+from mega_collector.emitter.dead_letters import DeadLetterStatistics
 from mega_collector.emitter.retry import RetryStatistics
 from mega_collector.protocol import Stage, Status
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
+from mega_collector.telemetry.process import process_samples
 
 _PATIENCE = 5.0
 """Seconds after which an emit that does not return means that the destination hangs: a pipe that nobody reads."""
@@ -25,6 +27,7 @@ class AggregatorStatistics:
     batcher: BatcherStatistics
     pipeline: PipelineStatistics
     retry: RetryStatistics
+    dead_letters: DeadLetterStatistics
     certificate_expires_at: float | None = None
     """Seconds since the epoch; None without TLS."""
     next_try_in: float | None = None
@@ -84,12 +87,16 @@ class AggregatorStatistics:
             ("discarded_batches", "Batches given up after all retries", self.pipeline.batches_discarded),
             ("discarded_entries", "Log lines given up after all retries", self.pipeline.entries_discarded),
             ("discarded_bytes", "Bytes given up after all retries", self.pipeline.bytes_discarded),
+            ("lost_sources", "Sources of which bytes vanished where they were read", self.pipeline.sources_lost),
+            ("lost_bytes", "Bytes that vanished where they were read", self.pipeline.bytes_lost),
+            ("dead_letter_batches", "Batches laid in the dead-letter directory", self.dead_letters.laid),
+            ("dropped_dead_letter_batches", "Dead letters that made room for others", self.dead_letters.dropped),
             ("commits", "Transactions of the ledger", self.pipeline.commits),
             ("emit_failures", "Emits that failed", self.retry.failures),
             ("exhausted_retries", "How often all retries were used up", self.retry.exhausted),
         ):
             yield Sample(f"mega_collector_aggregator_{name}_total", "counter", help_, value)
-        for name, help_, value in (
+        gauges: tuple[tuple[str, str, float], ...] = (
             ("streams", "Connections served", self.server.streams),
             ("collectors", "Collectors that are connected or have something in flight", self.server.collectors),
             ("ingest_buffer_bytes", "Bytes taken in and not yet committed", self.buffer.size),
@@ -97,7 +104,14 @@ class AggregatorStatistics:
             ("waiting_streams", "Connections that wait for room in the ingest buffer", self.buffer.waiting),
             ("pending_entries", "Log lines in the batch that is not sealed", self.batcher.entries_pending),
             ("pending_bytes", "Bytes in the batch that is not sealed", self.batcher.bytes_pending),
+            ("dead_letter_bytes", "Bytes in the dead-letter directory, as last seen", self.dead_letters.kept_size),
+            ("emitting_seconds", "How long the push under way has lasted; 0 if there is none", self.pipeline.emitting),
+            ("destination_failing", "Whether the last push failed", self.retry.failing),
+            ("ledger_failing", "Whether the ledger cannot be written", not self.pipeline.committing),
             ("ready", "Whether what comes in can go out", self.ready[0]),
-        ):
-            yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, value)
+        )
+        for name, help_, number in gauges:
+            yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, number)
+        yield from certificate_expiry("aggregator", self.certificate_expires_at)
+        yield from process_samples("aggregator")
         yield from certificate_expiry("aggregator", self.certificate_expires_at)

@@ -54,7 +54,7 @@ STAGE_DESTINATION: Stage
 STAGE_COMMIT: Stage
 
 class CollectorMessage(_message.Message):
-    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group")
+    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group", "report")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +63,7 @@ class CollectorMessage(_message.Message):
     FINISH_FIELD_NUMBER: _ClassVar[int]
     FLUSH_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     describe: Describe
     open: Open
@@ -71,7 +72,8 @@ class CollectorMessage(_message.Message):
     finish: Finish
     flush: Flush
     group: CollectorGroup
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ...) -> None: ...
+    report: Report
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
 
 class AggregatorMessage(_message.Message):
     __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group", "status")
@@ -135,20 +137,22 @@ class FileIdentity(_message.Message):
     def __init__(self, device: _Optional[int] = ..., inode: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("max_message_size", "window", "version", "boot", "outputs", "batch_age")
+    __slots__ = ("max_message_size", "window", "version", "boot", "outputs", "report_interval", "batch_age")
     MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     BATCH_AGE_FIELD_NUMBER: _ClassVar[int]
     max_message_size: int
     window: int
     version: str
     boot: bytes
     outputs: _containers.RepeatedCompositeFieldContainer[FileIdentity]
+    report_interval: int
     batch_age: int
-    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ..., batch_age: _Optional[int] = ...) -> None: ...
+    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ..., report_interval: _Optional[int] = ..., batch_age: _Optional[int] = ...) -> None: ...
 
 class Marker(_message.Message):
     __slots__ = ("length", "digest")
@@ -255,6 +259,32 @@ class Finish(_message.Message):
 class Flush(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Report(_message.Message):
+    __slots__ = ("files", "lag", "oldest", "behind")
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    files: int
+    lag: int
+    oldest: float
+    behind: _containers.RepeatedCompositeFieldContainer[Behind]
+    def __init__(self, files: _Optional[int] = ..., lag: _Optional[int] = ..., oldest: _Optional[float] = ..., behind: _Optional[_Iterable[_Union[Behind, _Mapping]]] = ...) -> None: ...
+
+class Behind(_message.Message):
+    __slots__ = ("path", "lag", "oldest", "stage", "cause")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    path: bytes
+    lag: int
+    oldest: float
+    stage: str
+    cause: str
+    def __init__(self, path: _Optional[bytes] = ..., lag: _Optional[int] = ..., oldest: _Optional[float] = ..., stage: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class Position(_message.Message):
     __slots__ = ("source", "position")
@@ -383,3 +413,35 @@ class ReplayResponse(_message.Message):
     bytes_known: int
     bytes_unknown: int
     def __init__(self, entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_known: _Optional[int] = ..., bytes_unknown: _Optional[int] = ...) -> None: ...
+
+class TopRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TopResponse(_message.Message):
+    __slots__ = ("view",)
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    view: bytes
+    def __init__(self, view: _Optional[bytes] = ...) -> None: ...
+
+class TapRequest(_message.Message):
+    __slots__ = ("host", "path", "match")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    path: bytes
+    match: bytes
+    def __init__(self, host: _Optional[str] = ..., path: _Optional[bytes] = ..., match: _Optional[bytes] = ...) -> None: ...
+
+class TapResponse(_message.Message):
+    __slots__ = ("host", "path", "lines", "missed")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    path: bytes
+    lines: bytes
+    missed: int
+    def __init__(self, host: _Optional[str] = ..., path: _Optional[bytes] = ..., lines: _Optional[bytes] = ..., missed: _Optional[int] = ...) -> None: ...

@@ -202,6 +202,16 @@ class OperatorStub:
                 request_serializer=mega__collector_dot_api_dot_api__pb2.ReplayRequest.SerializeToString,
                 response_deserializer=mega__collector_dot_api_dot_api__pb2.ReplayResponse.FromString,
                 _registered_method=True)
+        self.Top = channel.unary_unary(
+                '/mega_collector.v1.Operator/Top',
+                request_serializer=mega__collector_dot_api_dot_api__pb2.TopRequest.SerializeToString,
+                response_deserializer=mega__collector_dot_api_dot_api__pb2.TopResponse.FromString,
+                _registered_method=True)
+        self.Tap = channel.unary_stream(
+                '/mega_collector.v1.Operator/Tap',
+                request_serializer=mega__collector_dot_api_dot_api__pb2.TapRequest.SerializeToString,
+                response_deserializer=mega__collector_dot_api_dot_api__pb2.TapResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServicer:
@@ -215,6 +225,20 @@ class OperatorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Top(self, request, context):
+        """What the page shows, as of now. A collector serves this too, alone, on a socket in its own state directory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Tap(self, request, context):
+        """What is committed from now on, of the files that are asked for. Who reads too slowly misses some of it, and is told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -222,6 +246,16 @@ def add_OperatorServicer_to_server(servicer, server):
                     servicer.Replay,
                     request_deserializer=mega__collector_dot_api_dot_api__pb2.ReplayRequest.FromString,
                     response_serializer=mega__collector_dot_api_dot_api__pb2.ReplayResponse.SerializeToString,
+            ),
+            'Top': grpc.unary_unary_rpc_method_handler(
+                    servicer.Top,
+                    request_deserializer=mega__collector_dot_api_dot_api__pb2.TopRequest.FromString,
+                    response_serializer=mega__collector_dot_api_dot_api__pb2.TopResponse.SerializeToString,
+            ),
+            'Tap': grpc.unary_stream_rpc_method_handler(
+                    servicer.Tap,
+                    request_deserializer=mega__collector_dot_api_dot_api__pb2.TapRequest.FromString,
+                    response_serializer=mega__collector_dot_api_dot_api__pb2.TapResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -252,6 +286,60 @@ class Operator:
             '/mega_collector.v1.Operator/Replay',
             mega__collector_dot_api_dot_api__pb2.ReplayRequest.SerializeToString,
             mega__collector_dot_api_dot_api__pb2.ReplayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Top(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mega_collector.v1.Operator/Top',
+            mega__collector_dot_api_dot_api__pb2.TopRequest.SerializeToString,
+            mega__collector_dot_api_dot_api__pb2.TopResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/mega_collector.v1.Operator/Tap',
+            mega__collector_dot_api_dot_api__pb2.TapRequest.SerializeToString,
+            mega__collector_dot_api_dot_api__pb2.TapResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,13 +4,14 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from mega_collector import __version__
+from mega_collector.collector import view
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.discovery import Discovery
 from mega_collector.collector.finder import Finder
@@ -27,14 +28,19 @@ from mega_collector.collector.whereabouts import Surroundings, waiting
 from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
-from mega_collector.protocol import Hello
+from mega_collector.operator_server import OperatorServer, OperatorServicer
+from mega_collector.protocol import Behind, Hello, Report
 from mega_collector.settings import CollectorSettings, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.telemetry import live
 from mega_collector.telemetry.logs import configure
+from mega_collector.telemetry.metrics import Sample
 from mega_collector.telemetry.monitored import Monitored
+from mega_collector.telemetry.recent import RECENT
 from mega_collector.telemetry.systemd import Service
+from mega_collector.telemetry.view import Flow, View
 from mega_collector.telemetry.vigil import Vigil
+from mega_collector.wire import MAX_BEHIND
 
 if TYPE_CHECKING:
     from mega_collector.certificates import Certificates
@@ -63,7 +69,7 @@ def run(settings: CollectorSettings) -> int:
     shutdown.on_signals(hangup=True)
     monitored = Monitored(settings.metrics_address, variable="COLLECTOR_METRICS_ADDRESS")
     collector = Collector(settings, shutdown)
-    monitored.start(collector.statistics)
+    monitored.start(collector)
     service = Service(os.environ)
     collector.start()
     service.ready()
@@ -121,13 +127,16 @@ class Collector:
         self, settings: CollectorSettings, shutdown: Shutdown, *, once: bool = False, own: Sequence[Path] = ()
     ) -> None:
         self._shutdown = shutdown
+        self._files_shown = settings.metrics_files
         self._certificates = _certificates(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
         except StartError as error:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
         self._tell_of_state(settings)
-        hello = Hello(
+        self._began = time.monotonic()
+        self._address = str(settings.remote_address)
+        hello = self._hello = Hello(
             settings.id or self._checkpoint.collector_id, settings.host, settings.tags, __version__, os.urandom(16)
         )
         self._inbox = Inbox()
@@ -176,6 +185,7 @@ class Collector:
             inbox=self._inbox,
             remembered=remembered,
         )
+        self._operator = OperatorServer(settings.state_directory, OperatorServicer(self.view))
         self._stuck_after = settings.stuck_after
         self._vigil = Vigil("file_stuck", "file_unstuck", after=settings.stuck_after)
         self._looked_at: object = None
@@ -183,6 +193,8 @@ class Collector:
         self._failed = False
 
     def start(self) -> None:
+        # First: the umask under which its socket is made is every thread's.
+        self._operator.start()
         self._publisher.start()
         self._thread.start()
 
@@ -202,6 +214,17 @@ class Collector:
         if behind is not self._looked_at or around.hanging is not None or self._vigil.stuck:
             self._looked_at = behind
             self._vigil.look(waiting(behind, around))
+        if self._publisher.report_due:
+            self._publisher.report(self._report())
+
+    def _report(self) -> Report:
+        statistics = self.statistics()
+        worst = [
+            Behind(each.path, each.size, each.seconds, *(("", "") if each.usual else (each.stage.value, each.cause)))
+            for each in statistics.worst(MAX_BEHIND)
+        ]
+        oldest = max((each.oldest for each in worst), default=0.0)
+        return Report(statistics.tailer.files, statistics.lag, oldest, tuple(worst))
 
     def stop(self, *, wait: bool = True) -> bool:
         """Read no more, wait for what is in flight inside the shutdown's timeout, keep the checkpoint, close.
@@ -211,6 +234,7 @@ class Collector:
         self._tailer.stop(self._shutdown.deadline if wait else 0)
         self._thread.join(self._shutdown.remaining + _CLOSING)
         self._publisher.close(_CLOSING)
+        self._operator.stop(_CLOSING)
         if not self._thread.is_alive():
             self._checkpoint.close()
         statistics = self.statistics()
@@ -226,6 +250,28 @@ class Collector:
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
             surroundings=self._surroundings(),
             files_stuck=self._vigil.stuck,
+        )
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        return self.statistics().ready
+
+    def samples(self) -> Iterator[Sample]:
+        """For /metrics."""
+        yield from self.statistics().samples(files=self._files_shown)
+
+    def flows(self) -> Sequence[Flow]:
+        return view.flows(self.statistics())
+
+    def view(self) -> View:
+        """For a person."""
+        return view.view(
+            self.statistics(),
+            hello=self._hello,
+            address=self._address,
+            uptime=time.monotonic() - self._began,
+            now=time.time(),
+            notes=RECENT.notes(),
         )
 
     def _surroundings(self) -> Surroundings:

@@ -30,6 +30,7 @@ class Outbox:
         self._clock = clock
         self._unsaid: list[FromCollector] = []
         self._weight = 0
+        self._mentioned: FromCollector | None = None
         self._gathered: deque[FromCollector] = deque()
         """What was taken out, of the emptying thread alone: whoever says something never waits long for the lock."""
         self._not_before = 0.0
@@ -49,6 +50,13 @@ class Outbox:
             if not before or before < _ENOUGH <= self._weight:
                 self._changed.notify()
 
+    def mention(self, message: FromCollector) -> None:
+        """Say it when there is time, in the place of what was mentioned before and is not taken out. Never waits."""
+        with self._lock:
+            if not self._closed:
+                self._mentioned = message
+                self._changed.notify()
+
     def take(self) -> list[FromCollector]:
         """What is to be said next, at once, in order; waits for it. Nothing: the outbox is closed."""
         if not self._gathered:
@@ -56,6 +64,9 @@ class Outbox:
                 while not self._closed and (pause := self._pause()):
                     self._changed.wait(None if pause < 0 else pause)
                 self._gathered.extend(self._unsaid)
+                if self._mentioned is not None:
+                    self._gathered.append(self._mentioned)
+                    self._mentioned = None
                 self._unsaid.clear()
                 self._weight = 0
         return [] if self._closed else self._next()
@@ -69,7 +80,7 @@ class Outbox:
 
     def _pause(self) -> float:
         """Seconds to wait; negative: until there is something."""
-        if not self._unsaid:
+        if not self._unsaid and self._mentioned is None:
             return -1.0
         return 0.0 if self._weight >= _ENOUGH else max(self._not_before - self._clock(), 0.0)
 

@@ -16,7 +16,7 @@ from mega_collector.collector.channel import channel_options, open_channel
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.outbox import Outbox
 from mega_collector.errors import WireError
-from mega_collector.protocol import FromAggregator, FromCollector, Hello, Welcome
+from mega_collector.protocol import FromAggregator, FromCollector, Hello, Report, Welcome
 from mega_collector.telemetry.once import Once
 from mega_collector.unavailable import explain, needs_a_person
 
@@ -89,6 +89,18 @@ class Publisher:
         current = self._session
         if current is not None and current.number == session:
             current.outbox.say(*messages)
+
+    @property
+    def report_due(self) -> bool:
+        """Whether the aggregator wants to hear now how far the files are behind."""
+        session = self._session
+        return session is not None and session.report_at is not None and time.monotonic() >= session.report_at
+
+    def report(self, report: Report) -> None:
+        """Tell it, unless it knows. Only what is told last, if the stream is busy. From any thread."""
+        session = self._session
+        if session is not None:
+            session.report(report)
 
     def hurry(self) -> None:
         """Something was mended: if no stream stands, try again at once."""
@@ -171,6 +183,7 @@ class Publisher:
     def _hear(self, session: "_Session", message: FromAggregator) -> None:
         if isinstance(message, Welcome):
             session.welcomed = True
+            session.begin_reports(message.report_interval)
             self._backoff.succeeded()
             self._last_failure = None
             _log.info("connected", address=self._target, aggregator=message.version)
@@ -192,7 +205,24 @@ class _Session:
         self.call: grpc.Call | None = None
         self.outbox = Outbox()
         self.outbox.say(hello)
+        self.report_at: float | None = None
+        """When the next report is wanted; None: none is."""
+        self._report_interval = 0
+        self._reported: Report | None = None
         self._compress = compress
+
+    def begin_reports(self, interval: int) -> None:
+        """Seconds between two that the aggregator wants at the least; 0: it knows none."""
+        if interval:
+            self._report_interval, self.report_at = interval, time.monotonic()
+
+    def report(self, report: Report) -> None:
+        if self.report_at is None:
+            return
+        self.report_at = time.monotonic() + self._report_interval
+        if report != self._reported:
+            self._reported = report
+            self.outbox.mention(report)
 
     def hang_up(self) -> None:
         self.ended = True

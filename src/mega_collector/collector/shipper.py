@@ -59,6 +59,7 @@ Task = Decide | Reconnected | Resumed
 
 @dataclass(frozen=True, slots=True)
 class ShipperStatistics:
+    blocks_in_flight: int
     bytes_in_flight: int
     window: int
     bytes_acknowledged: int
@@ -178,6 +179,7 @@ class Shipper:
     def statistics(self) -> ShipperStatistics:
         window = self._window.statistics()
         return ShipperStatistics(
+            blocks_in_flight=window.items,
             bytes_in_flight=window.in_flight,
             window=window.limit,
             bytes_acknowledged=window.acknowledged,

@@ -1,6 +1,7 @@
 """What a collector counts, and under which names it is shown."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mega_collector.collector.publisher import PublisherStatistics
@@ -10,6 +11,11 @@ from mega_collector.collector.whereabouts import NOWHERE, Surroundings, whereabo
 from mega_collector.protocol import Stage
 from mega_collector.telemetry.live import Progress, readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
+from mega_collector.telemetry.printable import printable
+from mega_collector.telemetry.process import process_samples
+
+_UNUSUAL = 5.0
+"""Seconds by which a batch may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class FileState:
     """Where they wait."""
     cause: str
     """What for, in words."""
+    usual: bool
+    """Whether that may rightly take as long as it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,12 @@ class CollectorStatistics:
         for each in self.tailer.behind:
             where = whereabouts(each, self.surroundings)
             yield FileState(
-                each.path, each.size, self.tailer.now - each.oldest_at, where.stage, where.words or where.cause
+                each.path,
+                each.size,
+                self.tailer.now - each.oldest_at,
+                where.stage,
+                where.words or where.cause,
+                usual=where.patience > 0 and self.tailer.now - each.progressed_at < where.patience + _UNUSUAL,
             )
 
     @property
@@ -86,9 +99,14 @@ class CollectorStatistics:
             return False, f"not connected: {self.publisher.last_failure or 'the first connection is being made'}"
         return True, "ready"
 
-    def samples(self) -> Iterator[Sample]:
-        """For /metrics."""
+    def worst(self, most: int) -> list[FileState]:
+        """Of the files with something that is not acknowledged, those of which the oldest line is oldest."""
+        return heapq.nlargest(most, self.files(), key=lambda file: file.seconds)
+
+    def samples(self, *, files: int) -> Iterator[Sample]:
+        """For /metrics, with so many of the files by themselves: those that lag most."""
         for name, help_, value in (
+            ("read_blocks", "Blocks of whole lines read from the followed files", self.tailer.blocks_read),
             ("read_bytes", "Bytes read from the followed files", self.tailer.bytes_read),
             ("read_entries", "Log lines (and pieces of over-long ones) read", self.tailer.entries_read),
             ("long_lines", "Log lines that were cut into pieces", self.tailer.long_lines),
@@ -105,8 +123,11 @@ class CollectorStatistics:
             ("open_files", "Files held open", self.tailer.open_files),
             ("lag_bytes", "Bytes in the followed files that are not acknowledged", self.lag),
             ("stuck_files", "Files of which nothing was acknowledged for too long", self.files_stuck),
+            ("in_flight_blocks", "Blocks and skips sent and not acknowledged", self.shipper.blocks_in_flight),
             ("in_flight_bytes", "Bytes sent and not acknowledged", self.shipper.bytes_in_flight),
             ("window_bytes", "Bytes that may be in flight", self.shipper.window),
+            ("sources", "Generations of files that are shipped now", self.shipper.sources),
+            ("stopped_bytes", "Bytes read of sources that the aggregator refuses for good", self.shipper.bytes_refused),
             ("stopped_sources", "Sources that the aggregator refuses for good", self.shipper.sources_stopped),
             ("checkpoint_damaged", "Whether the checkpoint was found damaged at the start", self.checkpoint_damaged),
             ("checkpoint_failing", "Whether the checkpoint cannot be written", self.shipper.checkpoint_failing),
@@ -115,4 +136,21 @@ class CollectorStatistics:
             yield Sample(f"mega_collector_collector_{name}", "gauge", help_, value)
         lag = "Age of the oldest log line that is not acknowledged"
         yield Sample("mega_collector_collector_lag_seconds", "gauge", lag, self.lag_seconds)
+        yield from _file_samples(heapq.nlargest(files, self.files(), key=lambda file: file.size))
         yield from certificate_expiry("collector", self.certificate_expires_at)
+        yield from process_samples("collector")
+
+
+def _file_samples(files: Iterable[FileState]) -> Iterator[Sample]:
+    """Several files of one name are one, rotated ones or such as look alike: Prometheus takes no two."""
+    named: dict[str, list[FileState]] = {}
+    for file in files:
+        named.setdefault(printable(file.path), []).append(file)
+    size = "Bytes in a file that are not acknowledged, of those that have most"
+    age = "Age of a file's oldest line that is not acknowledged, of the same files"
+    for path, alike in named.items():
+        labels = {"path": path}
+        lag = sum(file.size for file in alike)
+        yield Sample("mega_collector_collector_file_lag_bytes", "gauge", size, lag, labels)
+        oldest = max(file.seconds for file in alike)
+        yield Sample("mega_collector_collector_file_lag_seconds", "gauge", age, oldest, labels)

@@ -70,6 +70,7 @@ class TailerOptions:
 class TailerStatistics:
     files: int
     open_files: int
+    blocks_read: int
     bytes_read: int
     entries_read: int
     long_lines: int
@@ -208,6 +209,7 @@ class Tailer:
         return TailerStatistics(
             files=len(self._followed),
             open_files=len(self._files),
+            blocks_read=self._turns.blocks,
             bytes_read=self._turns.bytes,
             entries_read=self._turns.entries,
             long_lines=self._turns.long_lines,

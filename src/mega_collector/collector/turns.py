@@ -45,11 +45,11 @@ class Turns:
         self._ready: dict[Follower, None] = {}
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
+        self.blocks = self.bytes = self.entries = self.long_lines = 0
         self.behind: set[Follower] = set()
         """All that may have something to be read or acknowledged: whoever finds that one has not takes it away."""
         self.reading: Follower | None = None
         """Which file is read just now."""
-        self.bytes = self.entries = self.long_lines = 0
         """What was read; lines that were cut because they are longer than a line may be."""
 
     @property
@@ -139,6 +139,7 @@ class Turns:
             self._ready[follower] = None
 
     def _count(self, follower: Follower, block: Block) -> None:
+        self.blocks += 1
         self.bytes += len(block.data)
         self.entries += block.entries
         piece = block.unterminated and len(block.data) == self._max_line

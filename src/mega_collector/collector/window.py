@@ -77,6 +77,8 @@ class _Flight:
 @dataclass(frozen=True, slots=True)
 class WindowStatistics:
     limit: int
+    items: int
+    """Blocks and skips in flight."""
     in_flight: int
     acknowledged: int
     """Bytes, since the start."""
@@ -165,11 +167,17 @@ class Window:
         return self._flights[source.id].end
 
     def statistics(self) -> WindowStatistics:
-        # At once: another thread may ask, and flights come and go meanwhile.
+        # Copied first: whoever asks is another thread than the one that ships.
         flights = list(self._flights.values())
-        stopped = sum(flight.stopped for flight in flights)
-        refused = sum(flight.refused for flight in flights)
-        return WindowStatistics(self._limit, self._in_flight, self._acknowledged, len(flights), stopped, refused)
+        return WindowStatistics(
+            limit=self._limit,
+            items=self._items,
+            in_flight=self._in_flight,
+            acknowledged=self._acknowledged,
+            sources=len(flights),
+            stopped=sum(flight.stopped for flight in flights),
+            refused=sum(flight.refused for flight in flights),
+        )
 
     # What the tailer tells
 

@@ -7,7 +7,7 @@ import structlog
 
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Source
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.emitted import Emitted
 from mega_collector.emitter.protocol import Emitter, Taken
 from mega_collector.errors import RetriesExhausted
@@ -36,6 +36,9 @@ class DiscardEmitter:
     def statistics(self) -> Emitted:
         """What was given up."""
         return self._discarded
+
+    def dead_letters(self) -> DeadLetterStatistics:
+        return DeadLetterStatistics(0, 0, 0) if self._dead_letters is None else self._dead_letters.statistics()
 
     def close(self) -> None:
         self._next.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mega_collector.emitter.configuration import AfterRetries
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistics
 from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.pauses import Pauses
 from mega_collector.emitter.protocol import Emitter
@@ -20,6 +20,10 @@ class Stack:
     retry: RetryEmitter
     discard: DiscardEmitter | None
     pauses: Pauses
+
+    @property
+    def dead_letters(self) -> DeadLetterStatistics:
+        return DeadLetterStatistics(0, 0, 0) if self.discard is None else self.discard.dead_letters()
 
 
 def stack(

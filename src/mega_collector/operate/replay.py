@@ -1,20 +1,17 @@
 """Dead letters come back: each is handed to the running aggregator, and removed when all of it is delivered."""
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from mega_collector.aggregator.operator_socket import OperatorSocket
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
+from mega_collector.operate.connection import operator_of
 
 _SUFFIX = ".dead"
-_OPTIONS = (("grpc.max_send_message_length", -1),)
 
 _NOT_NOW = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
@@ -63,7 +60,7 @@ class Replaying:
     def __iter__(self) -> Iterator[str]:
         if not self._letters:
             return
-        with _operator(self._state_directory) as operator:
+        with operator_of(self._state_directory, "aggregator") as operator:
             for path in self._letters:
                 self._so_far.letters += 1
                 yield f"{path}: {self._hand_over(path, operator)}"
@@ -108,36 +105,6 @@ def _letters(paths: Sequence[Path]) -> list[Path]:
         if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
             raise MegaCollectorError(f"{directory}: what is delivered could not be removed: change its owner or mode")
     return sorted(set(found), key=lambda path: (path.name, path))
-
-
-@contextmanager
-def _operator(state_directory: Path) -> Iterator[api_pb2_grpc.OperatorStub]:
-    try:
-        at = OperatorSocket(state_directory)
-    except OSError as error:
-        raise MegaCollectorError(_nobody(state_directory, error)) from error
-    try:
-        _require_listener(at, state_directory)
-        with grpc.insecure_channel(at.address.target, options=_OPTIONS) as channel:
-            yield api_pb2_grpc.OperatorStub(channel)
-    finally:
-        at.close()
-
-
-def _require_listener(at: OperatorSocket, state_directory: Path) -> None:
-    """Find out whether somebody listens: gRPC would tell it in its own words."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(os.fsencode(at.address.path or ""))
-        except PermissionError as error:
-            raise MegaCollectorError(f"{at.path}: {error.strerror}: run this as the aggregator's user") from error
-        except OSError as error:
-            raise MegaCollectorError(_nobody(state_directory, error)) from error
-
-
-def _nobody(state_directory: Path, error: OSError) -> str:
-    advice = "start it, or name its state directory (AGGREGATOR_STATE_DIRECTORY)"
-    return f"no aggregator runs in {state_directory} ({error.strerror}): {advice}"
 
 
 def _why(error: grpc.RpcError) -> str:

@@ -89,10 +89,12 @@ class AggregatorSettings:
     dead_letter_size: int = setting(
         kinds.SIZE, "1GiB", "how many bytes of discarded batches are kept; the oldest make room"
     )
+    metrics_address: Address | None = optional(
+        kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
+    )
     stuck_after: float = setting(
         kinds.DURATION, "1m", "how long lines may wait without an acknowledgement before the log says where and why"
     )
-    metrics_address: Address | None = optional(kinds.METRICS_ADDRESS, "where /metrics, /healthz and /readyz are served")
     shutdown_timeout: float = setting(
         kinds.DURATION, "10s", "how long a shutdown may take to deliver what was taken in"
     )

@@ -75,10 +75,15 @@ class CollectorSettings:
         "auto",
         "auto: by inotify where it tells all, else by polling; poll: always by polling",
     )
+    metrics_address: Address | None = optional(
+        kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
+    )
+    metrics_files: int = setting(
+        kinds.at_least(0), "100", "of how many files /metrics shows each by itself: those that lag most"
+    )
     stuck_after: float = setting(
         kinds.DURATION, "1m", "how long lines may wait without an acknowledgement before the log says where and why"
     )
-    metrics_address: Address | None = optional(kinds.METRICS_ADDRESS, "where /metrics, /healthz and /readyz are served")
     shutdown_timeout: float = setting(kinds.DURATION, "10s", "how long a shutdown may wait for acknowledgements")
     log_level: str = setting(kinds.one_of("debug", "info", "warning", "error"), "info", "how much is logged")
     log_format: str = setting(

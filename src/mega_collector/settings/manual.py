@@ -30,6 +30,12 @@ mega\-collector \- tail log files and ship them to one place: whole, in order, o
 .B mega\-collector ledger
 [\fB\-\-json\fR] [\fIOPTION\fR]...
 .br
+.B mega\-collector top
+[\fB\-\-state\-directory\fR \fIDIRECTORY\fR] [\fBaggregator\fR|\fBcollector\fR]
+.br
+.B mega\-collector tap
+[\fB\-\-host\fR \fIGLOB\fR] [\fB\-\-path\fR \fIGLOB\fR] [\fB\-\-match\fR \fIRE\fR]
+.br
 .B mega\-collector check collector
 [\fIOPTION\fR]... [\fIPATH\fR]...
 .br
@@ -60,6 +66,12 @@ Have the running aggregator push again what it has discarded, and remove what it
 .TP
 .B ledger
 Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing.
+.TP
+.B top
+Show what the half that runs on this machine does, once a second: what flows, what is behind and why, the last errors.
+.TP
+.B tap
+Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.
 .TP
 .B check
 Show the settings of a half and where each comes from, and try what they need. Changes nothing.

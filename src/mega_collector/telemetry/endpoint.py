@@ -1,4 +1,4 @@
-"""What an operator's tools ask over HTTP: /metrics, /healthz and /readyz.
+"""What an operator, or a tool of theirs, asks over HTTP: the page, /metrics, /healthz and /readyz.
 
 One thread serves all clients, each within a deadline, so that one who is slow or silent holds up nobody.
 """
@@ -6,18 +6,13 @@ One thread serves all clients, each within a deadline, so that one who is slow o
 import asyncio
 import os
 import socket
-import time
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from http import HTTPStatus
+from ipaddress import ip_address
 from threading import Thread
 
-import structlog
-
 from mega_collector.errors import StartError
-from mega_collector.telemetry.metrics import Sample, exposition
-from mega_collector.telemetry.once import Once
+from mega_collector.telemetry.answers import Answers
+from mega_collector.telemetry.half import Half
 from mega_collector.telemetry.printable import text
 
 DEADLINE = 5.0
@@ -29,27 +24,17 @@ MAX_CLIENTS = 64
 MAX_REQUEST = 16 * 1024
 """Bytes of a request. None of ours has a body."""
 
-_INTERVAL = 60.0
-"""Seconds between two tellings of one failure: a scraper comes again and again."""
-
-_log = structlog.get_logger(__name__)
-
-Statistics = Callable[[], Iterable[Sample]]
-Ready = Callable[[], tuple[bool, str]]
-
 
 class Endpoint:
     """Serves until it is closed."""
 
-    def __init__(
-        self, listener: socket.socket, statistics: Statistics, ready: Ready, *, deadline: float = DEADLINE
-    ) -> None:
-        self.port: int = listener.getsockname()[1]
+    def __init__(self, listener: socket.socket, half: Half, *, deadline: float = DEADLINE) -> None:
+        host, self.port, *_ = listener.getsockname()
         self._listener = listener
-        self._answers = _Answers(statistics, ready)
         self._deadline = deadline
         self._clients: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
+        self._answers = Answers(half, self._loop.call_later, private=ip_address(host).is_loopback)
         self._closing = asyncio.Event()
         self._thread = Thread(target=self._run, name="metrics", daemon=True)
         self._thread.start()
@@ -104,23 +89,17 @@ class Endpoint:
 
 
 def serve(
-    address: tuple[str, int],
-    statistics: Statistics,
-    ready: Ready,
-    *,
-    variable: str = "METRICS_ADDRESS",
-    deadline: float = DEADLINE,
+    address: tuple[str, int], half: Half, *, variable: str = "METRICS_ADDRESS", deadline: float = DEADLINE
 ) -> Endpoint:
     """Bind `address` (port 0: any free one) and answer until the endpoint is closed.
 
-    `statistics` gives the samples and `ready` whether the process does its work, with the reason if not. Both are
-    called at each request, from a thread of the endpoint's own, and must not block. `variable` is where the address
-    came from. `deadline` is in seconds, for a whole request and its answer.
+    The half is asked from a thread of the endpoint's own. `variable` is where the address came from. `deadline` is in
+    seconds, for a whole request and its answer.
 
     Raises:
         StartError: the address cannot be bound.
     """
-    return Endpoint(listen(address, variable=variable), statistics, ready, deadline=deadline)
+    return Endpoint(listen(address, variable=variable), half, deadline=deadline)
 
 
 def listen(address: tuple[str, int], *, variable: str) -> socket.socket:
@@ -154,69 +133,3 @@ async def _request(loop: asyncio.AbstractEventLoop, connection: socket.socket) -
             raise ConnectionAbortedError
         head += piece
     return bytes(head)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: HTTPStatus
-    body: bytes
-    media_type: str = "text/plain; charset=utf-8"
-
-    def head(self) -> bytes:
-        allow = "Allow: GET, HEAD\r\n" if self.status is HTTPStatus.METHOD_NOT_ALLOWED else ""
-        return (
-            f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
-            f"Content-Type: {self.media_type}\r\n"
-            f"Content-Length: {len(self.body)}\r\n"
-            f"{allow}Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-        ).encode("ascii")
-
-
-class _Answers:
-    """Which answer a request gets."""
-
-    def __init__(self, statistics: Statistics, ready: Ready) -> None:
-        self._statistics = statistics
-        self._ready = ready
-        self._told = Once(interval=_INTERVAL)
-
-    def to(self, head: bytes | None) -> bytes:
-        """Give the bytes of the answer to a request's head."""
-        if head is None:
-            return _bytes(_plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
-        parts = head.split(b"\r\n", 1)[0].split(b" ")
-        if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
-            return _bytes(_plain(HTTPStatus.BAD_REQUEST))
-        method, target, _ = parts
-        if method not in {b"GET", b"HEAD"}:
-            return _bytes(_plain(HTTPStatus.METHOD_NOT_ALLOWED))
-        return _bytes(self._get(target.split(b"?")[0]), with_body=method == b"GET")
-
-    def _get(self, path: bytes) -> _Answer:
-        try:
-            match path:
-                case b"/metrics":
-                    return _Answer(HTTPStatus.OK, *exposition(self._statistics()))
-                case b"/healthz":
-                    return _plain(HTTPStatus.OK)
-                case b"/readyz":
-                    return self._readiness()
-                case _:
-                    return _plain(HTTPStatus.NOT_FOUND, "There are /metrics, /healthz and /readyz")
-        except Exception:  # noqa: BLE001  # a mistake in a part must not take away what an operator looks at
-            withheld = self._told.due(path, time.monotonic())
-            if withheld is not None:
-                _log.exception("metrics_failed", path=path, withheld=withheld)
-            return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-    def _readiness(self) -> _Answer:
-        ready, reason = self._ready()
-        return _plain(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, reason)
-
-
-def _plain(status: HTTPStatus, words: str = "") -> _Answer:
-    return _Answer(status, f"{text(words) or status.phrase}\n".encode())
-
-
-def _bytes(answer: _Answer, *, with_body: bool = True) -> bytes:
-    return answer.head() + (answer.body if with_body else b"")

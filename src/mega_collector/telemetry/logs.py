@@ -20,6 +20,7 @@ from structlog.typing import Processor
 
 from mega_collector.telemetry.once import Once
 from mega_collector.telemetry.printable import printable, text
+from mega_collector.telemetry.recent import RECENT
 
 SILENCED = ("pagerduty", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 """Libraries that may log requests, and with them the integration key. Their callers log what came of it."""
@@ -46,6 +47,7 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _failure,
             _made_printable,
+            RECENT,
             *_renderer(as_text=style == "text" or (style == "auto" and terminal), colors=terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

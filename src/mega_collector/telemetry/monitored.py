@@ -1,23 +1,11 @@
 """The endpoint of a half, if its settings ask for one."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mega_collector.address import Address
 
 if TYPE_CHECKING:
-    from mega_collector.telemetry.metrics import Sample
-
-
-class Statistics(Protocol):
-    """What a half counts."""
-
-    @property
-    def ready(self) -> tuple[bool, str]:
-        """Whether it does its work, and why not."""
-
-    def samples(self) -> "Iterable[Sample]":
-        """For /metrics."""
+    from mega_collector.telemetry.half import Half
 
 
 class Monitored:
@@ -35,9 +23,9 @@ class Monitored:
 
             self._listener = listen((address.host, address.port), variable=variable)
 
-    def start(self, statistics: Callable[[], Statistics]) -> None:
-        """Answer with these statistics until the process ends."""
+    def start(self, half: "Half") -> None:
+        """Answer for it until the process ends."""
         if self._listener is not None:
             from mega_collector.telemetry.endpoint import Endpoint  # noqa: PLC0415
 
-            Endpoint(self._listener, lambda: statistics().samples(), lambda: statistics().ready)
+            Endpoint(self._listener, half)

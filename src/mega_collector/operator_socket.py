@@ -1,4 +1,4 @@
-"""Where an aggregator listens to whoever runs it."""
+"""Where a half listens to whoever runs it."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,163 @@
+"""What an aggregator shows of itself, and of the collectors."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mega_collector import __version__
+from mega_collector.aggregator.acquaintances import Acquaintance
+from mega_collector.aggregator.statistics import AggregatorStatistics
+from mega_collector.protocol import Behind
+from mega_collector.telemetry.live import readable
+from mega_collector.telemetry.printable import printable
+from mega_collector.telemetry.recent import Note
+from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, View, age, count, expiry
+
+MOST_ROWS = 100
+"""Collectors that are shown, and files of theirs."""
+
+_LONGEST_TAGS = 200
+"""Characters of a collector's tags."""
+
+
+def flows(statistics: AggregatorStatistics) -> tuple[Flow, ...]:
+    """What flows through it."""
+    return (
+        Flow("Received", "bytes", statistics.buffer.bytes_received),
+        Flow("Lines received", "lines", statistics.buffer.entries_received),
+        Flow("Delivered", "bytes", statistics.pipeline.bytes_emitted),
+    )
+
+
+def view(
+    statistics: AggregatorStatistics,
+    collectors: Sequence[Acquaintance],
+    *,
+    host: str,
+    destination: str,
+    uptime: float,
+    now: float,
+    notes: Sequence[Note],
+) -> View:
+    """As of `now`, in seconds since the epoch. `destination` says what that is; `uptime` in seconds."""
+    ready, state = statistics.ready
+    if not ready and statistics.held_up.stage is not None:
+        state = f"the {statistics.held_up.stage.value} takes nothing: {statistics.held_up.words}"
+    return View(
+        half="aggregator",
+        host=host,
+        version=__version__,
+        uptime=uptime,
+        ready=ready,
+        state=state,
+        flows=flows(statistics),
+        groups=(_destination(statistics, destination), _on_the_way(statistics, now), _missing(statistics)),
+        tables=(_collectors(collectors), _behind(collectors)),
+        notes=tuple(notes),
+    )
+
+
+def _destination(statistics: AggregatorStatistics, destination: str) -> Group:
+    retry, pipeline = statistics.retry, statistics.pipeline
+    if retry.failing:
+        state = Fact("state", "fails", bad=True)
+    elif pipeline.emitting >= 1:
+        state = Fact("state", f"has not answered for {age(pipeline.emitting)}", bad=pipeline.emitting > OLD)
+    else:
+        state = Fact("state", "takes what comes")
+    return Group(
+        "Destination",
+        (
+            Fact("where", destination),
+            state,
+            Fact("failed tries", count(retry.failures)),
+            Fact("ledger", "written" if pipeline.committing else "cannot be written", bad=not pipeline.committing),
+            Fact("batches delivered", count(pipeline.batches_emitted)),
+        ),
+    )
+
+
+def _on_the_way(statistics: AggregatorStatistics, now: float) -> Group:
+    buffer, batcher, server = statistics.buffer, statistics.batcher, statistics.server
+    return Group(
+        "On the way",
+        (
+            Fact("ingest buffer", f"{readable(buffer.size)} of {readable(buffer.limit)}"),
+            Fact("open batch", f"{count(batcher.entries_pending)} lines, {readable(batcher.bytes_pending)}"),
+            Fact("connections", count(server.streams)),
+            Fact("that wait for room", count(buffer.waiting)),
+            *expiry(statistics.certificate_expires_at, now),
+        ),
+    )
+
+
+def _missing(statistics: AggregatorStatistics) -> Group:
+    pipeline, server, letters = statistics.pipeline, statistics.server, statistics.dead_letters
+    given_up = f"{count(pipeline.entries_discarded)} lines, {readable(pipeline.bytes_discarded)}"
+    lost = f"{readable(pipeline.bytes_lost)} of {count(pipeline.sources_lost)} files"
+    return Group(
+        "What is missing",
+        (
+            Fact("discarded", given_up if pipeline.batches_discarded else "nothing", pipeline.batches_discarded > 0),
+            Fact("dead letters", readable(letters.kept_size)),
+            Fact("vanished unread", lost if pipeline.sources_lost else "nothing", pipeline.sources_lost > 0),
+            Fact("refused blocks", count(server.blocks_refused)),
+            Fact("refused connections", count(server.streams_refused)),
+        ),
+    )
+
+
+def _collectors(collectors: Sequence[Acquaintance]) -> Table:
+    return Table(
+        "Collectors",
+        ("collector", "state", "files", "behind", "oldest", "version", "tags"),
+        tuple(map(_row, collectors[:MOST_ROWS])),
+        none="none has come yet",
+        left_out=max(len(collectors) - MOST_ROWS, 0),
+    )
+
+
+def _row(known: Acquaintance) -> Row:
+    hello, report = known.hello, known.report
+    name = hello.host if hello.collector in {"", hello.host} else f"{hello.host} ({hello.collector})"
+    state = f"connected for {age(known.since)}" if known.connected else f"gone for {age(known.since)}"
+    lag = ("", "", "") if report is None else (count(report.files), _lag(report.lag), _oldest(report.oldest))
+    tags = ", ".join(f"{key}={value}" for key, value in sorted(hello.tags.items()) if key != "host")
+    shown = tags if len(tags) <= _LONGEST_TAGS else tags[:_LONGEST_TAGS] + "..."
+    return Row((name, state, *lag, hello.version, shown), bad=not known.connected)
+
+
+def _lag(size: int) -> str:
+    return readable(size) if size else "up to date"
+
+
+def _oldest(seconds: float) -> str:
+    return age(seconds) if seconds else ""
+
+
+def _behind(collectors: Iterable[Acquaintance]) -> Table:
+    found = sorted(_lagging(collectors), key=lambda each: each[1].oldest, reverse=True)
+    return Table(
+        "Files that are behind",
+        ("file", "host", "behind", "oldest", "waits at", "why"),
+        tuple(
+            Row(
+                (
+                    printable(file.path),
+                    host,
+                    readable(file.lag),
+                    _oldest(file.oldest),
+                    file.stage or "on its way",
+                    file.cause,
+                ),
+                bad=bool(file.stage) and file.oldest >= OLD,
+            )
+            for host, file in found[:MOST_ROWS]
+        ),
+        none="none that a collector tells of",
+        left_out=max(len(found) - MOST_ROWS, 0),
+    )
+
+
+def _lagging(collectors: Iterable[Acquaintance]) -> Iterator[tuple[str, Behind]]:
+    for known in collectors:
+        for file in known.report.behind if known.report else ():
+            yield known.hello.host, file
