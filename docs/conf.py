@@ -16,6 +16,8 @@ exclude_patterns = [".*", "build", "dist", "src", "tests"]
 
 html_theme = "furo"
 html_title = f"mega-collector {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.page import ROOT, Block
+from documentation.page import ROOT, Block
 
 # The names under which a page knows other machines lead back here.
 _HOSTS = "127.0.0.1 localhost logs.example.net\n"

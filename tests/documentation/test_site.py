@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.page import PAGES, ROOT
+from documentation.page import PAGES, ROOT
 
 OUTSIDE = re.compile(r"""(?:\bsrc=|<link[^>]*\bhref=|url\(|@import\s)["']?(?:https?:)?//[^"')\s>]+""")
 

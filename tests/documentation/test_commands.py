@@ -4,8 +4,8 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.machine import Machine, matches
-from docs.page import PAGES, ROOT, blocks, inline
+from documentation.machine import Machine, matches
+from documentation.page import PAGES, ROOT, blocks, inline
 from mega_collector.cli import command
 
 WITH_COMMANDS = [page for page in PAGES if any(block.reason is None for block in blocks(page))]
