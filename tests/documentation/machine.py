@@ -29,7 +29,7 @@ going=()
 
 wait_until() {
   local tries
-  for ((tries = 0; tries < 400; tries++)); do
+  for ((tries = 0; tries < 1200; tries++)); do
     if bash -c "$1" > /dev/null 2>&1; then return; fi
     sleep 0.05
   done

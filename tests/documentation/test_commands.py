@@ -8,12 +8,12 @@ from documentation.machine import Machine, matches
 from documentation.page import PAGES, ROOT, blocks, inline
 from mega_collector.cli import command
 
-WITH_COMMANDS = [page for page in PAGES if any(block.reason is None for block in blocks(page))]
 
-
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
     run = [block for block in blocks(page) if block.reason is None]
+    if not run:
+        return  # a page that says to type nothing
 
     ended = Machine(tmp_path).run(run)
 
@@ -25,7 +25,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
 
 
 def test_pages_have_commands_that_are_run() -> None:
-    assert {"README", "tls", "operating"} <= {page.stem for page in WITH_COMMANDS}
+    run = {page.stem for page in PAGES if any(block.reason is None for block in blocks(page))}
+    assert {"README", "tls", "operating"} <= run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
