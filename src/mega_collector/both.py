@@ -1,13 +1,13 @@
 """Both halves in one process, for one machine: over a socket that nobody else can reach."""
 
 import os
-import re
 import tempfile
 from pathlib import Path
 
 from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
 from mega_collector.collector.assembly import Collector, watch
+from mega_collector.collector.pattern import names_one
 from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
 from mega_collector.errors import MegaCollectorError
 from mega_collector.memory import keep_for_blocks
@@ -19,7 +19,6 @@ from mega_collector.telemetry.logs import configure
 _PUBLISH_FREQUENCY = 0.1
 _POLL_INTERVAL = 0.1
 _SHUTDOWN_TIMEOUT = 10.0
-_WILDCARD = re.compile(rb"[*?\[]")
 _LOG_LEVEL, _LOG_FORMAT = "warning", "auto"
 
 
@@ -46,7 +45,7 @@ def run(paths: tuple[bytes, ...], output: Path | None, once: bool) -> int:
 def _require(paths: tuple[bytes, ...]) -> None:
     """Without `once` a file may still appear; a pattern may match nothing."""
     for path in paths:
-        if not _WILDCARD.search(path):
+        if names_one(path):
             name = os.fsdecode(path)
             try:
                 Path(name).stat()

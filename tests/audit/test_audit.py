@@ -308,6 +308,19 @@ def test_files_that_no_pattern_finds_are_summed_up(site: Site) -> None:
     assert "1 more whose files are gone: 100 entries; 0 bytes lost" in ended.stdout
 
 
+def test_a_path_that_is_no_file_is_told_and_is_not_well(site: Site) -> None:
+    site.both()
+    site.writer().write(10)
+    site.assert_delivered()
+    (site.logs / "directory").mkdir()
+    mistyped, directory = site.logs / "b.lgo", site.logs / "directory"
+    ended = run_audit(site, str(site.logs / "a.log"), str(mistyped), str(directory), paths=None)
+    assert ended.code == 1
+    assert f"{mistyped}" in ended.stdout
+    assert "cannot be read: No such file or directory" in ended.stdout
+    assert "cannot be read: it is a directory" in ended.stdout
+
+
 @pytest.mark.parametrize("name", ["a.log.1", "a.log-20261123", "a.log~"])
 def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, name: str) -> None:
     everything = f"{site.logs}/*"

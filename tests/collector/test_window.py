@@ -386,6 +386,36 @@ def test_a_source_that_ends_is_finished_when_all_of_it_is_acknowledged() -> None
     assert (window.in_flight, window.statistics().sources) == (0, 0)
 
 
+def test_an_end_that_nobody_answered_is_said_again_on_the_next_connection_until_it_is() -> None:
+    window = _open(_window())
+    _sent(window, 100)
+    window.ack(SOURCE.id, 100)
+    window.end(SOURCE, lost=True)
+    for _ in range(2):
+        window.disconnect()
+        assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100, lost=True)]
+    assert window.ack(SOURCE.id, 100) == []
+    window.disconnect()
+    assert window.connect(1000) == []
+
+
+def test_an_end_without_a_connection_is_said_on_the_next_one() -> None:
+    window = _open(_window())
+    _sent(window, 100)
+    window.ack(SOURCE.id, 100)
+    window.disconnect()
+    assert window.end(SOURCE) == []
+    assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
+
+
+def test_what_goes_on_after_its_end_is_not_ended_again() -> None:
+    window = _open(_window())
+    window.end(SOURCE)
+    _open(window)
+    window.disconnect()
+    assert window.connect(1000) == []
+
+
 def test_a_source_that_lost_its_end_is_finished_at_once() -> None:
     window = _open(_window())
     _sent(window, 100)

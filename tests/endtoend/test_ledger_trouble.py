@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_what_the_ledger_could_not_note_before_the_end_comes_once(site: Site) ->
     site.aggregator()
     site.assert_delivered()
     assert collector.stop() == 0
+
+
+def test_a_source_that_ends_while_there_is_no_aggregator_is_known_as_ended_later(site: Site) -> None:
+    aggregator, collector = site.both()
+    site.writer().write(10)
+    site.assert_delivered()
+    aggregator.kill()
+    collector.wait_for("connection_failed")
+    (site.logs / "a.log").unlink()
+    collector.wait_for("file_retired")
+    site.aggregator()
+    until(lambda: _ended(site) == [1], "the ledger should know that it has ended")
+
+
+def _ended(site: Site) -> list[int]:
+    with contextlib.closing(sqlite3.connect(site.directory / "aggregator" / "ledger.sqlite3")) as ledger:
+        return [finished for (finished,) in ledger.execute("SELECT finished FROM sources")]
 
 
 @pytest.mark.parametrize("also", [[], ["-wal", "-shm"]], ids=["the file", "all of it"])

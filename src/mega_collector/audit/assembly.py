@@ -11,6 +11,7 @@ from mega_collector.audit.remembered import records_of
 from mega_collector.audit.survey import Survey, Surveyor
 from mega_collector.collector.checkpoint import Entry, peek
 from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.pattern import names_one
 from mega_collector.errors import SettingError, StartError
 from mega_collector.protocol import Hello, Record
 from mega_collector.settings import CollectorSettings, tls_material
@@ -39,7 +40,10 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
 
     remembered = records_of(entries, collector)
     surveyor = Surveyor(
-        Discovery(settings.paths, settings.exclude), own=settings.state_directory, remembered=remembered
+        Discovery(settings.paths, settings.exclude),
+        own=settings.state_directory,
+        remembered=remembered,
+        named=[path for path in settings.paths if names_one(path)],
     )
     survey = surveyor.look(records())
     if survey.differs:

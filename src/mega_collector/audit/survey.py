@@ -1,5 +1,7 @@
 """All files that the patterns match, and what became of those that are gone."""
 
+import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,11 +39,15 @@ class Survey:
 class Surveyor:
     """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state.
 
-    `remembered` is what the collector's checkpoint has, of which the ledger may know nothing.
+    `remembered` is what the collector's checkpoint has, of which the ledger may know nothing. Where one of the `named`
+    paths is no file, that is told: a mistyped name must not look as if all were well.
     """
 
-    def __init__(self, discovery: Discovery, *, own: Path, remembered: Sequence[Record] = ()) -> None:
+    def __init__(
+        self, discovery: Discovery, *, own: Path, remembered: Sequence[Record] = (), named: Sequence[bytes] = ()
+    ) -> None:
         self._discovery = discovery
+        self._named = named
         self._remembered = remembered
         self._own = own
         self._disk = Disk()
@@ -73,6 +79,11 @@ class Surveyor:
         missed = False
         for path, error in scan.unobservable.items():
             self._failed[path] = Row(path, error=error.strerror or str(error))
+        for path in self._named:
+            if path in scan.odd:
+                self._failed[path] = Row(path, error=f"it is {scan.odd[path]}")
+            elif path not in scan.files and path not in scan.unobservable:
+                self._failed[path] = Row(path, error=os.strerror(errno.ENOENT))
         for path, facts in sorted(scan.files.items()):
             identity = facts.device, facts.inode
             if identity not in self._examined and identity not in own and path not in self._failed:

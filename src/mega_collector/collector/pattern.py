@@ -83,3 +83,8 @@ def _around(before: bytes, after: bytes) -> Callable[[bytes], bool]:
 def _text(name: bytes) -> str:
     """A name by its characters, so that a `?` stands for one of them; what is not UTF-8 goes byte by byte."""
     return name.decode("utf-8", "surrogateescape")
+
+
+def names_one(pattern: bytes) -> bool:
+    """Whether it matches one path at the most: itself."""
+    return not _MAGIC.search(pattern)

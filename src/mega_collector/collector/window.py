@@ -9,6 +9,9 @@ from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refus
 
 Item = Block | Skip
 
+_MOST_FINISHES = 10_000
+"""Ends that are kept to be said again: of one that is lost the aggregator would keep the source for good."""
+
 _MOST_ITEMS = 16_384
 """Items in flight, whatever their size: small blocks cost more memory than their bytes. As many as an aggregator
 keeps."""
@@ -104,6 +107,8 @@ class Window:
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
         self._items = 0
+        self._finishes: dict[bytes, Finish] = {}
+        """Ends of sources that the aggregator has not answered yet."""
         self._unsent: set[bytes] = set()
         """Sources that have something in flight which was not sent on this connection: it waits for a handshake."""
         self._connected = False
@@ -184,6 +189,8 @@ class Window:
     def begin(self, source: Source) -> list[Outcome]:
         """Ask for the handshake of a source, unless it is under way or done on this connection."""
         flight = self._flights.setdefault(source.id, _Flight(source))
+        # It goes on after all.
+        self._finishes.pop(source.id, None)
         if flight.asked or flight.opened or not self._connected:
             return []
         flight.asked = True
@@ -205,6 +212,7 @@ class Window:
         if (given_up := self._flights.get(source.id)) is not None:
             self._drop(given_up)
         flight = self._flights[source.id] = _Flight(source, acked=position)
+        self._finishes.pop(source.id, None)
         if not self._connected:
             return []
         flight.asked = flight.opened = True
@@ -236,6 +244,8 @@ class Window:
         self._connected = True
         self._allow(min(self._own_limit, window))
         outcomes: list[Outcome] = []
+        for finish in self._finishes.values():
+            outcomes += [Open(finish.source, finish.position), finish]
         for flight in self._flights.values():
             flight.asked = flight.opened = False
             flight.rewound_to = -1
@@ -280,6 +290,8 @@ class Window:
     def ack(self, source_id: bytes, position: int) -> list[Outcome]:
         """Everything of a source before `position` is committed."""
         flight = self._flights.get(source_id)
+        if flight is None and (finish := self._finishes.get(source_id)) is not None and position >= finish.position:
+            del self._finishes[source_id]
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
         if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
             return []
@@ -352,9 +364,13 @@ class Window:
         if not flight.ended or flight.items:
             return []
         del self._flights[flight.source.id]
-        if not flight.opened or flight.acked is None:
+        if flight.acked is None:
             return []
-        return [Finish(flight.source, flight.acked, flight.lost)]
+        finish = Finish(flight.source, flight.acked, flight.lost)
+        self._finishes[flight.source.id] = finish
+        if len(self._finishes) > _MOST_FINISHES:
+            del self._finishes[next(iter(self._finishes))]
+        return [finish] if flight.opened else []
 
     def _drop(self, flight: _Flight) -> None:
         self._in_flight -= sum(_size(item) for item in flight.items)
