@@ -1,6 +1,5 @@
 """The documentation of the settings, out of their declaration: `scripts/generate` writes it."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,9 +75,6 @@ made.
 """
 
 _HALVES: list[tuple[str, type[Settings]]] = [("Aggregator", AggregatorSettings), ("Collector", CollectorSettings)]
-_IN_README = re.compile(
-    r"(?<=<!-- settings: made by `scripts/generate` -->\n).*?(?=<!-- end of settings -->)", re.DOTALL
-)
 
 
 def page() -> str:
@@ -86,27 +82,16 @@ def page() -> str:
     return _HEAD + "".join("\n".join(["", *_section(title, half), ""]) for title, half in _HALVES) + _FILES + _FORMATS
 
 
-def readme(text: str) -> str:
-    """The README with a line for each setting."""
-    lines = ["", "| variable | default | meaning |", "|---|---|---|"]
-    lines += [_row(_short(setting)) for _, half in _HALVES for setting in declared(half)]
-    return _IN_README.sub("\n".join([*lines, "", ""]).replace("\\", r"\\"), text)
-
-
 def _section(title: str, half: type[Settings]) -> Iterator[str]:
     yield f"## {title}"
     yield ""
     yield "| variable | flag | default | allowed | meaning |"
     yield "|---|---|---|---|---|"
-    yield from (_row(_long(setting)) for setting in declared(half))
+    yield from (_row(_cells(setting)) for setting in declared(half))
 
 
-def _long(setting: Setting) -> list[str]:
+def _cells(setting: Setting) -> list[str]:
     return [f"`{setting.variable}`", f"`{setting.flag}`", _default(setting), setting.kind.allowed, setting.help]
-
-
-def _short(setting: Setting) -> list[str]:
-    return [f"`{setting.variable}`", _default(setting), setting.help]
 
 
 def _default(setting: Setting) -> str:
@@ -118,9 +103,8 @@ def _row(cells: list[str]) -> str:
 
 
 def write(root: Path) -> None:
-    """Bring both pages of a checkout up to date."""
+    """Bring the page of a checkout up to date."""
     (root / "docs" / "settings.md").write_text(page())
-    (root / "README.md").write_text(readme((root / "README.md").read_text()))
 
 
 if __name__ == "__main__":
