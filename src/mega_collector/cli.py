@@ -250,6 +250,9 @@ def _replayed_from(letters: Sequence[str], settings: "AggregatorSettings") -> li
         return [Path(each) for each in letters]
     if settings.dead_letter_directory is None:
         raise SettingError("AGGREGATOR_DEAD_LETTER_DIRECTORY", "no dead letters are kept: name where some are")
+    if settings.state_directory.is_dir() and not settings.dead_letter_directory.exists():
+        # It is made with the first one.
+        return []
     return [settings.dead_letter_directory]
 
 

@@ -55,6 +55,11 @@ def test_no_such_directory(tmp_path: Path) -> None:
     refused(replay(tmp_path, str(tmp_path / "none")), f"{tmp_path}/none: No such file or directory")
 
 
+def test_where_nothing_was_ever_discarded_there_is_nothing_to_do(tmp_path: Path) -> None:
+    ended = attempt("replay", cwd=tmp_path, environ={"AGGREGATOR_STATE_DIRECTORY": str(tmp_path)})
+    assert (ended.code, ended.stdout) == (0, "0 dead letters: 0 lines, 0 bytes delivered\n")
+
+
 def test_no_dead_letters_are_kept(tmp_path: Path) -> None:
     environ = {"AGGREGATOR_DEAD_LETTER_DIRECTORY": ""}
     refused(attempt("replay", cwd=tmp_path, environ=environ), "AGGREGATOR_DEAD_LETTER_DIRECTORY", code=2)
