@@ -14,7 +14,7 @@ Section = Callable[[Record, Path], list[str]]
 _INTRODUCTION = """\
 # Benchmarks
 
-Made by `scripts/bench` (`--report` makes it again) of the JSON in [results](results). Each scenario runs all contenders
+Made by `scripts/bench` (`--report` makes it again) of the JSON in `results`. Each scenario runs all contenders
 in turns, one after the other, and then again; figures are medians, with the lowest and the highest run. Time runs from
 the first to the last byte at the destination; what lies before is start-up. CPU seconds are those of all processes in
 their whole life, start-up and end included; memory is what was resident at the most. Every output is compared with what
@@ -22,7 +22,7 @@ was written: byte for byte, or line for line where several logs go into one; a r
 
 Unless a scenario says otherwise: two processes each (one sends, one receives), input and output on tmpfs, settings at
 their defaults but batches published every 200 ms, an access log with lines of 188 bytes. Peers are configured as
-[peers](peers) says, where each choice names the page that it comes from. rsyslog and syslog-ng ship a quarter of the
+`peers` says, where each choice names the page that it comes from. rsyslog and syslog-ng ship a quarter of the
 bytes except in the first scenario, as all peers do with TLS, and RELP a tenth: so it ends within an hour.
 
 `unsynced` is mega-collector without sync, ledger and checksum. `cp`, `dd` and a bare gRPC stream of 1 MiB blocks
@@ -270,7 +270,7 @@ def _say(found: Spread | None, digits: int = 0) -> str:
 def _bold(name: str) -> str:
     if name == OURS:
         return f"**{name}**"
-    return f"[{name}](peers/{name})" if (DIRECTORY / name).is_dir() else name
+    return f"{name} (`peers/{name}`)" if (DIRECTORY / name).is_dir() else name
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
