@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -322,6 +323,8 @@ def _until_seen_enough() -> "Iterator[None]":
     Raises:
         MegaCollectorError: stdout cannot be written.
     """
+    # Also where a script has begun it in the background, by which shells have it ignored: the halves heed it there too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
