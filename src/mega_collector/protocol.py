@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from mega_collector.block import Block, Skip, Source
 from mega_collector.marker import Marker
@@ -162,9 +163,21 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many bytes may be in flight on this stream from now on. One block may always be."""
+    """How many bytes may be in flight on this stream from now on. One block may always be; 0: none, until another grant."""
 
     window: int
+
+
+BLOCK_SIZE: Final = 1 << 20
+"""Bytes that a block has at the most, unless a line is longer: beyond it nothing is gained."""
+
+_SMALL = 128 << 10
+"""Bytes of a block below which it costs more than it gains to have several in flight."""
+
+
+def block_size(window: int) -> int:
+    """How many bytes a block has, if there are as many, where `window` bytes may be in flight: so that several fit."""
+    return max(min(BLOCK_SIZE, max(window // 4, min(window, _SMALL))), 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,9 @@ class Conversation:
     def blocks(self, messages: Iterable[tuple[pb.Block, bytes]]) -> None:
         """Blocks arrive, with their payloads: each goes to the ingest buffer, waiting for room, or is refused."""
         received = time.time_ns()
-        self._take([self._decode_block(*each, received) for each in messages])
+        blocks = [self._decode_block(*each, received) for each in messages]
+        self._peers.receive(self._outbox, [len(block.data) for block in blocks if isinstance(block, Block)] or [0])
+        self._take(blocks)
 
     def _describe(self, source: Source) -> None:
         self._settle(source)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from mega_collector.protocol import Ack, FromAggregator
+from mega_collector.protocol import Ack, FromAggregator, Grant
 
 _MOST_ANSWERS = 1024
 """Answers that wait to be sent: beyond it the stream is not read, so that a peer that asks and never listens costs
@@ -18,6 +18,7 @@ class Outbox:
     def __init__(self) -> None:
         self._answers: deque[FromAggregator] = deque()
         self._acks: dict[bytes, int] = {}
+        self._grant: Grant | None = None
         self._closed = False
         self._changed = threading.Condition()
 
@@ -49,6 +50,12 @@ class Outbox:
                 self._acks[source_id] = max(position, self._acks.get(source_id, 0))
             self._changed.notify_all()
 
+    def grant(self, window: int) -> None:
+        """So many bytes may be in flight from now on: what was said of it before and is unsent does not count."""
+        with self._changed:
+            self._grant = Grant(window)
+            self._changed.notify_all()
+
     @property
     def closed(self) -> bool:
         """Whether the stream has ended, or is to end."""
@@ -77,13 +84,16 @@ class Outbox:
         """Likewise, each time all that there is."""
         while True:
             with self._changed:
-                while not (self._answers or self._acks or self._closed):
+                while not (self._answers or self._acks or self._grant or self._closed):
                     self._changed.wait()
                 answers = list(self._answers)
                 self._answers.clear()
                 if self._acks:
                     answers.append(Ack(self._acks))
                     self._acks = {}
+                if self._grant is not None:
+                    answers.append(self._grant)
+                    self._grant = None
                 if not answers:
                     return
                 self._changed.notify_all()

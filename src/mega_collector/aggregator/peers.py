@@ -1,21 +1,16 @@
 """The collectors that are known in this process: what is expected of each, and where its acknowledgements go."""
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mega_collector.aggregator.admission import Admission, held_up
 from mega_collector.aggregator.outbox import Outbox
+from mega_collector.aggregator.shares import Shares
 from mega_collector.block import Source
-from mega_collector.protocol import Grant, Status
-
-_FIRST_GRANT = 256 << 10
-"""Bytes that may be in flight at the most on a stream of which nothing is committed yet."""
-
-_SMALLEST_GRANT = 128 << 10
-"""Bytes that may be in flight on every stream, however many there are."""
-
+from mega_collector.protocol import Status
 
 @dataclass(slots=True)
 class Peer:
@@ -42,26 +37,18 @@ class Peer:
 
 
 class Peers:
-    """Shares the ingest buffer out among the streams, so that all of them together fit into it.
-
-    A grant is what a stream may have in flight. Without it each of many collectors would send its whole window at a
-    destination that hangs, and what the ingest buffer does not take would lie in the transport's own buffers. A stream
-    has its share only from its first acknowledgement on: otherwise those that come first would have filled the buffer
-    before the others are there.
-    """
+    """All collectors, and all streams, which share the ingest buffer."""
 
     def __init__(self, buffer_size: int) -> None:
-        self._buffer_size = buffer_size
         self._peers: dict[str, Peer] = {}
         self._lock = threading.Lock()
-        self._streams = 0
-        self._acknowledged: set[Outbox] = set()
+        self._shares = Shares(buffer_size)
         self._welcomed: set[Outbox] = set()
         self._status = Status()
 
     @property
     def streams(self) -> int:
-        return self._streams
+        return len(self._shares)
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -75,9 +62,7 @@ class Peers:
             peer = self._peers.setdefault(collector, Peer())
             peer.outboxes.add(outbox)
             peer.heard += 1
-            self._streams += 1
-            self._share_out()
-            return peer, min(self._share.window, _FIRST_GRANT)
+            return peer, self._shares.join(outbox)
 
     def leave(self, collector: str, outbox: Outbox) -> None:
         """A stream has ended: nothing more is said on it."""
@@ -86,11 +71,9 @@ class Peers:
             peer.outboxes.discard(outbox)
             for source_id, waiting in list(peer.waiting.items()):
                 peer.waiting[source_id] = [each for each in waiting if each[0] is not outbox]
-            self._acknowledged.discard(outbox)
             self._welcomed.discard(outbox)
             self._forget(collector)
-            self._streams -= 1
-            self._share_out()
+            self._shares.leave(outbox)
 
     def release(self, collector: str) -> None:
         """Nothing more is heard on a stream."""
@@ -112,6 +95,22 @@ class Peers:
             for outbox in self._welcomed:
                 outbox.hint(status)
 
+    def receive(self, outbox: Outbox, sizes: Sequence[int]) -> None:
+        """Blocks of so many bytes came on a stream."""
+        with self._lock:
+            self._shares.receive(outbox, sum(sizes), max(sizes), time.monotonic())
+
+    @property
+    def next_turn(self) -> float:
+        """When `take_turns` is to be called."""
+        with self._lock:
+            return self._shares.next_due
+
+    def take_turns(self) -> None:
+        """Those whose turn to send has lasted too long make room for the next. Called while what comes is taken."""
+        with self._lock:
+            self._shares.due(time.monotonic())
+
     def commit(self, positions: Mapping[str, dict[bytes, int]], finished: Mapping[str, set[bytes]]) -> None:
         """Positions by collector are committed: tell every open stream of each."""
         with self._lock:
@@ -123,10 +122,8 @@ class Peers:
                     peer.admission.commit(source_id, position)
                 for outbox in peer.outboxes:
                     outbox.ack(advanced)
+                    self._shares.acknowledge(outbox)
                 peer.finished += [(source_id, advanced[source_id]) for source_id in finished.get(collector, ())]
-                for outbox in peer.outboxes - self._acknowledged:
-                    outbox.hint(self._share)
-                self._acknowledged |= peer.outboxes
                 self._forget(collector)
 
     def turn_back(self, collector: str, source_id: bytes) -> None:
@@ -164,11 +161,3 @@ class Peers:
         peer = self._peers[collector]
         if not peer.heard and not peer.outboxes and peer.admission.settled:
             del self._peers[collector]
-
-    @property
-    def _share(self) -> Grant:
-        return Grant(max(self._buffer_size // max(self._streams, 1), _SMALLEST_GRANT))
-
-    def _share_out(self) -> None:
-        for outbox in self._acknowledged:
-            outbox.hint(self._share)

@@ -164,7 +164,7 @@ class Pipeline:
 
     def _step(self) -> None:
         self._steps += 1
-        deadline = min(self._batcher.deadline, self._turned_back.next_due)
+        deadline = min(self._batcher.deadline, self._turned_back.next_due, self._peers.next_turn)
         timeout = min(max(deadline - time.monotonic(), 0), _IDLE)
         sealed: list[Batch] = []
         moves: list[Move] = []
@@ -193,6 +193,7 @@ class Pipeline:
         sealed += self._batcher.flush() if self._buffer.full else self._batcher.due(time.monotonic())
         self._emit(sealed)
         self._let_come()
+        self._peers.take_turns()
 
     def _reopen(self) -> None:
         if not isinstance(self._destination, Reopenable):

@@ -46,9 +46,6 @@ from mega_collector.wire import MAX_BEHIND
 if TYPE_CHECKING:
     from mega_collector.certificates import Certificates
 
-_BLOCK_SIZE = 1 << 20
-"""Bytes of a block: larger ones gain nothing, and hold up the other files longer."""
-
 _RESERVED_FILES = 64
 """Descriptors that the process itself needs: connection, checkpoint, watch, logs, metrics."""
 
@@ -169,7 +166,7 @@ class Collector:
             own=[settings.state_directory, *own],
         )
         self._shipper = Shipper(
-            window=Window(limit=settings.window_size, block_size=_BLOCK_SIZE),
+            window=Window(limit=settings.window_size),
             publisher=self._publisher,
             checkpoint=self._checkpoint,
             inbox=self._inbox,

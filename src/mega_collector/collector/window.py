@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE
-from mega_collector.protocol import Describe, Finish, FromCollector, Open, Refusal, RefusalReason, Resume
+from mega_collector.protocol import (
+    BLOCK_SIZE,
+    Describe,
+    Finish,
+    FromCollector,
+    Open,
+    Refusal,
+    RefusalReason,
+    Resume,
+    block_size,
+)
 
 Item = Block | Skip
 
@@ -107,9 +117,9 @@ class Window:
     be as much of that as the limit, besides; beyond that it takes the others' room.
     """
 
-    def __init__(self, *, limit: int, block_size: int) -> None:
+    def __init__(self, *, limit: int, largest_block: int = BLOCK_SIZE) -> None:
         self._own_limit = limit
-        self._largest_block = block_size
+        self._largest_block = largest_block
         self._allow(limit)
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
@@ -148,6 +158,8 @@ class Window:
     def room(self) -> bool:
         """Whether another block may be sent. One may always be in flight, whatever the window."""
         if self._items - self._held_items >= _MOST_ITEMS:
+            return False
+        if not self._limit:
             return False
         in_flight = self._in_flight - self._held
         return in_flight == 0 or in_flight + self.block_size <= self._limit
@@ -320,8 +332,8 @@ class Window:
     def _allow(self, limit: int) -> None:
         """So many bytes may be in flight from now on."""
         self._limit = limit
-        self.block_size = max(min(self._largest_block, limit // 4), 1)
-        """How large a block should be, in bytes, so that several fit into the window."""
+        self.block_size = min(self._largest_block, block_size(limit))
+        """How large a block should be, in bytes."""
 
     def _release(self, flight: _Flight, position: int) -> bytes:
         """Let go of what is committed; the bytes before the position."""

@@ -1,0 +1,193 @@
+"""How the ingest buffer is shared out among the streams: a machine."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from mega_collector.aggregator.outbox import Outbox
+from mega_collector.protocol import block_size
+
+_FIRST = 256 << 10
+"""Bytes that may be in flight at the most on a stream of which nothing is committed yet."""
+
+_SMALLEST = 128 << 10
+"""Bytes that may be in flight on every stream that does not wait for its turn, however many there are."""
+
+_FEW = 4
+"""So many streams share the buffer evenly, and a turn is as much as one of so many has."""
+
+_AT_ONCE = 2
+"""Streams whose turn it is: while one begins, the other keeps the aggregator busy."""
+
+_TURN = 8 << 20
+"""Bytes after which a turn goes to the next that waits for it."""
+
+_LONGEST = 0.5
+"""Seconds after which it does so too: some are slow."""
+
+_SILENCE = 0.02
+"""Seconds without anything on the stream after which it does so as well."""
+
+_FULL = 0.75
+"""Of the size that a block may have: as much as this, and there is probably more where it is from."""
+
+_REST = 10.0
+"""Seconds in which one that had no use for its turn does not get another."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    window: int
+    acknowledged: bool = False
+    received: int = 0
+    """Bytes in its turn."""
+    since: float = 0.0
+    """When its turn began."""
+    heard: float = 0.0
+    """When something came in its turn; at first, when that began."""
+    rests_until: float = 0.0
+
+
+class Shares:
+    """Says how much may be in flight on each stream, so that all of them together fit into the buffer.
+
+    Without it each of many collectors would send its whole window at a destination that hangs, and what the ingest
+    buffer does not take would lie in the transport's own buffers. A stream has its share only from its first
+    acknowledgement on: otherwise those that come first would have filled the buffer before the others are there.
+
+    An even share of many is small, and small blocks cost several times as much as large ones. So of many streams those
+    that have more to send than fits into their share take turns: two of them have half of the buffer, and the
+    others wait, as long as those whose turn it is make use of it. The other half is for those that have little to send,
+    which nobody holds up.
+    """
+
+    def __init__(self, buffer_size: int) -> None:
+        self._buffer_size = buffer_size
+        self._streams: dict[Outbox, _Stream] = {}
+        self._turns: set[Outbox] = set()
+        self._waiting: deque[Outbox] = deque()
+        self._even = buffer_size
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def join(self, outbox: Outbox) -> int:
+        """A stream opens; the bytes that may be in flight on it."""
+        window = self._streams[outbox] = _Stream(0)
+        self._share_out()
+        window.window = min(self._even, _FIRST)
+        return window.window
+
+    def leave(self, outbox: Outbox) -> None:
+        """A stream has ended."""
+        del self._streams[outbox]
+        self._turns.discard(outbox)
+        if outbox in self._waiting:
+            self._waiting.remove(outbox)
+        self._share_out()
+        self._next(0.0)
+
+    def acknowledge(self, outbox: Outbox) -> None:
+        """Something of what came on the stream is committed."""
+        stream = self._streams[outbox]
+        if not stream.acknowledged:
+            stream.acknowledged = True
+            self._grant(outbox, self._even)
+
+    def receive(self, outbox: Outbox, size: int, largest: int, now: float) -> None:
+        """So many bytes came on a stream; the largest block of them tells whether there is more where they are from."""
+        stream = self._streams.get(outbox)
+        if stream is None or not stream.acknowledged or self._even >= self._turn:
+            return
+        # A block is cut back to its last whole line.
+        more = largest >= block_size(stream.window or self._even) * _FULL
+        if outbox in self._turns:
+            stream.received += size
+            stream.heard = now
+            if not more:
+                self._end(outbox, now)
+            elif stream.received >= _TURN and self._waiting:
+                self._wait(outbox, now)
+        elif more and now >= stream.rests_until and outbox not in self._waiting:
+            self._wait(outbox, now)
+
+    @property
+    def next_due(self) -> float:
+        """When `due` has something to do; infinity: it has not."""
+        if not self._waiting:
+            return math.inf
+        streams = [self._streams[outbox] for outbox in self._turns]
+        return min(min(stream.heard + _SILENCE, stream.since + _LONGEST) for stream in streams)
+
+    def due(self, now: float) -> None:
+        """Let the next have their turn, if one makes no use of it. Called while the aggregator takes what comes."""
+        if now < self.next_due:
+            return
+        for outbox in list(self._turns):
+            stream = self._streams[outbox]
+            if now >= stream.since + _LONGEST:
+                if stream.received >= self._turn:
+                    self._wait(outbox, now)
+                else:
+                    self._rest(outbox, now)
+            elif now >= stream.heard + _SILENCE:
+                self._end(outbox, now)
+
+    @property
+    def _turn(self) -> int:
+        """Bytes that may be in flight of one whose turn it is."""
+        return self._buffer_size // _FEW
+
+    def _share_out(self) -> None:
+        even = self._even_share()
+        if even == self._even:
+            return
+        self._even = even
+        if even >= self._turn:
+            self._turns.clear()
+            self._waiting.clear()
+        for outbox, stream in self._streams.items():
+            if stream.acknowledged and outbox not in self._turns and outbox not in self._waiting:
+                self._grant(outbox, even)
+
+    def _even_share(self) -> int:
+        count = max(len(self._streams), 1)
+        if count <= _FEW:
+            return max(self._buffer_size // count, _SMALLEST)
+        # By halves: otherwise all would have to be told whenever one comes or goes.
+        share = max(self._buffer_size // 2 // count, _SMALLEST)
+        return 1 << (share.bit_length() - 1)
+
+    def _wait(self, outbox: Outbox, now: float) -> None:
+        """Its turn comes after that of all who wait."""
+        self._turns.discard(outbox)
+        self._waiting.append(outbox)
+        self._grant(outbox, 0)
+        self._next(now)
+
+    def _rest(self, outbox: Outbox, now: float) -> None:
+        """It is slow: nobody needs to wait for that."""
+        self._streams[outbox].rests_until = now + _REST
+        for each in self._waiting:
+            self._grant(each, self._even)
+        self._end(outbox, now)
+
+    def _end(self, outbox: Outbox, now: float) -> None:
+        """It has nothing more to send at present."""
+        self._turns.discard(outbox)
+        self._grant(outbox, self._even)
+        self._next(now)
+
+    def _next(self, now: float) -> None:
+        while self._waiting and len(self._turns) < _AT_ONCE:
+            outbox = self._waiting.popleft()
+            stream = self._streams[outbox]
+            stream.received, stream.since, stream.heard = 0, now, now
+            self._turns.add(outbox)
+            self._grant(outbox, self._turn)
+
+    def _grant(self, outbox: Outbox, window: int) -> None:
+        stream = self._streams[outbox]
+        if stream.window != window:
+            stream.window = window
+            outbox.grant(window)
