@@ -163,7 +163,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many bytes may be in flight on this stream from now on. One block may always be; 0: none, until another grant."""
+    """How many bytes may be in flight on this stream from now on. One block may always be, but at 0."""
 
     window: int
 

@@ -1,6 +1,9 @@
 """The collectors: what each stream may have in flight, and whom a commit is told."""
 
+import math
+
 from blocks import make_block, make_source
+from harness.until import until
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.protocol import Ack, FromAggregator, Grant, Stage, Status
@@ -24,6 +27,15 @@ def _grants(outbox: Outbox) -> list[FromAggregator]:
     return [each for each in _said(outbox) if isinstance(each, Grant)]
 
 
+class Told(Outbox):
+    """Remembers what it was granted last."""
+
+    window = 0
+
+    def grant(self, window: int) -> None:
+        self.window = window
+
+
 def test_a_stream_begins_with_little_and_has_its_share_from_its_first_acknowledgement_on() -> None:
     peers, outbox = Peers(64 * MIB), Outbox()
     assert peers.join("a", outbox)[1] == FIRST
@@ -41,7 +53,7 @@ def test_the_buffer_is_shared_out_among_the_streams_and_each_is_told() -> None:
     peers.join("b", third)
     _commit(peers, "a")
     assert (peers.streams, len(peers)) == (3, 2)
-    assert _grants(first) == [Grant(64 * MIB), Grant(32 * MIB), Grant(64 * MIB // 3)]
+    assert _grants(first) == [Grant(64 * MIB // 3)]  # what it had not been told before counts no more
     assert _grants(second) == [Grant(64 * MIB // 3)]
     assert _grants(third) == []
 
@@ -54,7 +66,7 @@ def test_what_a_stream_leaves_is_shared_out_again() -> None:
     _commit(peers, "a", "b")
     peers.leave("b", leaving)
     assert peers.streams == 1
-    assert _grants(staying) == [Grant(32 * MIB), Grant(64 * MIB)]
+    assert _grants(staying) == [Grant(64 * MIB)]
 
 
 def test_nobody_is_left_without_anything() -> None:
@@ -63,7 +75,25 @@ def test_nobody_is_left_without_anything() -> None:
     for outbox in outboxes:
         peers.join("a", outbox)
     _commit(peers, "a")
-    assert [_grants(outbox) for outbox in outboxes] == [[Grant(128 << 10)]] * 100
+    assert [_grants(outbox) for outbox in outboxes] == [[Grant(128 << 10)]] * 4 + [[]] * 96  # the others had no more
+
+
+def test_of_many_streams_those_that_have_much_to_send_take_turns() -> None:
+    peers = Peers(12 * MIB)
+    outboxes = [Told() for _ in range(50)]
+    for outbox in outboxes:
+        peers.join("a", outbox)
+    _commit(peers, "a")
+    for outbox in outboxes[:3]:
+        peers.receive(outbox, [128 << 10])
+    assert [outbox.window for outbox in outboxes[:3]] == [3 * MIB, 3 * MIB, 0]
+    assert peers.next_turn < math.inf
+
+    def third() -> bool:
+        peers.take_turns()
+        return outboxes[2].window == 3 * MIB
+
+    until(third, "it is the third's turn")
 
 
 def test_a_commit_is_told_to_every_stream_of_its_collector_and_to_no_other() -> None:

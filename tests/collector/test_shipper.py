@@ -59,7 +59,7 @@ class Rig:
         self.inbox = Inbox()
         self.listener = Listener(self.inbox)
         self.shipper = Shipper(
-            window=Window(limit=1 << 20, block_size=1 << 16),
+            window=Window(limit=1 << 20, largest_block=1 << 16),
             publisher=self.listener,
             checkpoint=self.checkpoint,
             inbox=self.inbox,

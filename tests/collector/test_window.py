@@ -18,7 +18,7 @@ NOTHING_KNOWN = Resume(SOURCE.id, ())
 
 
 def _window(limit: int = 1000, block_size: int = 100) -> Window:
-    window = Window(limit=limit, block_size=block_size)
+    window = Window(limit=limit, largest_block=block_size)
     window.connect(1 << 30)
     return window
 
@@ -78,7 +78,7 @@ def test_nothing_is_asked_twice() -> None:
 
 
 def test_nothing_is_said_without_a_connection() -> None:
-    window = Window(limit=1000, block_size=100)
+    window = Window(limit=1000, largest_block=100)
     assert window.begin(SOURCE) == []
     assert window.end(SOURCE) == []
 
@@ -205,7 +205,7 @@ def test_there_is_room_for_a_block_as_long_as_the_window_has_it() -> None:
 
 def test_one_block_may_be_in_flight_whatever_the_window() -> None:
     window = _open(_window(limit=4, block_size=100))
-    assert (window.block_size, window.room) == (1, True)
+    assert (window.block_size, window.room) == (4, True)
     _sent(window, 5000)
     assert not window.room
     window.ack(SOURCE.id, 5000)
@@ -213,13 +213,28 @@ def test_one_block_may_be_in_flight_whatever_the_window() -> None:
 
 
 def test_the_smaller_of_both_windows_holds() -> None:
-    window = Window(limit=1000, block_size=1000)
+    window = Window(limit=1000, largest_block=1000)
     window.connect(400)
-    assert (window.block_size, window.statistics().limit) == (100, 400)
+    assert (window.block_size, window.statistics().limit) == (400, 400)
     window.grant(5000)
-    assert (window.block_size, window.statistics().limit) == (250, 1000)
+    assert (window.block_size, window.statistics().limit) == (1000, 1000)
+
+
+def test_nothing_is_sent_until_another_grant_where_none_may_be_in_flight() -> None:
+    window = _open(_window())
     window.grant(0)
-    assert (window.block_size, window.room) == (1, True)
+    assert not window.room
+    window.grant(1)
+    assert window.room
+
+
+def test_several_blocks_fit_into_a_window_unless_they_would_be_small() -> None:
+    window = Window(limit=100 << 20)
+    sizes = []
+    for granted in (100 << 20, 3 << 20, 512 << 10, 128 << 10, 1000):
+        window.grant(granted)
+        sizes.append(window.block_size)
+    assert sizes == [1 << 20, 768 << 10, 128 << 10, 128 << 10, 1000]
 
 
 def test_a_smaller_grant_stops_further_blocks_and_takes_none_back() -> None:

@@ -170,7 +170,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.directory = TemporaryDirectory()
         self.aggregator = Aggregator(Path(self.directory.name))
-        self.window = Window(limit=LIMIT, block_size=16)
+        self.window = Window(limit=LIMIT, largest_block=16)
         self.files: list[File] = []
         self.connection: Connection | None = None
         self.lost: list[Connection] = []
@@ -310,7 +310,7 @@ class Histories(RuleBasedStateMachine):
             return
         self.the_connection_is_lost()
         self.lives += 1
-        self.window = Window(limit=LIMIT, block_size=16)
+        self.window = Window(limit=LIMIT, largest_block=16)
         for file in self.files:
             file.abandoned |= file.ended
             file.settled = False

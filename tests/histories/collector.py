@@ -70,7 +70,7 @@ class MemoryCollector:
         self._session = 0
         self.sent: deque[FromCollector] = deque()
         self.shipper = Shipper(
-            window=Window(limit=400, block_size=100),
+            window=Window(limit=400, largest_block=100),
             publisher=self,  # type: ignore[arg-type]
             checkpoint=checkpoint,  # type: ignore[arg-type]
             inbox=self._inbox,  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -226,7 +226,7 @@ class Conversation:
         except WireError as error:
             return self._unsound(source.id, message.start, RefusalReason.MALFORMED, str(error))
 
-    def _take(self, items: "list[Block | Skip | _Unsound]") -> None:
+    def _take(self, items: "Sequence[Block | Skip | _Unsound]") -> None:
         """Have what is new of them taken in, in order, and answer what must be answered at once.
 
         Not under the lock: whoever does not listen would hold up other streams.

@@ -12,6 +12,7 @@ from mega_collector.aggregator.shares import Shares
 from mega_collector.block import Source
 from mega_collector.protocol import Status
 
+
 @dataclass(slots=True)
 class Peer:
     """One collector, on however many streams."""
