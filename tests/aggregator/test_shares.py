@@ -4,7 +4,6 @@ import math
 
 from hypothesis import given, strategies as st
 
-from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.shares import Shares
 from mega_collector.protocol import block_size
 
@@ -16,11 +15,10 @@ EVEN = 128 << 10
 FULL = block_size(EVEN)
 
 
-class Stream(Outbox):
+class Stream:
     """Remembers what it was granted."""
 
     def __init__(self, shares: Shares) -> None:
-        super().__init__()
         self.grants = [shares.join(self)]
 
     def grant(self, window: int) -> None:
@@ -135,8 +133,8 @@ def test_who_leaves_lets_the_next_have_its_turn() -> None:
     streams = _streams(shares, 50)
     for stream in streams:
         _send(shares, stream, FULL)
-    shares.leave(streams[0])
-    shares.leave(streams[3])
+    shares.leave(streams[0], 1.0)
+    shares.leave(streams[3], 1.0)
     assert [stream.window for stream in streams[1:5] if stream is not streams[3]] == [TURN, TURN, 0]
 
 
@@ -147,7 +145,7 @@ def test_nobody_waits_where_few_are_left() -> None:
         _send(shares, stream, block_size(stream.window))
     assert [stream.window for stream in streams] == [TURN] * 2 + [0] * 6
     for stream in streams[:4]:
-        shares.leave(stream)
+        shares.leave(stream, 1.0)
     assert [stream.window for stream in streams[4:]] == [TURN] * 4
 
 
@@ -178,7 +176,7 @@ def test_whatever_happens_what_is_granted_fits_and_nobody_waits_for_ever(
             continue
         stream = streams[which % len(streams)]
         if action == "leave":
-            shares.leave(stream)
+            shares.leave(stream, now)
             streams.remove(stream)
         elif action == "ack":
             shares.acknowledge(stream)

@@ -74,7 +74,7 @@ class Peers:
                 peer.waiting[source_id] = [each for each in waiting if each[0] is not outbox]
             self._welcomed.discard(outbox)
             self._forget(collector)
-            self._shares.leave(outbox)
+            self._shares.leave(outbox, time.monotonic())
 
     def release(self, collector: str) -> None:
         """Nothing more is heard on a stream."""

@@ -3,8 +3,8 @@
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
-from mega_collector.aggregator.outbox import Outbox
 from mega_collector.protocol import block_size
 
 _FIRST = 256 << 10
@@ -35,9 +35,16 @@ _REST = 10.0
 """Seconds in which one that had no use for its turn does not get another."""
 
 
+class Granted(Protocol):
+    """A stream."""
+
+    def grant(self, window: int, /) -> None:
+        """So many bytes may be in flight on it from now on."""
+
+
 @dataclass(slots=True)
-class _Stream:
-    window: int
+class _State:
+    window: int = 0
     acknowledged: bool = False
     received: int = 0
     """Bytes in its turn."""
@@ -63,75 +70,75 @@ class Shares:
 
     def __init__(self, buffer_size: int) -> None:
         self._buffer_size = buffer_size
-        self._streams: dict[Outbox, _Stream] = {}
-        self._turns: set[Outbox] = set()
-        self._waiting: deque[Outbox] = deque()
+        self._streams: dict[Granted, _State] = {}
+        self._turns: set[Granted] = set()
+        self._waiting: deque[Granted] = deque()
         self._even = buffer_size
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def join(self, outbox: Outbox) -> int:
+    def join(self, stream: Granted) -> int:
         """A stream opens; the bytes that may be in flight on it."""
-        window = self._streams[outbox] = _Stream(0)
+        state = self._streams[stream] = _State()
         self._share_out()
-        window.window = min(self._even, _FIRST)
-        return window.window
+        state.window = min(self._even, _FIRST)
+        return state.window
 
-    def leave(self, outbox: Outbox) -> None:
+    def leave(self, stream: Granted, now: float) -> None:
         """A stream has ended."""
-        del self._streams[outbox]
-        self._turns.discard(outbox)
-        if outbox in self._waiting:
-            self._waiting.remove(outbox)
+        del self._streams[stream]
+        self._turns.discard(stream)
+        if stream in self._waiting:
+            self._waiting.remove(stream)
         self._share_out()
-        self._next(0.0)
+        self._next(now)
 
-    def acknowledge(self, outbox: Outbox) -> None:
+    def acknowledge(self, stream: Granted) -> None:
         """Something of what came on the stream is committed."""
-        stream = self._streams[outbox]
-        if not stream.acknowledged:
-            stream.acknowledged = True
-            self._grant(outbox, self._even)
+        state = self._streams[stream]
+        if not state.acknowledged:
+            state.acknowledged = True
+            self._grant(stream, self._even)
 
-    def receive(self, outbox: Outbox, size: int, largest: int, now: float) -> None:
+    def receive(self, stream: Granted, size: int, largest: int, now: float) -> None:
         """So many bytes came on a stream; the largest block of them tells whether there is more where they are from."""
-        stream = self._streams.get(outbox)
-        if stream is None or not stream.acknowledged or self._even >= self._turn:
+        state = self._streams.get(stream)
+        if state is None or not state.acknowledged or self._even >= self._turn:
             return
-        # A block is cut back to its last whole line.
-        more = largest >= block_size(stream.window or self._even) * _FULL
-        if outbox in self._turns:
-            stream.received += size
-            stream.heard = now
+        more = largest >= block_size(state.window or self._even) * _FULL
+        if stream in self._turns:
+            state.received += size
+            state.heard = now
             if not more:
-                self._end(outbox, now)
-            elif stream.received >= _TURN and self._waiting:
-                self._wait(outbox, now)
-        elif more and now >= stream.rests_until and outbox not in self._waiting:
-            self._wait(outbox, now)
+                self._end(stream, now)
+            elif state.received >= _TURN and self._waiting:
+                self._wait(stream, now)
+        elif more and now >= state.rests_until and stream not in self._waiting:
+            self._wait(stream, now)
 
     @property
     def next_due(self) -> float:
         """When `due` has something to do; infinity: it has not."""
         if not self._waiting:
             return math.inf
-        streams = [self._streams[outbox] for outbox in self._turns]
-        return min(min(stream.heard + _SILENCE, stream.since + _LONGEST) for stream in streams)
+        return min(
+            min(each.heard + _SILENCE, each.since + _LONGEST) for each in map(self._streams.__getitem__, self._turns)
+        )
 
     def due(self, now: float) -> None:
         """Let the next have their turn, if one makes no use of it. Called while the aggregator takes what comes."""
         if now < self.next_due:
             return
-        for outbox in list(self._turns):
-            stream = self._streams[outbox]
-            if now >= stream.since + _LONGEST:
-                if stream.received >= self._turn:
-                    self._wait(outbox, now)
+        for stream in list(self._turns):
+            state = self._streams[stream]
+            if now >= state.since + _LONGEST:
+                if state.received >= self._turn:
+                    self._wait(stream, now)
                 else:
-                    self._rest(outbox, now)
-            elif now >= stream.heard + _SILENCE:
-                self._end(outbox, now)
+                    self._rest(stream, now)
+            elif now >= state.heard + _SILENCE:
+                self._end(stream, now)
 
     @property
     def _turn(self) -> int:
@@ -146,9 +153,9 @@ class Shares:
         if even >= self._turn:
             self._turns.clear()
             self._waiting.clear()
-        for outbox, stream in self._streams.items():
-            if stream.acknowledged and outbox not in self._turns and outbox not in self._waiting:
-                self._grant(outbox, even)
+        for stream, state in self._streams.items():
+            if state.acknowledged and stream not in self._turns and stream not in self._waiting:
+                self._grant(stream, even)
 
     def _even_share(self) -> int:
         count = max(len(self._streams), 1)
@@ -158,36 +165,36 @@ class Shares:
         share = max(self._buffer_size // 2 // count, _SMALLEST)
         return 1 << (share.bit_length() - 1)
 
-    def _wait(self, outbox: Outbox, now: float) -> None:
+    def _wait(self, stream: Granted, now: float) -> None:
         """Its turn comes after that of all who wait."""
-        self._turns.discard(outbox)
-        self._waiting.append(outbox)
-        self._grant(outbox, 0)
+        self._turns.discard(stream)
+        self._waiting.append(stream)
+        self._grant(stream, 0)
         self._next(now)
 
-    def _rest(self, outbox: Outbox, now: float) -> None:
+    def _rest(self, stream: Granted, now: float) -> None:
         """It is slow: nobody needs to wait for that."""
-        self._streams[outbox].rests_until = now + _REST
+        self._streams[stream].rests_until = now + _REST
         for each in self._waiting:
             self._grant(each, self._even)
-        self._end(outbox, now)
+        self._end(stream, now)
 
-    def _end(self, outbox: Outbox, now: float) -> None:
+    def _end(self, stream: Granted, now: float) -> None:
         """It has nothing more to send at present."""
-        self._turns.discard(outbox)
-        self._grant(outbox, self._even)
+        self._turns.discard(stream)
+        self._grant(stream, self._even)
         self._next(now)
 
     def _next(self, now: float) -> None:
         while self._waiting and len(self._turns) < _AT_ONCE:
-            outbox = self._waiting.popleft()
-            stream = self._streams[outbox]
-            stream.received, stream.since, stream.heard = 0, now, now
-            self._turns.add(outbox)
-            self._grant(outbox, self._turn)
+            stream = self._waiting.popleft()
+            state = self._streams[stream]
+            state.received, state.since, state.heard = 0, now, now
+            self._turns.add(stream)
+            self._grant(stream, self._turn)
 
-    def _grant(self, outbox: Outbox, window: int) -> None:
-        stream = self._streams[outbox]
-        if stream.window != window:
-            stream.window = window
-            outbox.grant(window)
+    def _grant(self, stream: Granted, window: int) -> None:
+        state = self._streams[stream]
+        if state.window != window:
+            state.window = window
+            stream.grant(window)
