@@ -535,15 +535,15 @@ def test_settings_that_cannot_be_used_are_one_line_and_2(site: Site) -> None:
         assert len(ended.stderr.splitlines()) == 1
 
 
-def test_ten_thousand_small_files_take_one_pass(site: Site) -> None:
+def test_thousands_of_small_files_take_one_pass(site: Site) -> None:
     site.both()
-    for number in range(10_000):
+    for number in range(2000):
         (site.logs / f"{number:05}.log").write_bytes(b"line %d\n" % number * 3)
     sizes = sum(path.stat().st_size for path in site.logs.iterdir())
     site.wait_for_bytes(sizes)
     found = settled(site)
     assert found.code == 0
-    assert (found.total["complete"], found.total["entries"]) == (10_000, 30_000)
+    assert (found.total["complete"], found.total["entries"]) == (2000, 6000)
 
 
 def test_a_stdout_that_is_full_is_one_line_and_1_and_one_that_is_closed_early_is_none(site: Site) -> None:
