@@ -43,10 +43,7 @@ def test_what_is_shipped_is_complete(site: Site) -> None:
 
 
 def test_what_is_not_shipped_is_behind_and_not_lost(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped()
     assert collector.stop() == 0
     shipped = site.bytes_written
     writer.write(5)
@@ -58,10 +55,7 @@ def test_what_is_not_shipped_is_behind_and_not_lost(site: Site) -> None:
 
 
 def test_a_last_line_that_is_not_finished_is_told_as_such(site: Site) -> None:
-    site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, _, writer = site.shipped()
     writer.write_part(20)
     assert audited(site).states() == {"a.log": "behind by 20 (a line without its end)"}
 
@@ -131,10 +125,7 @@ def test_what_was_discarded_is_told(site: Site) -> None:
 
 
 def test_what_was_lost_counts_though_its_file_is_gone(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped()
     shipped = site.bytes_written
     assert aggregator.stop() == 0
     # Nothing is read for as long as nobody takes it.
@@ -156,10 +147,7 @@ def test_what_was_lost_counts_though_its_file_is_gone(site: Site) -> None:
 
 
 def test_what_vanished_while_the_collector_was_stopped_may_be_lost(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped()
     settled(site)
     assert collector.stop() == 0
     writer.write(10)
@@ -251,10 +239,7 @@ def test_space_that_was_set_aside_is_behind_and_told_as_such(site: Site) -> None
 
 
 def test_a_file_that_was_truncated_is_what_it_holds_now(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     writer.truncate()
     collector.wait_for("source_truncated")
     writer.write(10)
@@ -267,10 +252,7 @@ def test_a_file_that_was_truncated_is_what_it_holds_now(site: Site) -> None:
 
 
 def test_a_file_that_was_truncated_while_the_collector_was_stopped_is_new(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     assert collector.stop() == 0
     writer.truncate()
     writer.write(10)
@@ -280,10 +262,7 @@ def test_a_file_that_was_truncated_while_the_collector_was_stopped_is_new(site: 
 
 
 def test_a_file_is_known_by_its_bytes_under_whatever_name(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     writer.rotate(site.logs / "a.old.log")
     writer.write(10)
     site.assert_delivered()
@@ -294,10 +273,7 @@ def test_a_file_is_known_by_its_bytes_under_whatever_name(site: Site) -> None:
 
 
 def test_files_that_no_pattern_finds_are_summed_up(site: Site) -> None:
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     writer.rotate(site.logs / "a.log.1")
     collector.wait_for("file_retired")
     writer.write(10)
@@ -437,10 +413,7 @@ def test_an_archive_that_was_never_anything_else_is_shipped_and_complete(site: S
 
 def test_a_file_that_only_looks_like_another_is_behind(site: Site) -> None:
     """No collector has shipped it: that another one holds the same says nothing."""
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     assert collector.stop() == 0
     shutil.copyfile(writer.path, site.logs / "other.log")
     assert audited(site).states() == {"a.log": "complete", "other.log": f"behind by {site.bytes_written}"}
@@ -483,10 +456,7 @@ def test_what_a_lost_ledger_does_not_know_is_told(site: Site) -> None:
 
 def test_what_differs_is_looked_at_once_more(site: Site) -> None:
     """It was written anew while it was looked at."""
-    _, collector = site.both()
-    writer = site.writer()
-    writer.write(1000)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(1000)
     settled(site)
     assert collector.stop() == 0
     flip(writer.path, 40_000)

@@ -76,10 +76,7 @@ def test_a_collector_may_be_there_before_its_aggregator(site: Site) -> None:
 
 @pytest.mark.case(61)
 def test_an_aggregator_that_hangs_for_a_while_gets_every_line_once(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(1000)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(1000)
     for _ in range(3):
         aggregator.freeze()
         writer.write(20_000)

@@ -92,6 +92,14 @@ class Site:
         aggregator.wait_for("listening")
         return aggregator, collector
 
+    def shipped(self, lines: int = 10) -> tuple[Process, Process, Writer]:
+        """Start both, and wait until so many lines have arrived from a log that can be written on."""
+        aggregator, collector = self.both()
+        writer = self.writer()
+        writer.write(lines)
+        self.assert_delivered()
+        return aggregator, collector, writer
+
     def start(
         self,
         *arguments: str | dict[str, str],
