@@ -300,11 +300,7 @@ def test_a_path_that_is_no_file_is_told_and_is_not_well(site: Site) -> None:
 @pytest.mark.parametrize("name", ["a.log.1", "a.log-20261123", "a.log~"])
 def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, name: str) -> None:
     everything = f"{site.logs}/*"
-    site.aggregator()
-    collector = site.collector(paths=everything, rotate_wait="10s")
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100, paths=everything, rotate_wait="10s")
     writer.copy_and_truncate(site.logs / name)
     collector.wait_for("source_truncated")
     writer.write(10)
@@ -321,11 +317,7 @@ def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, 
 def test_what_a_copy_has_beyond_what_was_shipped_goes_on_in_it(site: Site) -> None:
     """It was written while the collector was stopped: a source of its own ships the rest."""
     everything = f"{site.logs}/*"
-    site.aggregator()
-    collector = site.collector(paths=everything, rotate_wait="10s")
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100, paths=everything, rotate_wait="10s")
     collector.freeze()
     writer.write(50)
     writer.copy_and_truncate(site.logs / "a.log.1")
@@ -380,11 +372,7 @@ def test_an_archive_of_a_file_that_goes_on_is_as_complete_as_that(site: Site) ->
 
 def test_the_rest_of_a_file_that_was_compressed_unread_is_in_its_archive(site: Site) -> None:
     everything = f"{site.logs}/*"
-    site.aggregator()
-    collector = site.collector(paths=everything)
-    writer = site.writer()
-    writer.write(3000)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(3000, paths=everything)
     settled(site, paths=everything)
     assert collector.stop() == 0
     writer.write(3000)

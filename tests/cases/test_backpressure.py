@@ -299,7 +299,7 @@ def test_a_file_that_is_closed_opened_and_rotated_between_refused_attempts_goes_
             file_configuration=None, text_configuration="1", stdout=pipe.writing, shutdown_timeout="100ms"
         )
         collector = site.collector(close_inactive="100ms")
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         writer.write(8)
         quiet(lambda: pipe.waiting, "a full pipe", 0.3)
         writer.rotate(site.logs / "a.log.1")
