@@ -1,12 +1,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 import hypothesis
 import pytest
 
 from harness.aside import Aside
+from harness.site import Site
 from harness.template import Template
 
 T = TypeVar("T")
@@ -31,6 +33,13 @@ def template() -> Iterator[Template]:
     """For processes of which a test has many, and to which it does not matter how they begin."""
     with Template() as template:
         yield template
+
+
+@pytest.fixture
+def site(tmp_path: Path, template: Template) -> Iterator[Site]:
+    """Where how a process begins is what is tested, there is another, without a template."""
+    with Site(tmp_path, template) as site:
+        yield site
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Run as a program: appends lines to a log by one write(2) each, and goes on in the new file when it was rotated.
 
-Prints how many lines went into each file that it had open, one number a line.
+Does so until it has written so many, and the log was rotated; into a new file go a third as many at the least. Prints
+how many lines went into each file that it had open, one number a line.
 """
 
 import os
@@ -16,15 +17,18 @@ def main(path: Path, name: str, count: int) -> None:
     sys.stdin.read()  # until all may begin
     counts = [0]
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for number in range(count):
+    left, number = count, 0
+    while left > 0 or not path.with_name(f"{path.name}.1").exists():
         # As handlers do that watch their file; seldom, so that many write to the old one after the rotation.
         if number % 50 == 0 and not _is(path, descriptor):
             os.close(descriptor)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             counts.append(0)
+            left = max(left, count // 3)
         line = appended_line(name, len(counts) - 1, counts[-1])
         assert os.write(descriptor, line) == len(line)
         counts[-1] += 1
+        left, number = left - 1, number + 1
     sys.stdout.write("".join(f"{each}\n" for each in counts))
 
 

@@ -76,10 +76,7 @@ def test_a_collector_may_be_there_before_its_aggregator(site: Site) -> None:
 
 @pytest.mark.case(61)
 def test_an_aggregator_that_hangs_for_a_while_gets_every_line_once(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(1000)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(1000)
     for _ in range(3):
         aggregator.freeze()
         writer.write(20_000)
@@ -116,7 +113,7 @@ def test_an_aggregator_that_answers_no_pings_is_left_and_tried_again() -> None:
         try:
             until(lambda: events, "the connection")
             proxy.withholds = True
-            until(lambda: publisher.statistics().failures, "it should be left", timeout=5)
+            until(lambda: publisher.statistics().failures, "it should be left")
             proxy.withholds = False
             until(lambda: len(events) >= 3, "it should be tried again")
         finally:
@@ -302,7 +299,7 @@ def test_a_file_that_is_closed_opened_and_rotated_between_refused_attempts_goes_
             file_configuration=None, text_configuration="1", stdout=pipe.writing, shutdown_timeout="100ms"
         )
         collector = site.collector(close_inactive="100ms")
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         writer.write(8)
         quiet(lambda: pipe.waiting, "a full pipe", 0.3)
         writer.rotate(site.logs / "a.log.1")

@@ -179,11 +179,7 @@ def test_a_file_written_to_with_its_time_put_back_is_shipped(site: Site, watch: 
 
 @pytest.mark.case(98)
 def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_when_it_grows(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped()
     collector.freeze()
     _rewrite(site, writer.path)
     collector.thaw()
@@ -196,11 +192,7 @@ def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_when_it_
 
 @pytest.mark.case(98)
 def test_a_file_rewritten_in_its_size_and_with_its_time_put_back_is_new_at_once(site: Site, watch: str) -> None:
-    site.aggregator()
-    collector = site.collector(watch=watch)
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(watch=watch)
     collector.freeze()
     _rewrite(site, writer.path)
     collector.thaw()

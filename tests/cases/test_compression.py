@@ -170,11 +170,7 @@ def test_an_archive_that_is_still_written_waits_until_it_is_whole(site: Site, pa
 def test_an_archive_that_is_written_under_another_name_and_renamed_when_it_is_whole_is_recognised(
     site: Site, watch: str
 ) -> None:
-    site.aggregator()
-    collector = site.collector(paths=f"{site.logs}/*", watch=watch)
-    writer = site.writer()
-    writer.write(1000)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(1000, paths=f"{site.logs}/*", watch=watch)
     rotated, unfinished = site.logs / "a.log.1", site.logs / "a.log.1.gz.tmp"
     writer.rotate(rotated)
     data = gzip.compress(rotated.read_bytes())
@@ -323,11 +319,7 @@ def test_an_archive_is_read_piece_by_piece(site: Site) -> None:
 
 @pytest.mark.case(30)
 def test_a_tail_that_is_only_in_an_archive_that_no_pattern_finds_is_told_as_lost(site: Site) -> None:
-    aggregator = site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(100)
     shipped = site.bytes_written
     assert collector.stop() == 0
     writer.write(100)

@@ -77,7 +77,7 @@ def test_a_new_file_of_another_name_with_the_number_and_the_size_of_one_that_was
     recycle(path, other, lines(site, "b", 0, 100))
     assert other.stat().st_size == size
     collector.thaw()
-    until(lambda: site.size() == site.bytes_written, "it was never read", timeout=3)
+    until(lambda: site.size() == site.bytes_written, "it was never read", timeout=15)
 
 
 @pytest.mark.case(34)
@@ -136,7 +136,7 @@ def test_a_new_file_that_has_the_same_bytes_before_the_position_and_another_head
     recycle(path, path, b"two\n" + same + b"more\n")
     collector.thaw()
     expected = b"one\n" + same + b"two\n" + same + b"more\n"
-    until(lambda: site.size() >= len(expected), "its head was passed over", timeout=3)
+    until(lambda: site.size() >= len(expected), "its head was passed over", timeout=15)
     quiet(site.size, "the destination")
     assert site.output() == expected
 

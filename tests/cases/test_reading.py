@@ -55,11 +55,7 @@ def test_a_line_that_takes_many_looks_to_be_written_is_one_line(site: Site) -> N
 
 @pytest.mark.case(11)
 def test_a_fragment_is_held_while_it_grows_and_through_a_restart(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(1)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(1)
     line = make_line("a", 0, 1, 21 << 10)
     with writer.path.open("ab", buffering=0) as file:
         file.write(line[: 20 << 10])

@@ -11,10 +11,7 @@ from harness.until import until
 @pytest.mark.case(96)
 def test_on_sighup_the_aggregator_lets_go_of_a_moved_output_at_once_and_nothing_is_lost(site: Site) -> None:
     """So that what moved it may compress it."""
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(100)
     moved = site.out.with_suffix(".1")
     site.out.rename(moved)
     aggregator.signal(signal.SIGHUP)

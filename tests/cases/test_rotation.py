@@ -43,11 +43,7 @@ def test_renamed_away_and_created_anew(site: Site, watch: str) -> None:
 @pytest.mark.case(22)
 def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site) -> None:
     pattern = str(site.logs / "a.log*")
-    site.aggregator()
-    collector = site.collector(paths=pattern, poll_interval="20ms")
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, _ = site.shipped(100, paths=pattern, poll_interval="20ms")
     for number in range(3):
         (site.logs / ("a.log" if number == 0 else f"a.log.{number}")).rename(site.logs / f"a.log.{number + 1}")
         quiet(site.size, "the destination")
@@ -59,11 +55,7 @@ def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site) -> None:
 
 @pytest.mark.case(23)
 def test_renamed_out_of_the_pattern_with_an_unread_tail_between_two_looks(site: Site, watch: str) -> None:
-    site.aggregator()
-    collector = site.collector(watch=watch)
-    writer = site.writer()
-    writer.write(1)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(1, watch=watch)
     collector.freeze()
     writer.write(1)
     writer.rotate(site.logs / "a.old")
@@ -129,11 +121,7 @@ def test_what_comes_after_a_file_without_a_name_was_let_go_is_left_and_its_end_w
 @pytest.mark.case(24)
 def test_what_a_quiet_file_gets_after_it_was_moved_to_a_directory_below_is_shipped(site: Site, watch: str) -> None:
     """It was closed for being idle. logrotate calls that olddir."""
-    site.aggregator()
-    collector = site.collector(watch=watch, close_inactive="100ms", rotate_wait="2s")
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(watch=watch, close_inactive="100ms", rotate_wait="2s")
     until(lambda: not collector.holds(writer.path), "an idle file should be closed")
     (site.logs / "old").mkdir()
     writer.rotate(site.logs / "old" / "a.log.1", reopen=False)
@@ -145,11 +133,7 @@ def test_what_a_quiet_file_gets_after_it_was_moved_to_a_directory_below_is_shipp
 
 @pytest.mark.case(25)
 def test_the_path_stays_missing_while_the_old_file_is_written_to(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(rotate_wait="3s")
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(rotate_wait="3s")
     writer.rotate(site.logs / "a.old", reopen=False)
     collector.wait_for("file_gone")
     for _ in range(5):
@@ -203,11 +187,7 @@ def test_rotated_again_and_again_while_every_old_file_is_still_written_to(site: 
 
 @pytest.mark.case(27)
 def test_logrotate_keeps_nothing_and_the_file_is_unlinked_unread(site: Site) -> None:
-    aggregator = site.aggregator()
-    collector = site.collector(**_SMALL)
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(**_SMALL)
     aggregator.freeze()
     writer.write(20_000, padding=230)
     logrotate(site.directory, writer.path, "create", "rotate 0")
@@ -265,11 +245,7 @@ def test_rotated_while_the_collector_was_down(site: Site, rotations: int) -> Non
 @pytest.mark.parametrize("archive", ["a.log.1", "old/a.log.1"])
 def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site, archive: str) -> None:
     (site.logs / "old").mkdir()
-    site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(1000)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(1000)
     assert collector.stop() == 0
     writer.write(1000)
     writer.rotate(site.logs / archive)
@@ -280,11 +256,7 @@ def test_renamed_out_of_the_pattern_while_the_collector_was_down(site: Site, arc
 
 @pytest.mark.case(29)
 def test_moved_away_truncated_and_moved_back(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(rotate_wait="1s")
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100, rotate_wait="1s")
     writer.path.rename(site.logs / "elsewhere")
     collector.wait_for("file_gone")
     writer.truncate()

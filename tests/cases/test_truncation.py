@@ -54,11 +54,7 @@ def test_truncated_and_refilled_to_the_old_position_or_beyond_between_two_looks(
 
 @pytest.mark.case(44)
 def test_refilled_after_it_was_closed_for_being_idle(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(close_inactive="100ms")
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100, close_inactive="100ms")
     until(lambda: not collector.holds(writer.path), "an idle file should be closed")
     collector.freeze()
     writer.truncate()
@@ -248,11 +244,7 @@ def test_a_file_with_space_set_aside_that_is_truncated_and_refilled_is_another_s
 @pytest.mark.parametrize("lines", [50, 100, 150])
 def test_truncated_while_the_collector_was_down(site: Site, lines: int) -> None:
     """And written less, as much, or more."""
-    site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(100)
     assert collector.stop() == 0
     writer.truncate()
     writer.write(lines)
@@ -319,11 +311,7 @@ def test_the_copy_of_an_idle_file_that_was_removed_meanwhile_is_not_shipped_agai
 @pytest.mark.case(48)
 def test_what_was_cut_away_unread_is_told(site: Site) -> None:
     """The patterns do not find the copy."""
-    aggregator = site.aggregator()
-    collector = site.collector(**_SMALL)
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(**_SMALL)
     aggregator.freeze()
     writer.write(4000, padding=1000)
     size = writer.path.stat().st_size
@@ -343,11 +331,7 @@ def test_what_was_cut_away_unread_is_told(site: Site) -> None:
 
 @pytest.mark.case(48)
 def test_what_was_cut_away_while_there_was_no_connection_is_told_to_the_aggregator_later(site: Site) -> None:
-    aggregator = site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped()
     shipped = site.bytes_written
     assert aggregator.stop() == 0
     # Nothing is read for as long as nobody takes it.
@@ -392,11 +376,7 @@ def test_a_writer_that_goes_on_at_its_old_offset_leaves_nuls_that_are_no_line(
 @pytest.mark.parametrize("killed", [False, True])
 def test_truncated_while_the_destination_hangs(site: Site, killed: bool) -> None:
     """What was read before arrives, once, if need be from memory; late acknowledgements for it move nothing new."""
-    aggregator = site.aggregator()
-    collector = site.collector()
-    writer = site.writer()
-    writer.write(1)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(1)
     aggregator.freeze()
     writer.write(3)
     _wait_for_looks(site, collector)

@@ -7,14 +7,15 @@ import pytest
 from deaths.judgement import Expected
 from deaths.ordeal import Ordeal
 from deaths.plan import Mode, random_plan
+from harness.template import Template
 
 _WRITTEN = {("a", 0): [b"one\n", b"two\n", b"0123456789x\n"]}
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_each_line_comes_once_whoever_dies_and_when(mode: Mode, tmp_path: Path) -> None:
+def test_each_line_comes_once_whoever_dies_and_when(mode: Mode, tmp_path: Path, template: Template) -> None:
     """At least once where the aggregator's state is gone."""
-    with Ordeal(tmp_path, random_plan(1, mode, acts=6)) as ordeal:
+    with Ordeal(tmp_path, random_plan(1, mode, acts=6), template) as ordeal:
         ordeal.play()
 
 

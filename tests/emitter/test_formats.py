@@ -17,7 +17,7 @@ from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.format import payload_in
 from mega_collector.emitter.format_json import json_lines
 from mega_collector.emitter.format_prefix import prefixed_lines
-from mega_collector.emitter.formatted_payload import FormattedPayload
+from mega_collector.emitter.payload import MADE_AT_ONCE, Payload
 from mega_collector.emitter.pieces import pieces
 from mega_collector.marker import Marker
 
@@ -158,14 +158,14 @@ def test_pieces_are_whole_entries_and_as_small_as_asked(data: bytes, added: int)
 
 
 @settings(max_examples=40)
-@given(batches(), st.booleans(), st.data())
-def test_a_payload_is_written_in_any_steps(given_batches: list[Batch], torn: bool, data: st.DataObject) -> None:
+@given(st.sampled_from([Format.RAW, Format.JSON]), batches(), st.booleans(), st.data())
+def test_a_payload_is_written_in_any_steps(
+    form: Format, given_batches: list[Batch], torn: bool, data: st.DataObject
+) -> None:
     prefix = b"\n" * torn
-    wanted = prefix + in_format(Format.JSON, given_batches)
-    ends = [
-        len(prefix) + len(in_format(Format.JSON, given_batches[:count])) for count in range(1, len(given_batches) + 1)
-    ]
-    payload = FormattedPayload(given_batches, prefix, json_lines)
+    wanted = prefix + in_format(form, given_batches)
+    ends = [len(prefix) + len(in_format(form, given_batches[:count])) for count in range(1, len(given_batches) + 1)]
+    payload = payload_in(form)(given_batches, prefix)
     content = b""
     while payload:
         head = b"".join(payload.head())
@@ -180,13 +180,13 @@ def test_a_payload_is_written_in_any_steps(given_batches: list[Batch], torn: boo
     assert content == wanted
 
 
-@given(batches(), st.data())
+@given(st.sampled_from([Format.RAW, Format.JSON]), batches(), st.data())
 def test_a_payload_goes_on_where_another_of_the_same_batches_has_stopped(
-    given_batches: list[Batch], data: st.DataObject
+    form: Format, given_batches: list[Batch], data: st.DataObject
 ) -> None:
-    wanted = in_format(Format.JSON, given_batches)
+    wanted = in_format(form, given_batches)
     begun = data.draw(st.integers(0, len(wanted)))
-    payload = FormattedPayload(given_batches, b"", json_lines)
+    payload = payload_in(form)(given_batches, b"")
     payload.advance(begun)
     assert made(payload) == wanted[begun:]
 
@@ -199,7 +199,7 @@ def test_a_few_mebibytes_are_made_at_once_however_much_it_will_be(form: Callable
     batch = Batch((Block(source, 0, data, len(data) // len(line)),), len(data) // len(line), len(data))
     tracemalloc.start()
     try:
-        payload = FormattedPayload([batch] * 2, b"", form)
+        payload = Payload([batch] * 2, lines=form, at_once=MADE_AT_ONCE)
         while payload:
             payload.advance(sum(map(len, payload.head())))
         peak = tracemalloc.get_traced_memory()[1]

@@ -18,7 +18,7 @@ def test_what_is_not_acknowledged_is_shipped_again_after_a_restart_of_both(site:
             file_configuration=None, text_configuration="1", max_batch_size="100000", stdout=pipe.writing
         )
         collector = site.collector(shutdown_timeout="300ms")
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         assert collector.stop() == 0
         assert collector.events("stopped")[-1]["acknowledged"] == 0
         aggregator.kill()

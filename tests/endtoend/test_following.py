@@ -36,11 +36,7 @@ def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> N
 
 
 def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(rotate_wait="3s")
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(rotate_wait="3s")
     writer.rotate(site.logs / "a.old", reopen=False)
     collector.wait_for("file_gone")
     for _ in range(3):
@@ -51,11 +47,7 @@ def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: 
 
 @pytest.mark.case(24)
 def test_written_to_after_it_was_renamed_though_it_was_quiet_for_long_before(site: Site) -> None:
-    site.aggregator()
-    collector = site.collector(rotate_wait="2s")
-    writer = site.writer()
-    writer.write(10)
-    site.assert_delivered()
+    _, collector, writer = site.shipped(rotate_wait="2s")
     quiet(site.size, "a file that nobody writes to", seconds=2.2)
     writer.rotate(site.logs / "a.old", reopen=False)
     collector.wait_for("file_gone")

@@ -102,10 +102,7 @@ def _ended(site: Site) -> list[int]:
 
 @pytest.mark.parametrize("also", [[], ["-wal", "-shm"]], ids=["the file", "all of it"])
 def test_without_the_ledger_nothing_is_lost_and_nothing_is_cut(site: Site, also: list[str]) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(100)
     aggregator.kill()
     before = site.output()
     for suffix in ("", *also):
@@ -118,10 +115,7 @@ def test_without_the_ledger_nothing_is_lost_and_nothing_is_cut(site: Site, also:
 
 
 def test_a_ledger_that_was_restored_from_an_older_copy_cuts_nothing(site: Site) -> None:
-    aggregator, collector = site.both()
-    writer = site.writer()
-    writer.write(100)
-    site.assert_delivered()
+    aggregator, collector, writer = site.shipped(100)
     state = site.directory / "aggregator"
     # Copied while it runs, as a backup does: it says that its process has not ended.
     shutil.copytree(state, site.directory / "copy", ignore=lambda *_: ["operator.sock"])

@@ -37,49 +37,47 @@ def await_delivered(site: Site) -> None:
 
 
 @pytest.mark.parametrize("cause", ["directory", "link"])
-def test_an_output_that_cannot_be_written_holds_up_only_what_is_for_it(tmp_path: Path, cause: str) -> None:
-    with Site(tmp_path) as site:
-        stuck, free = site.writer("stuck.log"), site.writer("free.log")
-        files = configuration(site, "{path}")
-        aggregator = site.aggregator(file_configuration=files, retry_count="1", max_batch_size="100")
-        site.collector(window_size="64KiB", max_line_size="4KiB")
-        stuck.write(3)
-        free.write(3)
-        await_delivered(site)
-        output = next(site.out.parent.rglob("stuck.log"))
-        _spoil(output, cause)
-        # Far more than the window holds: whatever is for the other file would be stuck behind it.
-        stuck.write(5000)
-        for _ in range(20):
-            free.write(200)
-        free_output = output.with_name("free.log")
-        until(lambda: free_output.stat().st_size == sum(map(len, site.written["free", 0])), "the other should arrive")
-        assert [event["event"] for event in aggregator.events() if event["event"] == "output_recovered"] == []
-        _mend(output, cause)
-        aggregator.kill()
-        aggregator = site.aggregator(file_configuration=files)
-        await_delivered(site)
+def test_an_output_that_cannot_be_written_holds_up_only_what_is_for_it(site: Site, cause: str) -> None:
+    stuck, free = site.writer("stuck.log"), site.writer("free.log")
+    files = configuration(site, "{path}")
+    aggregator = site.aggregator(file_configuration=files, retry_count="1", max_batch_size="100")
+    site.collector(window_size="64KiB", max_line_size="4KiB")
+    stuck.write(3)
+    free.write(3)
+    await_delivered(site)
+    output = next(site.out.parent.rglob("stuck.log"))
+    _spoil(output, cause)
+    # Far more than the window holds: whatever is for the other file would be stuck behind it.
+    stuck.write(5000)
+    for _ in range(20):
+        free.write(200)
+    free_output = output.with_name("free.log")
+    until(lambda: free_output.stat().st_size == sum(map(len, site.written["free", 0])), "the other should arrive")
+    assert [event["event"] for event in aggregator.events() if event["event"] == "output_recovered"] == []
+    _mend(output, cause)
+    aggregator.kill()
+    aggregator = site.aggregator(file_configuration=files)
+    await_delivered(site)
 
 
-def test_it_goes_on_by_itself_when_the_output_can_be_written_again(tmp_path: Path) -> None:
-    with Site(tmp_path) as site:
-        writers = [site.writer(name) for name in ("stuck.log", "free.log")]
-        aggregator = site.aggregator(file_configuration=configuration(site, "{path}"), retry_delay="10ms")
-        collector = site.collector()
-        for writer in writers:
-            writer.write(3)
-        await_delivered(site)
-        output = next(site.out.parent.rglob("stuck.log"))
-        _spoil(output, "directory")
-        for writer in writers:
-            writer.write(100)
-        aggregator.wait_for("output_failing")
-        _mend(output, "directory")
-        await_delivered(site)
-        aggregator.wait_for("output_recovered")
-        assert collector.stop() == 0
-        assert aggregator.stop() == 0
-        assert aggregator.events("stopped")[0]["complete"]
+def test_it_goes_on_by_itself_when_the_output_can_be_written_again(site: Site) -> None:
+    writers = [site.writer(name) for name in ("stuck.log", "free.log")]
+    aggregator = site.aggregator(file_configuration=configuration(site, "{path}"), retry_delay="10ms")
+    collector = site.collector()
+    for writer in writers:
+        writer.write(3)
+    await_delivered(site)
+    output = next(site.out.parent.rglob("stuck.log"))
+    _spoil(output, "directory")
+    for writer in writers:
+        writer.write(100)
+    aggregator.wait_for("output_failing")
+    _mend(output, "directory")
+    await_delivered(site)
+    aggregator.wait_for("output_recovered")
+    assert collector.stop() == 0
+    assert aggregator.stop() == 0
+    assert aggregator.events("stopped")[0]["complete"]
 
 
 def _spoil(output: Path, cause: str) -> None:
@@ -101,38 +99,36 @@ def _mend(output: Path, cause: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.log", "{host}/{path}/%Y.log"])
-def test_killed_amid_rotation_and_compression_it_delivers_each_line_once(tmp_path: Path, name: str) -> None:
-    with Site(tmp_path) as site:
-        writers = [site.writer(f"{number}.log") for number in range(2)]
-        files = configuration(site, name, rotate_size="4KB", keep=1000, compress="gzip")
-        site.collector()
-        for _ in range(8):
-            aggregator = site.aggregator(file_configuration=files, max_batch_size="50", wait=False)
-            for _ in range(3):
-                until(partial(_write_until_rotated, writers, aggregator), "it should rotate")
-            aggregator.kill()
-        aggregator = site.aggregator(file_configuration=files)
-        await_delivered(site)
-        assert aggregator.stop() == 0
-        assert list(site.out.parent.rglob("*.gz"))
+def test_killed_amid_rotation_and_compression_it_delivers_each_line_once(site: Site, name: str) -> None:
+    writers = [site.writer(f"{number}.log") for number in range(2)]
+    files = configuration(site, name, rotate_size="4KB", keep=1000, compress="gzip")
+    site.collector()
+    for _ in range(8):
+        aggregator = site.aggregator(file_configuration=files, max_batch_size="50", wait=False)
+        for _ in range(3):
+            until(partial(_write_until_rotated, writers, aggregator), "it should rotate")
+        aggregator.kill()
+    aggregator = site.aggregator(file_configuration=files)
+    await_delivered(site)
+    assert aggregator.stop() == 0
+    assert list(site.out.parent.rglob("*.gz"))
 
 
 @pytest.mark.parametrize("name", ["{host}/{path}", "all.log"])
-def test_what_the_aggregator_writes_is_not_shipped_to_it(tmp_path: Path, name: str) -> None:
+def test_what_the_aggregator_writes_is_not_shipped_to_it(site: Site, name: str) -> None:
     """Each file would be another source, and another file."""
-    with Site(tmp_path) as site:
-        writer = site.writer()
-        files = configuration(site, name, rotate_size="1KB", keep=1000, compress="gzip")
-        site.aggregator(file_configuration=files)
-        collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
-        for _ in range(5):
-            writer.write(50)
-            await_delivered(site)
-        collector.kill()
-        collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
+    writer = site.writer()
+    files = configuration(site, name, rotate_size="1KB", keep=1000, compress="gzip")
+    site.aggregator(file_configuration=files)
+    collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
+    for _ in range(5):
         writer.write(50)
-        collector.wait_for("source_stopped")
         await_delivered(site)
+    collector.kill()
+    collector = site.collector(paths=f"{site.logs}/**\n{site.out.parent}/**")
+    writer.write(50)
+    collector.wait_for("source_stopped")
+    await_delivered(site)
 
 
 def _write_until_rotated(writers: list[Writer], aggregator: Process) -> bool:
@@ -145,20 +141,19 @@ def _write_until_rotated(writers: list[Writer], aggregator: Process) -> bool:
     return False
 
 
-def test_a_hangup_has_the_outputs_opened_anew_and_ends_nothing(tmp_path: Path) -> None:
-    with Site(tmp_path) as site:
-        writer = site.writer()
-        aggregator = site.aggregator()
-        site.collector()
-        writer.write(3)
-        site.wait_for_bytes(site.bytes_written)
-        inode = site.out.stat().st_ino
-        aggregator.signal(signal.SIGHUP)
-        writer.write(3)
-        site.assert_delivered()
-        assert site.out.stat().st_ino == inode
-        site.out.rename(site.out.with_suffix(".log.1"))
-        aggregator.signal(signal.SIGHUP)
-        writer.write(3)
-        until(lambda: site.size() > 0, "what was written then should be in the new file")
-        until(lambda: len(held_by(site.out.parent)) == site.bytes_written, "all should be there")
+def test_a_hangup_has_the_outputs_opened_anew_and_ends_nothing(site: Site) -> None:
+    writer = site.writer()
+    aggregator = site.aggregator()
+    site.collector()
+    writer.write(3)
+    site.wait_for_bytes(site.bytes_written)
+    inode = site.out.stat().st_ino
+    aggregator.signal(signal.SIGHUP)
+    writer.write(3)
+    site.assert_delivered()
+    assert site.out.stat().st_ino == inode
+    site.out.rename(site.out.with_suffix(".log.1"))
+    aggregator.signal(signal.SIGHUP)
+    writer.write(3)
+    until(lambda: site.size() > 0, "what was written then should be in the new file")
+    until(lambda: len(held_by(site.out.parent)) == site.bytes_written, "all should be there")

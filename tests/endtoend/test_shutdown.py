@@ -115,7 +115,7 @@ def test_a_second_signal_forces_the_aggregator(site: Site) -> None:
             file_configuration=None, text_configuration="1", shutdown_timeout="1h", stdout=pipe.writing
         )
         site.collector()
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         aggregator.signal(signal.SIGTERM)
         quiet(lambda: aggregator.running, "an aggregator whose destination hangs")
         aggregator.signal(signal.SIGTERM)

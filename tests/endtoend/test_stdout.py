@@ -24,7 +24,7 @@ def test_a_full_pipe_holds_up_the_collectors_and_memory_stays(site: Site) -> Non
     with Pipe() as pipe:
         aggregator = _to_stdout(site, pipe)
         collector = site.collector()
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         quiet(lambda: pipe.waiting, "a full pipe")
         limit = 160_000_000
         assert aggregator.peak_memory() < limit
@@ -42,7 +42,7 @@ def test_with_a_full_pipe_the_end_comes_in_time_and_nothing_is_acknowledged(site
     with Pipe() as pipe:
         aggregator = _to_stdout(site, pipe, shutdown_timeout="300ms", max_batch_size="100000")
         collector = site.collector()
-        until(lambda: pipe.waiting, "nothing came into the pipe")
+        until(lambda: pipe.full, "the pipe should fill")
         assert aggregator.stop() == 0
         assert aggregator.events("shutdown_incomplete")
         assert aggregator.events("stopped", complete=False)

@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import select
 import termios
 import threading
 from types import TracebackType
@@ -35,6 +36,16 @@ class Pipe:
         size = array.array("i", [0])
         fcntl.ioctl(self._reading, termios.FIONREAD, size)
         return size[0]
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more goes into it."""
+        # This process may have closed its end for writing.
+        end = os.open(f"/proc/self/fd/{self._reading}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            return not select.select((), (end,), (), 0)[1]
+        finally:
+            os.close(end)
 
     @property
     def data(self) -> bytes:

@@ -85,12 +85,20 @@ class Site:
         }
         return self.start("collector", environ("COLLECTOR", usual, settings), name=name, wrapper=wrapper)
 
-    def both(self) -> tuple[Process, Process]:
+    def both(self, **collector_settings: str) -> tuple[Process, Process]:
         """Start an aggregator and a collector at once."""
         aggregator = self.aggregator(wait=False)
-        collector = self.collector()
+        collector = self.collector(**collector_settings)
         aggregator.wait_for("listening")
         return aggregator, collector
+
+    def shipped(self, lines: int = 10, /, **collector_settings: str) -> tuple[Process, Process, Writer]:
+        """Start both, and wait until so many lines have arrived from a log that can be written on."""
+        aggregator, collector = self.both(**collector_settings)
+        writer = self.writer()
+        writer.write(lines)
+        self.assert_delivered()
+        return aggregator, collector, writer
 
     def start(
         self,

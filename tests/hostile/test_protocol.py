@@ -10,6 +10,7 @@ from hostile.served import Served
 from mega_collector import __version__, wire
 from mega_collector.api import api_pb2 as pb
 from mega_collector.marker import Marker
+from mega_collector.wire.zstd import zstd
 
 A = b"source a"
 B = b"source b"
@@ -167,7 +168,7 @@ def test_a_compressed_block_is_as_good(served: Served, stream: Stream) -> None:
     open_source(stream)
     message = pb.Block()
     message.CopyFrom(block(A, 0, data))
-    message.payload = wire._zstd.compressor.compress(data)
+    message.payload = zstd.compressor.compress(data)
     message.compression = pb.COMPRESSION_ZSTD
     stream.say(block=message)
     stream.hear_position(A, len(data))

@@ -68,4 +68,4 @@ def test_it_installs_and_runs(wheel: Path, tmp_path: Path) -> None:
     )
     assert run.stdout == f"mega-collector {__version__}\n"
     assert (tmp_path / "venv" / "share" / "man" / "man1" / "mega-collector.1").is_file()
-    assert list((tmp_path / "venv").glob("lib/*/site-packages/mega_collector/cli.py"))
+    assert list((tmp_path / "venv").glob("lib/*/site-packages/mega_collector/cli/__init__.py"))

@@ -3,10 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from blocks import make_source
 from harness.site import Site
@@ -14,12 +11,6 @@ from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, Range
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.marker import Marker
 from starting.attempt import Attempt, attempt, give_away, tree, unprivileged
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(tmp_path) as site:
-        yield site
 
 
 def show(directory: Path, *arguments: str, wrapper: tuple[str, ...] = ()) -> Attempt:

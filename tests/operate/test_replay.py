@@ -1,9 +1,6 @@
 """What `replay` says when something is wrong: one line, and every dead letter stays where it is."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from blocks import make_block, make_source
 from emitter.batches import make_batch
@@ -11,12 +8,6 @@ from harness.site import Site
 from mega_collector.batch import Batch
 from mega_collector.emitter.dead_letter import encode
 from starting.attempt import Attempt, attempt, give_away, tree, unprivileged
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(tmp_path) as site:
-        yield site
 
 
 def letter(path: Path, content: bytes = b"".join(encode(make_batch(b"lost\n")))) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
+from harness.template import Template
 from harness.until import until
 from mega_collector.settings import kinds
 from torture.history import FILE_OPERATIONS, History, Operation
@@ -36,10 +37,12 @@ class Unfaithful(AssertionError):
 class Stage:
     """A context manager, at whose end no process is left."""
 
-    def __init__(self, directory: Path, history: History, *, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self, directory: Path, history: History, template: Template | None = None, *, patience: float = _PATIENCE
+    ) -> None:
         self._patience = patience
         self._history = history
-        self._site = Site(directory)
+        self._site = Site(directory, template)
         (directory / "targets").mkdir()
         self.model = Model(
             rotate_wait=ROTATE_WAIT, max_line_size=kinds.size(history.collector.get("max_line_size", "1MiB"))

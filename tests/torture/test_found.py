@@ -6,6 +6,7 @@ import pytest
 
 from blocks import SOURCE
 from harness.site import Site
+from harness.template import Template
 from mega_collector.collector.file import PlainFile
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.reader import Reading, read
@@ -21,16 +22,19 @@ def _write(path: Path) -> int:
     return path.stat().st_ino
 
 
-def play(directory: Path, *operations: Operation, **collector: str) -> None:
+def play(directory: Path, template: Template, *operations: Operation, **collector: str) -> None:
     begin: tuple[Operation, ...] = (("start_aggregator",), ("start_collector",))
-    with Stage(directory, History(0, begin + operations, collector), patience=10) as stage:
+    with Stage(directory, History(0, begin + operations, collector), template, patience=10) as stage:
         stage.play()
 
 
 @pytest.mark.parametrize("moved", [("rotate", "s"), ("swap", False)], ids=["renamed", "link swapped"])
-def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operation, tmp_path: Path) -> None:
+def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(
+    moved: Operation, tmp_path: Path, template: Template
+) -> None:
     play(
         tmp_path,
+        template,
         ("write", "s", 5, 40),
         ("settle",),
         ("freeze_collector",),
@@ -42,10 +46,11 @@ def test_a_file_that_lost_its_name_and_grew_is_not_closed_as_idle(moved: Operati
     )
 
 
-def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Path) -> None:
+def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Path, template: Template) -> None:
     # The first source began as an empty file, and ended with the begin of a line that was never read.
     play(
         tmp_path,
+        template,
         ("reopen", "b"),
         ("write", "a", 1, 40),
         ("settle",),
@@ -61,9 +66,12 @@ def test_what_was_truncated_is_not_taken_for_what_was_written_since(tmp_path: Pa
     )
 
 
-def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_restart(tmp_path: Path) -> None:
+def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_restart(
+    tmp_path: Path, template: Template
+) -> None:
     play(
         tmp_path,
+        template,
         ("write", "a", 1, 40),
         ("settle",),
         ("part", "b", 900),
@@ -81,23 +89,22 @@ def test_what_was_rewritten_before_anything_was_read_is_recognised_after_a_resta
     )
 
 
-def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(tmp_path: Path) -> None:
-    with Site(tmp_path) as site:
-        _, collector = site.both()
-        writer, empty = site.writer(), site.logs / "b.log"
-        empty.touch()
-        writer.write(5)
-        collector.wait_for("file_followed", path=str(empty))
-        site.assert_delivered()
-        collector.stop()
-        inode = empty.stat().st_ino
-        empty.unlink()
-        if not any(_write(site.logs / f"{number}.txt") == inode for number in range(1000)):
-            pytest.skip("this filesystem gives an inode that is free to no other file soon")
-        again = site.collector()
-        writer.write(5)
-        again.wait_for("file_followed", path=str(writer.path))
-        site.assert_delivered()
+def test_an_empty_file_that_is_gone_is_not_sought_in_whatever_got_its_inode(site: Site) -> None:
+    _, collector = site.both()
+    writer, empty = site.writer(), site.logs / "b.log"
+    empty.touch()
+    writer.write(5)
+    collector.wait_for("file_followed", path=str(empty))
+    site.assert_delivered()
+    collector.stop()
+    inode = empty.stat().st_ino
+    empty.unlink()
+    if not any(_write(site.logs / f"{number}.txt") == inode for number in range(1000)):
+        pytest.skip("this filesystem gives an inode that is free to no other file soon")
+    again = site.collector()
+    writer.write(5)
+    again.wait_for("file_followed", path=str(writer.path))
+    site.assert_delivered()
 
 
 def test_a_file_that_ends_before_the_size_it_had_was_rewritten(tmp_path: Path) -> None:
@@ -158,10 +165,11 @@ def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_ag
 
 @pytest.mark.parametrize("linked", [(), (("link", "a", True),)], ids=["open", "under another name"])
 def test_an_archive_waits_for_the_file_that_holds_all_of_it_though_nothing_of_that_was_shipped_yet(
-    linked: tuple[Operation, ...], tmp_path: Path
+    linked: tuple[Operation, ...], tmp_path: Path, template: Template
 ) -> None:
     play(
         tmp_path,
+        template,
         ("kill_aggregator",),
         ("reopen", "a"),
         ("pause", 300),
@@ -178,10 +186,13 @@ def test_an_archive_waits_for_the_file_that_holds_all_of_it_though_nothing_of_th
     )
 
 
-def test_what_a_file_holds_behind_the_unfinished_end_of_another_is_shipped_from_there(tmp_path: Path) -> None:
+def test_what_a_file_holds_behind_the_unfinished_end_of_another_is_shipped_from_there(
+    tmp_path: Path, template: Template
+) -> None:
     # An editor's copy of a file that ended so, and was finished so, comes under a name that tells whose it is.
     play(
         tmp_path,
+        template,
         ("write", "a", 5, 40),
         ("settle",),
         ("part", "a", 500),

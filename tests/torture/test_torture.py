@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.template import Template
 from torture.history import random_history
 from torture.stage import Stage
 
@@ -12,8 +13,8 @@ _MENDED: list[int] = []
 
 
 @pytest.mark.parametrize("seed", [123, 5, *_MENDED])
-def test_what_must_be_delivered_is_and_nothing_else(seed: int, tmp_path: Path) -> None:
-    with Stage(tmp_path, random_history(seed)) as stage:
+def test_what_must_be_delivered_is_and_nothing_else(seed: int, tmp_path: Path, template: Template) -> None:
+    with Stage(tmp_path, random_history(seed), template) as stage:
         stage.play()
 
 

@@ -50,7 +50,7 @@ def test_no_code_is_executed_for_each_line(counted: Counted) -> None:
 
 def test_a_megabyte_travels_in_about_one_message(counted: Counted) -> None:
     # Counted: 1.6, with hello and handshake.
-    assert _MEGABYTES / 2 < counted.calls["wire.parse"] < 4 * _MEGABYTES
+    assert _MEGABYTES / 2 < counted.calls["framing.parse"] < 4 * _MEGABYTES
 
 
 def test_a_megabyte_is_read_as_about_one_block(counted: Counted) -> None:
@@ -60,7 +60,7 @@ def test_a_megabyte_is_read_as_about_one_block(counted: Counted) -> None:
 
 def test_acknowledgements_are_fewer_than_batches(counted: Counted) -> None:
     # Counted: 1 for each megabyte, which is 25 batches.
-    assert 0 < counted.calls["wire.decode_answer"] < 5 * _MEGABYTES
+    assert 0 < counted.calls["decoding.decode_answer"] < 5 * _MEGABYTES
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

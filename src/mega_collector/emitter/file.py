@@ -14,8 +14,9 @@ from mega_collector.block import NEWLINE
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.emitted import Emitted
-from mega_collector.emitter.format import AnyPayload, payload_in
+from mega_collector.emitter.format import payload_in
 from mega_collector.emitter.output import Output
+from mega_collector.emitter.payload import Payload
 from mega_collector.emitter.protocol import OutputState, Taken
 from mega_collector.emitter.recognition import Verdict
 from mega_collector.emitter.recovery import Recovery
@@ -219,7 +220,7 @@ class FileEmitter:
                 _log.warning("output_changed", **where, withheld=withheld)
             self._length = size
 
-    def _append(self, payload: AnyPayload) -> EmitError | None:
+    def _append(self, payload: Payload) -> EmitError | None:
         """Write durably as many whole batches as possible; what stopped the others, if any."""
         self._torn = True
         try:
@@ -231,7 +232,7 @@ class FileEmitter:
         self._sync()
         return None
 
-    def _keep_whole(self, payload: AnyPayload, error: OSError) -> EmitError:
+    def _keep_whole(self, payload: Payload, error: OSError) -> EmitError:
         try:
             self._output.cut(self._length + payload.end(payload.whole))
         except OSError as worse:
@@ -251,7 +252,7 @@ class FileEmitter:
         except OSError as error:
             self._fail(error)
 
-    def _take(self, payload: AnyPayload, problem: EmitError | None) -> Taken:
+    def _take(self, payload: Payload, problem: EmitError | None) -> Taken:
         length = self._length + payload.end(payload.whole)
         # If it cannot be read, nothing is taken, and what was written is cut away.
         self._remembered = self._state(length, self._output.before(length))

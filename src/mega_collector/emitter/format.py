@@ -7,12 +7,9 @@ from mega_collector.batch import Batch
 from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.format_json import json_lines
 from mega_collector.emitter.format_prefix import prefixed_lines
-from mega_collector.emitter.formatted_payload import FormattedPayload
-from mega_collector.emitter.payload import Payload
+from mega_collector.emitter.payload import MADE_AT_ONCE, Payload
 
-AnyPayload = Payload | FormattedPayload
-
-MakePayload = Callable[[Sequence[Batch], bytes], AnyPayload]
+MakePayload = Callable[[Sequence[Batch], bytes], Payload]
 """Of batches, and what goes before the first of them."""
 
 
@@ -22,6 +19,6 @@ def payload_in(format: Format) -> MakePayload:  # noqa: A002
         case Format.RAW:
             return Payload
         case Format.JSON:
-            return partial(FormattedPayload, lines=json_lines)
+            return partial(Payload, lines=json_lines, at_once=MADE_AT_ONCE)
         case Format.PREFIX:
-            return partial(FormattedPayload, lines=prefixed_lines)
+            return partial(Payload, lines=prefixed_lines, at_once=MADE_AT_ONCE)

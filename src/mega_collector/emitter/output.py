@@ -10,7 +10,7 @@ from pathlib import Path
 from mega_collector.directory import sync_directory
 from mega_collector.emitter.below import open_below, open_in
 from mega_collector.emitter.cause import cause
-from mega_collector.emitter.format import AnyPayload
+from mega_collector.emitter.payload import Payload
 from mega_collector.errors import EmitError
 from mega_collector.marker import TAIL_SIZE
 
@@ -90,7 +90,7 @@ class Output:
         start = max(length - TAIL_SIZE, 0)
         return os.pread(self._fd, length - start, start)
 
-    def append(self, payload: AnyPayload) -> None:
+    def append(self, payload: Payload) -> None:
         """Write all of it, however little the system takes at once; how far it came is in the payload."""
         while payload:
             payload.advance(os.writev(self._fd, payload.head()))

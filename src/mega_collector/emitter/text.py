@@ -11,7 +11,8 @@ from mega_collector.block import NEWLINE
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.configuration import Format
 from mega_collector.emitter.emitted import Emitted
-from mega_collector.emitter.format import AnyPayload, payload_in
+from mega_collector.emitter.format import payload_in
+from mega_collector.emitter.payload import Payload
 from mega_collector.emitter.protocol import Taken
 from mega_collector.emitter.stop import Stop
 from mega_collector.errors import DestinationGone, EmitError, StartError, Stopping
@@ -88,7 +89,7 @@ class TextEmitter:
         if self._own:
             os.close(self._fd)
 
-    def _resume(self, batches: Sequence[Batch]) -> AnyPayload:
+    def _resume(self, batches: Sequence[Batch]) -> Payload:
         """What is to be written: without what is out already, or else on a line of its own."""
         if self._begun is not batches[0]:
             self._begun_size = 0
@@ -97,7 +98,7 @@ class TextEmitter:
         payload.advance(self._begun_size)
         return payload
 
-    def _remember(self, batches: Sequence[Batch], payload: AnyPayload) -> None:
+    def _remember(self, batches: Sequence[Batch], payload: Payload) -> None:
         if not payload.written:
             return
         taken = payload.whole
@@ -107,7 +108,7 @@ class TextEmitter:
         if taken:
             self._prefix = b""
 
-    def _write(self, payload: AnyPayload) -> None:
+    def _write(self, payload: Payload) -> None:
         while payload:
             self._wait()
             try:
@@ -119,7 +120,7 @@ class TextEmitter:
             except OSError as error:
                 raise EmitError(cause(self._name, error)) from error
 
-    def _write_some(self, payload: AnyPayload) -> int:
+    def _write_some(self, payload: Payload) -> int:
         if self._largest is None:
             return os.writev(self._fd, payload.head())
         return os.write(self._fd, payload.piece(self._largest))
