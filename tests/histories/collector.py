@@ -6,7 +6,7 @@ from collections.abc import Callable
 from histories.aggregator import MemoryAggregator
 from histories.disk import DEVICE, MemoryDisk, NoWatch
 from mega_collector.collector.checkpoint import Entry
-from mega_collector.collector.finder import Finder
+from mega_collector.collector.finder import Finder, Watch
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
 from mega_collector.collector.remembered import Remembered
@@ -64,8 +64,11 @@ class MemoryCollector:
         clock: Callable[[], float],
         *,
         max_open_files: int = 100,
+        batch_age: float = 0.0,
+        watch: Watch | None = None,
     ) -> None:
         self._aggregator = aggregator
+        self._batch_age = batch_age
         self._inbox = MemoryInbox()
         self._session = 0
         self.sent: deque[FromCollector] = deque()
@@ -85,7 +88,9 @@ class MemoryCollector:
                 max_open_files=max_open_files,
             ),
             hello=Hello("me", "here"),
-            finder=Finder(discovery=disk, watch=NoWatch(), roster=Roster(), poll_interval=POLL_INTERVAL, clock=clock),
+            finder=Finder(
+                discovery=disk, watch=watch or NoWatch(), roster=Roster(), poll_interval=POLL_INTERVAL, clock=clock
+            ),
             shipper=self.shipper,
             inbox=self._inbox,  # type: ignore[arg-type]
             remembered=Remembered(checkpoint),  # type: ignore[arg-type]
@@ -107,7 +112,7 @@ class MemoryCollector:
 
     def connect(self) -> None:
         self._session += 1
-        self._inbox.put(Connected(self._session, Welcome(1 << 20, 400)))
+        self._inbox.put(Connected(self._session, Welcome(1 << 20, 400, batch_age=self._batch_age)))
 
     def disconnect(self) -> None:
         self._inbox.put(Disconnected(self._session))

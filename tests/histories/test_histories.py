@@ -57,9 +57,13 @@ def test_histories_that_once_failed(seed: int) -> None:
 
 
 @settings(max_examples=60)
-@given(names=st.lists(st.sampled_from(sorted(OPERATIONS)), max_size=40), random=st.randoms(use_true_random=False))
-def test_histories_that_can_be_shrunk(names: list[str], random: Random) -> None:
-    world = World(random)
+@given(
+    names=st.lists(st.sampled_from(sorted(OPERATIONS)), max_size=40),
+    batch_age=st.sampled_from([0.0, 15.0]),
+    random=st.randoms(use_true_random=False),
+)
+def test_histories_that_can_be_shrunk(names: list[str], batch_age: float, random: Random) -> None:
+    world = World(random, batch_age=batch_age)
     for name in names:
         world.perform(name)
     world.finish()

@@ -22,13 +22,14 @@ _TURNS = [b"", b".1", b".2", b".3"]
 class World:
     """One history. Every operation takes its choices from `random`; those that cannot be done now do nothing."""
 
-    def __init__(self, random: Random, *, max_open_files: int = 100) -> None:
+    def __init__(self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0) -> None:
         self.random = random
         self.now = 1000.0
         self.disk = MemoryDisk()
         self.aggregator = MemoryAggregator()
         self.checkpoint = MemoryCheckpoint()
         self._max_open_files = max_open_files
+        self._batch_age = batch_age
         self.collector: MemoryCollector | None = None
         self._writers: list[Inode] = []
         """Files that a program holds open for writing, whatever their names."""
@@ -175,7 +176,12 @@ class World:
     def start(self) -> None:
         if self.collector is None:
             self.collector = MemoryCollector(
-                self.disk, self.checkpoint, self.aggregator, lambda: self.now, max_open_files=self._max_open_files
+                self.disk,
+                self.checkpoint,
+                self.aggregator,
+                lambda: self.now,
+                max_open_files=self._max_open_files,
+                batch_age=self._batch_age,
             )
             self.collector.connect()
 
@@ -402,13 +408,13 @@ _WEIGHTS = {
 
 
 def play(seed: int, length: int) -> list[str]:
-    """One history, judged; its operations.
+    """One history, judged; its operations. In every other one what grows waits until its batch needs it.
 
     Raises:
         AssertionError: something was lost, doubled, torn or out of order.
     """
     random = Random(seed)
-    world = World(random, max_open_files=random.choice([100, 100, 2]))
+    world = World(random, max_open_files=random.choice([100, 100, 2]), batch_age=seed % 2 * 15.0)
     names = list(OPERATIONS)
     for name in random.choices(names, [_WEIGHTS.get(name, 1) for name in names], k=length):
         world.perform(name)

@@ -107,6 +107,10 @@ class Finder:
         self._named: set[bytes] = set()
         """What was told while a scan runs, and what it may have seen as it was before."""
         self._trusted: bool | None = None
+        self.told = False
+        """Whether the watch had something to tell at the last look, and told all of it."""
+        self.stirred = False
+        """Whether that was of names that came, went or moved: whatever they are."""
         self.scans = 0
         """How many there were."""
 
@@ -146,6 +150,8 @@ class Finder:
     def look(self, now: float) -> Iterator[Change]:
         """What has changed."""
         events = self._watch.read()
+        self.stirred = events.rescan or bool(events.named)
+        self.told = (self.stirred or bool(events.changed)) and not events.more
         if events.rescan:
             self.hurry()
         if now >= self._scan_at:

@@ -3,6 +3,7 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import math
 import os
 import select
 import time
@@ -36,9 +37,12 @@ from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.printable import printable
 
-_PACE = 0.01
-"""Seconds in which what is written is gathered once something was: with many files, a line of few that are looked at
-together costs half as much again as one of many. What comes after a pause is looked at at once."""
+_PACE = 10
+"""Milliseconds in which what is written is gathered once something was: with many files, a line of few that are looked
+at together costs half as much again as one of many. What comes after a pause is looked at at once."""
+
+_SLOW_PACE = 25
+"""Likewise while what grows is not read yet anyhow."""
 
 _MEASURE_INTERVAL = 1.0
 """Seconds between two looks at how far behind the files are."""
@@ -180,9 +184,8 @@ class Tailer:
 
     def run(self) -> None:
         """Tail until stopped (or, with `once`, until the end of the files); the checkpoint is saved at the end."""
-        told, watched = select.poll(), False
-        told.register(self._inbox.fileno(), select.POLLIN)
-        either = select.poll()
+        said, either = select.poll(), select.poll()
+        said.register(self._inbox.fileno(), select.POLLIN)
         either.register(self._inbox.fileno(), select.POLLIN)
         if self._finder.fileno() >= 0:
             either.register(self._finder.fileno(), select.POLLIN)
@@ -191,10 +194,7 @@ class Tailer:
                 self._stepping_since = self._clock()
                 self.step()
                 self._stepping_since = None
-                if watched and not self._busy:
-                    told.poll(_PACE * 1000)
-                ready = either.poll(self._timeout() * 1000)
-                watched = any(descriptor == self._finder.fileno() for descriptor, _ in ready)
+                self._sleep(said, either)
         finally:
             self._shipper.save(now=True)
             self.close()
@@ -266,21 +266,41 @@ class Tailer:
             return False
         return not (self._followed or self._archives.busy or self._newcomers.waiting or self._losses)
 
-    @property
-    def _busy(self) -> bool:
-        """Whether there is more to be done at once."""
-        return self._turns.pending or self._archives.pending
-
-    def _timeout(self) -> float:
-        """Seconds to sleep."""
+    def _sleep(self, said: select.poll, either: select.poll) -> None:
+        """Until something is to be done: what has only grown meanwhile is noted."""
         now = self._clock()
+        wake_at = self._wake_at(now)
+        while now < wake_at:
+            # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
+            left = math.ceil((wake_at - now) * 1000)
+            if self._stop_at is not None:
+                said.poll(left)
+                return
+            if self._finder.told:
+                if said.poll(min(self._pace(now), left)):
+                    return
+            elif any(descriptor != self._finder.fileno() for descriptor, _ in either.poll(left)):
+                return
+            now = self._stepping_since = self._clock()
+            quiet = self._look(now)
+            self._stepping_since = None
+            if not quiet:
+                return
+            wake_at = min(wake_at, self._finder.due, self._turns.due)
+
+    def _pace(self, now: float) -> int:
+        """Milliseconds until it looks again, though the watch may have told something."""
+        return _SLOW_PACE if self._turns.resting(now) else _PACE
+
+    def _wake_at(self, now: float) -> float:
+        """When the next step is to be taken at the latest."""
         if self._stop_at is not None:
-            return max(min(self._stop_at - now, self._options.poll_interval), 0)
-        if self._busy:
-            return 0
-        times = [now + _IDLE, self._finder.due, self._poll_at, self._shipper.save_at, self._turns.flush_due(now)]
-        # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
-        return max(min(at for at in times if at is not None) - now, 0) + 0.001
+            return min(self._stop_at, now + self._options.poll_interval)
+        turns = self._turns
+        if turns.pending or self._archives.pending:
+            return now
+        times = (self._finder.due, self._poll_at, self._shipper.save_at, turns.flush_due(now), turns.due)
+        return min(now + _IDLE, *(at for at in times if at is not None))
 
     # What the aggregator says
 
@@ -324,28 +344,38 @@ class Tailer:
 
     # Looking at the files
 
-    def _look(self, now: float) -> None:
+    def _look(self, now: float) -> bool:
+        """Whether nothing was found but what can wait until its turn comes."""
+        quiet = True
         for change in self._finder.look(now):
             match change:
                 case FileFacts():
-                    self._seen(change, now)
+                    quiet = self._seen(change, now) and quiet
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
+                    quiet = False
                 case Appeared(identity, path):
                     self._newcomers.appeared(identity, path, now)
+                    quiet = False
         self._newcomers.tell_missed()
+        if self._finder.stirred:
+            self._turns.hurry()
+            return False
+        return quiet
 
-    def _seen(self, seen: FileFacts, now: float) -> None:
+    def _seen(self, seen: FileFacts, now: float) -> bool:
+        """As `_look`."""
         identity = seen.device, seen.inode
         follower = self._followed.get(identity)
         if follower is not None:
-            self._observe(follower, seen.size, seen.changed_ns, now)
             if seen.links > 1:
                 follower.linked = True
-        elif identity in self._archives:
+            return self._observe(follower, seen.size, seen.changed_ns, now)
+        if identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._newcomers:
             self._newcomers.seen(identity, seen.size, now)
+        return False
 
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         follower = self._followed.get(identity)
@@ -357,16 +387,18 @@ class Tailer:
         elif identity in self._newcomers:
             self._newcomers.renamed(identity, name, now)
 
-    def _observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> None:
-        match follower.observe(size, changed_ns, now):
-            case Sight.GREW:
-                self._turns.mark(follower, now)
-            case Sight.TRUNCATED:
-                self._restart(follower, now)
-            case Sight.SUSPECT if follower.settled:
-                self._inspect(follower, now)
-            case _:
-                pass
+    def _observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> bool:
+        """As `_look`."""
+        sight = follower.observe(size, changed_ns, now)
+        if sight is Sight.GREW:
+            return self._turns.grew(follower, now)
+        if sight is Sight.TRUNCATED:
+            self._restart(follower, now)
+            return False
+        if sight is Sight.SUSPECT and follower.settled:
+            self._inspect(follower, now)
+            return False
+        return True
 
     def _restart(self, follower: Follower, now: float) -> None:
         if self._is_archive_now(follower):

@@ -1,5 +1,6 @@
 """Whose turn it is to be read."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,16 @@ from mega_collector.collector.shipper import Shipper
 
 _PATIENCE = 0.02
 """Seconds that a full window waits for acknowledgements before it asks for them: while they flow, asking only costs."""
+
+_PACE_SHARE = 2
+"""What grows is read so many times while a batch waits to be full: read sooner, its lines would only wait there, and
+each message costs as much as thousands of them."""
+
+_FASTEST_PACE = 0.01
+"""Seconds: what the watch tells is gathered for so long anyhow."""
+
+_SLOWEST_PACE = 0.1
+"""Seconds: a truncation takes what was written since the last read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,17 @@ class Turns:
         self._max_line_size = max_line_size
         self._once = once
         self._ready: dict[Follower, None] = {}
+        self._growing: dict[Follower, None] = {}
+        """What has grown by less than a block, and is read when its time has come."""
+        self._read_at = 0.0
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
         self.blocks = self.bytes = self.entries = self.long_lines = 0
+        """What was read; lines that were cut because they are longer than a line may be."""
         self.behind: set[Follower] = set()
         """All that may have something to be read or acknowledged: whoever finds that one has not takes it away."""
         self.reading: Follower | None = None
         """Which file is read just now."""
-        """What was read; lines that were cut because they are longer than a line may be."""
 
     @property
     def pending(self) -> bool:
@@ -63,6 +77,32 @@ class Turns:
             self._ready[follower] = None
             self.behind.add(follower)
 
+    def grew(self, follower: Follower, now: float) -> bool:
+        """It was written to: whether that can wait until it is `due`.
+
+        What is less than a block is read no more often than its batch needs it; but at once after a pause.
+        """
+        if not self._pace or follower.lag >= self._shipper.block_size:
+            self.mark(follower, now)
+            return False
+        if follower.settled and follower.readable(now):
+            self._growing[follower] = None
+            self.behind.add(follower)
+        return True
+
+    def hurry(self) -> None:
+        """Read what grew at once: what is about to be truncated is copied before."""
+        self._read_at = 0.0
+
+    def resting(self, now: float) -> bool:
+        """Whether what grows is not read yet."""
+        return now < self._read_at
+
+    @property
+    def due(self) -> float:
+        """When what grew is to be read; infinity if nothing has."""
+        return self._read_at if self._growing else math.inf
+
     def mark_unreadable(self, now: float) -> None:
         """Try again what could not be read."""
         unreadable, self._unreadable = self._unreadable, set()
@@ -72,11 +112,16 @@ class Turns:
     def drop(self, follower: Follower) -> None:
         """It is not followed any more."""
         self._ready.pop(follower, None)
+        self._growing.pop(follower, None)
         self._unreadable.discard(follower)
         self.behind.discard(follower)
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
+        if self._growing and now >= self._read_at:
+            self._ready |= self._growing
+            self._growing.clear()
+            self._read_at = now + self._pace
         shipper, size, max_line = self._shipper, self._shipper.block_size, self._max_line
         for follower in list(self._ready):
             if not shipper.open:
@@ -145,6 +190,12 @@ class Turns:
         piece = block.unterminated and len(block.data) == self._max_line
         self.long_lines += piece and not follower.in_long_line
         follower.in_long_line = piece
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between two reads of what grows; 0: none are waited for."""
+        pace = min(self._shipper.batch_age / _PACE_SHARE, _SLOWEST_PACE)
+        return 0.0 if self._once or pace < _FASTEST_PACE else pace
 
     @property
     def _max_line(self) -> int:
