@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mega_collector.aggregator.admission import Admission, Duplicate
-from mega_collector.block import Block, Skip, Source
+from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import (
     Ack,
@@ -40,6 +40,8 @@ class MemoryAggregator:
         self.ledger: dict[bytes, Row] = {}
         self.answers: deque[FromAggregator] = deque()
         self.refuse_next = False
+        self.lost: list[Source] = []
+        """Of what bytes were told as lost."""
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
@@ -97,6 +99,8 @@ class MemoryAggregator:
 
     def _commit(self, item: Item) -> int:
         source = item.source
+        if (isinstance(item, Finish) and item.lost) or (isinstance(item, Skip) and item.reason is SkipReason.LOST):
+            self.lost.append(source)
         if isinstance(item, Finish):
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
