@@ -33,6 +33,8 @@ class Row:
     tail: bytes = b""
     shipped: list[tuple[int, bytes]] = field(default_factory=list)
     finished: bool = False
+    gone: bool = False
+    """Whether its file was lost before its end was read."""
 
 
 class MemoryAggregator:
@@ -105,10 +107,11 @@ class MemoryAggregator:
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
                 self.ledger[source.id].finished = not item.lost
+                self.ledger[source.id].gone = item.lost
             return item.position
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
-        row.position, row.finished = item.end, False
+        row.position, row.finished, row.gone = item.end, False, False
         if isinstance(item, Block):
             row.shipped.append((item.start, bytes(item.data)))
             row.tail = (row.tail + bytes(item.data))[-TAIL_SIZE:]

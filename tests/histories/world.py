@@ -38,6 +38,9 @@ class World:
         self._parts: dict[Inode, bytes] = {}
         """What is still to be written of a line."""
         self._dates = count(1)
+        self._unnoted: set[bytes] = set()
+        """Sources of which a collector had noted nothing when it was killed, or did not know yet how far they had come
+        when they were truncated."""
         self.operations: list[str] = []
         self.start()
 
@@ -177,6 +180,7 @@ class World:
         """The collector is killed: what of files that have no name was only in its hands is gone."""
         if self.collector is None:
             return
+        self._unnoted |= self.collector.sources - self.checkpoint.durable.keys()
         self.collector.die()
         self.collector = None
         self.checkpoint.crash()
@@ -206,6 +210,9 @@ class World:
         self.judge()
         assert self.collector is not None
         assert self.collector.tailer.behind == (), "all is acknowledged"
+        for source_id, row in self.aggregator.ledger.items():
+            ended = row.finished or row.gone
+            assert ended or source_id in self.collector.sources | self._unnoted, f"{row} stays in the ledger for good"
 
     def judge(self) -> None:
         arrived: dict[int, list[tuple[int, bytes]]] = {}
@@ -290,6 +297,9 @@ class World:
 
     def _truncate(self, inode: Inode) -> None:
         least = self._read_of(inode)
+        follower = self.collector.follower(inode.number) if self.collector is not None else None
+        if follower is not None and not follower.settled:
+            self._unnoted.add(follower.source.id)
         old = self.disk.truncate(inode)
         self._parts.pop(inode, None)
         self._excuse(old, least)

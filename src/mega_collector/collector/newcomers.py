@@ -254,18 +254,18 @@ class Newcomers:
 
     def _seek(self, entry: Entry, now: float, *, since: int) -> None:
         """`since`: how many scans there were when it was not found at first. One beside a rename may have missed it."""
-        if self._has_its_name(entry):
-            if self._sources.follow_now(entry.path, entry.inode):
-                self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
-            # Else no pattern matches it any more.
+        named = self._has_its_name(entry)
+        if named and self._sources.follow_now(entry):
+            self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             return
-        path = self._beside(entry)
+        path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
             return
         if self._finder.scans - since < _MISSES:
             self._doubted[entry.source_id] = since
-        else:
+        elif not named:
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
+        # Else no pattern matches it any more.
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
