@@ -1,6 +1,7 @@
 """The collector ends, however it ends, and begins again: nothing is lost, and nothing comes twice."""
 
 import fcntl
+import json
 import re
 import resource
 import shutil
@@ -21,6 +22,7 @@ from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
 from harness.writer import Writer
+from mega_collector.operate.ledger import document
 
 
 def state(site: Site) -> Path:
@@ -133,6 +135,27 @@ def test_a_file_that_is_rewritten_after_a_kill_does_not_pass_for_what_was_left_o
     until(lambda: taken_in() >= site.bytes_written, "what was written since should be sent")
     stop(collector)
     site.assert_delivered()
+
+
+@pytest.mark.case(50)
+def test_the_end_of_a_source_that_a_killed_collector_could_not_tell_is_told_by_the_next(site: Site) -> None:
+    """Else the ledger would keep the source for good."""
+    aggregator, collector = site.both()
+    writer = site.writer()
+    writer.write(10)
+    site.assert_delivered()
+    aggregator.kill()
+    writer.rotate(site.logs / "a.old")
+    collector.wait_for("file_retired")
+    until(lambda: any(entry.untold for entry in entries(state(site))), "that it is to be told should be noted")
+    collector.kill()
+    site.both()
+    until(lambda: states(site) == {"finished"}, "the ledger should hear that it has ended")
+
+
+def states(site: Site) -> set[str]:
+    """Of the sources in the ledger."""
+    return {each["state"] for each in json.loads(document(site.directory / "aggregator"))["sources"]}
 
 
 def start_aggregator_that_holds_back(site: Site) -> Callable[[], float]:

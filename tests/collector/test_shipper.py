@@ -133,6 +133,7 @@ def test_a_source_that_has_ended_is_kept_no_longer(rig: Rig) -> None:
     rig.hear(Ack({A.id: 14}))
     rig.shipper.say()
     assert rig.listener.said[-1] == Finish(A, 14)
+    rig.hear(Ack({A.id: 14}))
     rig.shipper.save(now=True)
     assert rig.kept() == {}
 
@@ -141,8 +142,47 @@ def test_what_was_acknowledged_of_a_source_does_not_outlive_its_end(rig: Rig) ->
     rig.follow(A)
     rig.ship(A)
     rig.shipper.end(A)
+    rig.hear(Ack({A.id: 7}))
     rig.shipper.save(now=True)
     assert rig.kept() == {}
+
+
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_until_an_end_is_answered_the_checkpoint_knows_that_it_is_to_be_told(rig: Rig, in_flight: bool) -> None:
+    rig.follow(A)
+    rig.ship(A)
+    if in_flight:
+        rig.shipper.ship(make_block(LINE, 7, A))
+    rig.shipper.end(A)
+    if in_flight:
+        rig.hear(Ack({A.id: 14}))
+    rig.shipper.save(now=True)
+    entry = rig.checkpoint.entries[A.id]
+    assert (entry.position, entry.untold, entry.recognises) == (14 if in_flight else 7, True, False)
+    assert rig.kept() == {A.id: (entry.position, Marker())}
+
+
+def test_the_answer_to_an_end_is_not_written_for_its_own_sake(rig: Rig) -> None:
+    rig.follow(A)
+    rig.ship(A)
+    rig.shipper.end(A)
+    assert rig.wait(2) == 1
+    rig.hear(Ack({A.id: 7}))
+    assert rig.shipper.save_at is None
+    assert rig.wait(20) == 0
+    rig.shipper.save(now=True)
+    assert rig.kept() == {}
+
+
+def test_the_end_of_a_source_that_has_lost_something_is_not_told_without_its_loss(rig: Rig) -> None:
+    """Whoever comes after a kill finds it gone once more, and tells all of it."""
+    rig.follow(A)
+    rig.ship(A)
+    rig.shipper.end(A, lost=True)
+    rig.shipper.save(now=True)
+    assert not rig.checkpoint.entries[A.id].ended
+    rig.hear(Ack({A.id: 7}))
+    assert A.id not in rig.checkpoint.entries
 
 
 def test_the_checkpoint_is_written_once_a_second_while_that_is_quick(rig: Rig) -> None:

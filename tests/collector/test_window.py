@@ -9,7 +9,7 @@ import pytest
 from blocks import SOURCE, make_block, make_source
 from harness.aside import Aside
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.collector.window import Acknowledged, Decide, Stopped, Window
+from mega_collector.collector.window import Acknowledged, Decide, Finished, Stopped, Window
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Describe, Finish, Known, Open, Refusal, RefusalReason, Resume
 
@@ -409,9 +409,18 @@ def test_an_end_that_nobody_answered_is_said_again_on_the_next_connection_until_
     for _ in range(2):
         window.disconnect()
         assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100, lost=True)]
-    assert window.ack(SOURCE.id, 100) == []
+    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
+    assert window.unanswered(SOURCE.id) is None
     window.disconnect()
     assert window.connect(1000) == []
+
+
+def test_an_end_that_a_process_before_may_not_have_told_is_told_on_the_next_connection() -> None:
+    window = _window()
+    window.disconnect()
+    window.finish_again(SOURCE, 100)
+    assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
+    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
 
 
 def test_an_end_without_a_connection_is_said_on_the_next_one() -> None:
@@ -462,9 +471,10 @@ def test_a_source_that_ended_and_turns_out_to_be_committed_is_forgotten() -> Non
     window.end(SOURCE)
     window.disconnect()
     window.connect(1000)
-    (acknowledged,) = window.resume(_known(100))
+    (acknowledged, *said) = window.resume(_known(100))
     assert isinstance(acknowledged, Acknowledged)
     assert acknowledged.ended
+    assert said == [Open(SOURCE, 100), Finish(SOURCE, 100)]
     assert (window.in_flight, window.statistics().sources) == (0, 0)
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mega_collector.aggregator.admission import Admission, Duplicate
-from mega_collector.block import Block, Skip, Source
+from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import (
     Ack,
@@ -33,6 +33,8 @@ class Row:
     tail: bytes = b""
     shipped: list[tuple[int, bytes]] = field(default_factory=list)
     finished: bool = False
+    gone: bool = False
+    """Whether its file was lost before its end was read."""
 
 
 class MemoryAggregator:
@@ -40,6 +42,8 @@ class MemoryAggregator:
         self.ledger: dict[bytes, Row] = {}
         self.answers: deque[FromAggregator] = deque()
         self.refuse_next = False
+        self.lost: list[Source] = []
+        """Of what bytes were told as lost."""
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
@@ -97,14 +101,17 @@ class MemoryAggregator:
 
     def _commit(self, item: Item) -> int:
         source = item.source
+        if (isinstance(item, Finish) and item.lost) or (isinstance(item, Skip) and item.reason is SkipReason.LOST):
+            self.lost.append(source)
         if isinstance(item, Finish):
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
                 self.ledger[source.id].finished = not item.lost
+                self.ledger[source.id].gone = item.lost
             return item.position
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
-        row.position, row.finished = item.end, False
+        row.position, row.finished, row.gone = item.end, False, False
         if isinstance(item, Block):
             row.shipped.append((item.start, bytes(item.data)))
             row.tail = (row.tail + bytes(item.data))[-TAIL_SIZE:]

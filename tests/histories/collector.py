@@ -102,6 +102,11 @@ class MemoryCollector:
     def connected(self) -> bool:
         return self.shipper.connected
 
+    @property
+    def sources(self) -> set[bytes]:
+        """The ids of those that are shipped."""
+        return {*(each.source.id for each in self.tailer._followed), *self.shipper._window._flights}
+
     def follower(self, inode: int) -> Follower | None:
         return self.tailer._followed.get((DEVICE, inode))
 

@@ -1,7 +1,7 @@
 """A directory in memory, with what of a filesystem the collector can see: inodes, names, links, open files."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mega_collector.collector.discovery import FileFacts, Scan
@@ -80,6 +80,7 @@ class MemoryDisk:
         self.generations: list[Generation] = []
         self._free = list(range(100, 10, -1))
         self._clock = 0
+        self._beside: tuple[int, Callable[[], None]] | None = None
 
     # What writers do
 
@@ -129,27 +130,37 @@ class MemoryDisk:
             if target in self.names:
                 yield name, self.names[target]
 
+    def beside(self, calls: int, happens: Callable[[], None]) -> None:
+        """It happens when the collector has asked for something so many times more: between any two looks, then."""
+        self._beside = calls, happens
+
     # What the collector sees
 
     def scan(self) -> Scan:
+        """The names as they are at first, and behind each what it is when its turn comes."""
         scan = Scan()
-        for name, inode in self.matched():
-            scan.files[name] = FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
+        for name, _ in list(self.matched()):
+            facts = self.look(name)
+            if facts is not None:
+                scan.files[name] = facts
         return scan
 
     def look(self, path: bytes) -> FileFacts | None:
+        self._asked()
         inode = self._at(path)
         if inode is None:
             return None
         return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
 
     def open(self, path: bytes) -> MemoryFile:
+        self._asked()
         inode = self._at(path)
         if inode is None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
         return MemoryFile(self, inode)
 
     def inode(self, path: bytes) -> int | None:
+        self._asked()
         inode = self._at(path)
         return None if inode is None else inode.number
 
@@ -157,10 +168,24 @@ class MemoryDisk:
         return self.links.get(path)
 
     def entries(self, _directory: bytes) -> Iterator[tuple[int, bytes]]:
-        return ((each.number, path) for path, each in self.names.items())
+        """In two parts, as a large directory is read: what is renamed from the second into the first is missed."""
+        self._asked()
+        names = sorted(self.names)
+        middle = names[len(names) // 2] if names else b""
+        yield from [(self.names[path].number, path) for path in names if path < middle]
+        self._asked()
+        yield from [(each.number, path) for path, each in sorted(self.names.items()) if path >= middle]
 
     def below(self, _directory: bytes) -> Iterator[bytes]:
         return iter(())
+
+    def _asked(self) -> None:
+        if self._beside is None:
+            return
+        left, happens = self._beside
+        self._beside = (left - 1, happens) if left else None
+        if not left:
+            happens()
 
     def _at(self, path: bytes) -> Inode | None:
         return self.names.get(self.links.get(path, path))

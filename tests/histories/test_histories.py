@@ -11,6 +11,7 @@ import pytest
 import structlog
 from hypothesis import given, settings, strategies as st
 
+from histories.collector import CLOSE_INACTIVE
 from histories.world import OPERATIONS, World, play
 
 _SEEDS = 300
@@ -53,7 +54,24 @@ def test_long_histories() -> None:
 
 @pytest.mark.parametrize("seed", _FOUND)
 def test_histories_that_once_failed(seed: int) -> None:
-    play(seed, _LENGTH)
+    play(seed, _LENGTH, beside=False)
+
+
+@pytest.mark.parametrize("lines", [0, 3], ids=["empty", "with lines"])
+@pytest.mark.parametrize("instant", range(12))
+def test_a_start_beside_a_rename_tells_of_no_loss(instant: int, lines: int) -> None:
+    """Whichever look of the first step it comes before."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", lines)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.append(log, lines)
+    world.disk.beside(instant, lambda: world.rotate(b"/logs/a.log", b"/logs/b.log"))
+    world.start()
+    world.finish()
+    assert world.disk.names[b"/logs/b.log"] is log
+    assert world.aggregator.lost == []
 
 
 @settings(max_examples=60)
@@ -67,3 +85,18 @@ def test_histories_that_can_be_shrunk(names: list[str], batch_age: float, random
     for name in names:
         world.perform(name)
     world.finish()
+
+
+@pytest.mark.parametrize("instant", range(3))
+def test_a_file_that_is_moved_again_while_it_is_sought_is_found(instant: int) -> None:
+    """It was closed for being idle, and has lost its name in the pattern."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(2 * int(CLOSE_INACTIVE)):
+        world.pass_by(1.0)
+    assert log.open == 0, "it is closed"
+    world.disk.rename(b"/logs/a.log", b"/logs/z")
+    world.append(log, 3)
+    world.disk.beside(instant, lambda: world.rotate(b"/logs/z", b"/logs/0", reopen=False))
+    world.finish()
+    assert b"/logs/0" in world.disk.names

@@ -7,7 +7,7 @@ then only from its end.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from random import Random
 
 from histories.aggregator import MemoryAggregator, Row
@@ -17,6 +17,9 @@ from mega_collector.collector.follower import Follower
 
 _NAMES = [b"/logs/%c.log" % letter for letter in b"abc"]
 _TURNS = [b"", b".1", b".2", b".3"]
+
+_FURTHER = 0.3
+"""How often what is renamed beside a look was out of the pattern before."""
 
 
 class World:
@@ -35,6 +38,10 @@ class World:
         """Files that a program holds open for writing, whatever their names."""
         self._parts: dict[Inode, bytes] = {}
         """What is still to be written of a line."""
+        self._dates = count(1)
+        self._unnoted: set[bytes] = set()
+        """Sources of which a collector had noted nothing when it was killed, or did not know yet how far they had come
+        when they were truncated."""
         self.operations: list[str] = []
         self.start()
 
@@ -47,7 +54,7 @@ class World:
     def write(self) -> None:
         inode = self._any_writable()
         if inode is not None:
-            self._write(inode, self.random.randint(1, 6))
+            self.append(inode, self.random.randint(1, 6))
 
     def write_part(self) -> None:
         inode = self._any_writable()
@@ -63,6 +70,15 @@ class World:
         for old, new in reversed(list(pairwise(_TURNS))):
             self._move(name + old, name + new)
 
+    def rename_beside(self) -> None:
+        """Between any two looks of the collector: a rotation as with dates, or what was moved away is moved again."""
+        gone = sorted(name for name in self.disk.names if name.startswith(b"/logs/old"))
+        away = self.random.choice(gone) if gone and self.random.random() < _FURTHER else None
+        name = away or self.random.choice(_NAMES)
+        new = self._fresh(b"old" if away else self.random.choice([b"a", b"b", b"c"]), b"" if away else b".log")
+
+        self.disk.beside(self.random.randint(0, 12), lambda: self.rotate(name, new, reopen=not away))
+
     def rename_out(self) -> None:
         name = self._any_name()
         if name is not None:
@@ -76,7 +92,7 @@ class World:
     def replace(self) -> None:
         """As an editor does it: written beside, renamed over."""
         inode = self.disk.create(b"/logs/new")
-        self._write(inode, self.random.randint(1, 6))
+        self.append(inode, self.random.randint(1, 6))
         self._move(b"/logs/new", self.random.choice(_NAMES))
 
     def copy_and_truncate(self) -> None:
@@ -88,7 +104,7 @@ class World:
         inode = self._any_writable()
         if inode is not None:
             self._truncate(inode)
-            self._write(inode, self.random.randint(1, 12))
+            self.append(inode, self.random.randint(1, 12))
 
     def unlink(self) -> None:
         name = self._any_name()
@@ -129,8 +145,7 @@ class World:
     def wait(self) -> None:
         """Time passes, and all goes well."""
         for _ in range(self.random.choice([2, 8, 25])):
-            self._step(1.0)
-            self._talk(1000, 1000, 1000)
+            self.pass_by(1.0)
 
     def speak(self) -> None:
         self._talk(self.random.randint(1, 5), 0, 0)
@@ -166,6 +181,7 @@ class World:
         """The collector is killed: what of files that have no name was only in its hands is gone."""
         if self.collector is None:
             return
+        self._unnoted |= self.collector.sources - self.checkpoint.durable.keys()
         self.collector.die()
         self.collector = None
         self.checkpoint.crash()
@@ -191,16 +207,18 @@ class World:
         """Let everything come to rest, and judge."""
         for inode in list(self._parts):
             if self._is_writable(inode):
-                self._write(inode, 0)
+                self.append(inode, 0)
         self.aggregator.refuse_next = False
         self.start()
         self.reconnect()
         for _ in range(40):
-            self._step(1.0)
-            self._talk(1000, 1000, 1000)
+            self.pass_by(1.0)
         self.judge()
         assert self.collector is not None
         assert self.collector.tailer.behind == (), "all is acknowledged"
+        for source_id, row in self.aggregator.ledger.items():
+            ended = row.finished or row.gone
+            assert ended or source_id in self.collector.sources | self._unnoted, f"{row} stays in the ledger for good"
 
     def judge(self) -> None:
         arrived: dict[int, list[tuple[int, bytes]]] = {}
@@ -220,6 +238,9 @@ class World:
                 assert end >= whole, f"{generation} arrived up to {end}, not {whole}"
             else:
                 assert end == len(content), f"{generation} arrived up to {end} of {len(content)}"
+        excused = {generation.inode for generation in self.disk.generations if generation.excused}
+        for source in self.aggregator.lost:
+            assert source.inode in excused, f"{source} was told as lost"
 
     def _judge_order(self, generation: Generation, blocks: list[tuple[int, bytes]]) -> int:
         end = 0
@@ -241,6 +262,30 @@ class World:
 
     # How it is done
 
+    def rotate(self, name: bytes, new: bytes, *, reopen: bool = True) -> None:
+        """If it is still there."""
+        if name in self.disk.names:
+            self.disk.rename(name, new)
+            if reopen:
+                self._writers.append(self.disk.create(name))
+
+    def add(self, name: bytes, lines: int) -> Inode:
+        """A file that a program writes from now on."""
+        inode = self.disk.create(name)
+        self._writers.append(inode)
+        self.append(inode, lines)
+        return inode
+
+    def append(self, inode: Inode, lines: int) -> None:
+        data = self._parts.pop(inode, b"") + b"".join(inode.generation.next_line() for _ in range(lines))
+        if data:
+            self.disk.append(inode, data)
+
+    def pass_by(self, seconds: float) -> None:
+        """Time passes, and everything that was said is heard, committed and acknowledged."""
+        self._step(seconds)
+        self._talk(1000, 1000, 1000)
+
     def _step(self, seconds: float) -> None:
         self.now += seconds
         if self.collector is not None:
@@ -254,17 +299,13 @@ class World:
             self.collector.listen(listen)
 
     def _create(self, name: bytes) -> None:
-        inode = self.disk.create(name)
-        self._writers.append(inode)
-        self._write(inode, self.random.randint(0, 4))
-
-    def _write(self, inode: Inode, lines: int) -> None:
-        data = self._parts.pop(inode, b"") + b"".join(inode.generation.next_line() for _ in range(lines))
-        if data:
-            self.disk.append(inode, data)
+        self.add(name, self.random.randint(0, 4))
 
     def _truncate(self, inode: Inode) -> None:
         least = self._read_of(inode)
+        follower = self.collector.follower(inode.number) if self.collector is not None else None
+        if follower is not None and not follower.settled:
+            self._unnoted.add(follower.source.id)
         old = self.disk.truncate(inode)
         self._parts.pop(inode, None)
         self._excuse(old, least)
@@ -349,6 +390,10 @@ class World:
                 return any(each is inode for _, each in self.disk.matched()) or self._is_remembered(generation)
         return False
 
+    def _fresh(self, begin: bytes, end: bytes) -> bytes:
+        """A name that nothing ever had."""
+        return b"/logs/%b%d%b" % (begin, next(self._dates) + 10, end)
+
     def _any_name(self, *, matched: bool = True) -> bytes | None:
         names = sorted(name for name in self.disk.names if is_matched(name) is matched)
         return self.random.choice(names) if names else None
@@ -368,6 +413,7 @@ OPERATIONS: dict[str, Callable[[World], None]] = {
         World.write,
         World.write_part,
         World.rename,
+        World.rename_beside,
         World.rename_out,
         World.rename_in,
         World.replace,
@@ -407,15 +453,17 @@ _WEIGHTS = {
 }
 
 
-def play(seed: int, length: int) -> list[str]:
+def play(seed: int, length: int, *, beside: bool = True) -> list[str]:
     """One history, judged; its operations. In every other one what grows waits until its batch needs it.
+
+    `beside`: files are also renamed while the collector looks at them.
 
     Raises:
         AssertionError: something was lost, doubled, torn or out of order.
     """
     random = Random(seed)
     world = World(random, max_open_files=random.choice([100, 100, 2]), batch_age=seed % 2 * 15.0)
-    names = list(OPERATIONS)
+    names = [name for name in OPERATIONS if beside or name != World.rename_beside.__name__]
     for name in random.choices(names, [_WEIGHTS.get(name, 1) for name in names], k=length):
         world.perform(name)
     world.finish()

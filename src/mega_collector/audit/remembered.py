@@ -9,7 +9,7 @@ from mega_collector.protocol import Record
 
 def records_of(entries: Iterable[Entry], collector: str) -> list[Record]:
     """As records that say how far each file came, and nothing of what is before."""
-    return [_record(entry, collector) for entry in entries]
+    return [_record(entry, collector) for entry in entries if entry.recognises]
 
 
 def _record(entry: Entry, collector: str) -> Record:

@@ -37,6 +37,8 @@ class Departures:
         """With the name that each had, near which it may be found again if it is not open."""
         self._reasons: dict[Follower, str] = {}
         """Why something was lost of those that vanished before they could be opened."""
+        self._missed: set[Follower] = set()
+        """Those that were looked for in vain: a listing beside a rename may miss a file, and the next poll tells."""
 
     def __iter__(self) -> Iterator[Follower]:
         """Those that can still be read."""
@@ -49,6 +51,7 @@ class Departures:
         self._finder.follow(follower.identity, name)
         if name is not None:
             self._leaving.pop(follower, None)
+            self._missed.discard(follower)
             follower.vanished = False
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
@@ -67,7 +70,7 @@ class Departures:
                 # An archive holds what could not be read of it any more.
                 self._leaving.pop(follower, None)
             elif follower.vanished:
-                if not undecided:
+                if not undecided and self._is_gone(follower):
                     self._bury(follower)
             elif follower not in self._files:
                 self._find(follower)
@@ -86,6 +89,7 @@ class Departures:
         """It is not followed any more."""
         self._leaving.pop(follower, None)
         self._reasons.pop(follower, None)
+        self._missed.discard(follower)
         self._turns.drop(follower)
         self._files.close(follower)
         if self._sources.is_found(follower):
@@ -110,6 +114,18 @@ class Departures:
         if follower.vanished:
             # If anything was opened, it is another file that has its inode by now.
             self._files.close(follower)
+
+    def _is_gone(self, follower: Follower) -> bool:
+        """Whether one that has vanished was looked for twice, at two polls."""
+        if follower in self._reasons:
+            return True
+        if follower not in self._missed:
+            self._missed.add(follower)
+            return False
+        # What fails now is tried again: it is not gone for that.
+        follower.vanished = False
+        self._find(follower)
+        return follower.vanished
 
     def _is_still(self, follower: Follower) -> bool:
         """Whether the file that was found holds what was read of it, or what it began with when it was described."""

@@ -84,6 +84,8 @@ class Newcomers:
         """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
+        self._doubted: dict[bytes, int] = {}
+        """Likewise, remembered sources whose file was not found anywhere."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -91,6 +93,11 @@ class Newcomers:
     def waiting(self) -> bool:
         """Whether a file waits to be opened."""
         return bool(self._waiting)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is still to be seen if what was not found is gone."""
+        return bool(self._doubted or self._missed)
 
     def __contains__(self, identity: Identity) -> bool:
         """Whether the file waits to be opened."""
@@ -223,15 +230,16 @@ class Newcomers:
     def seek_remembered(self, now: float) -> bool:
         """After the first scan: what became of the files that are remembered and were not found.
 
-        False: not all of them could be looked at.
+        False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
-        done = True
+        done, doubted = True, self._doubted
+        self._doubted = {}
         for entry in self._remembered:
             if self._finder.hidden(entry.path):
                 continue
             try:
                 if not entry.ended:
-                    self._seek(entry, now)
+                    self._seek(entry, now, since=doubted.get(entry.source_id, self._finder.scans))
                 elif entry.trailer.length and not self._archives.know(entry):
                     self._remembered.forget(entry)
             except TooManyOpenFiles as error:
@@ -240,17 +248,24 @@ class Newcomers:
             except OSError as error:
                 self._finder.warn(entry.path, error, "cannot_look")
                 done = False
-        return done
+        if self._doubted:
+            self._finder.hurry()
+        return done and not self._doubted
 
-    def _seek(self, entry: Entry, now: float) -> None:
-        if self._has_its_name(entry):
-            if self._sources.follow_now(entry.path, entry.inode):
-                self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
-            # Else no pattern matches it any more.
+    def _seek(self, entry: Entry, now: float, *, since: int) -> None:
+        """`since`: how many scans there were when it was not found at first. One beside a rename may have missed it."""
+        named = self._has_its_name(entry)
+        if named and self._sources.follow_now(entry):
+            self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
             return
-        path = self._beside(entry)
-        if path is None or not self._follow_nameless(entry, path, now):
+        path = None if named else self._beside(entry)
+        if path is not None and self._follow_nameless(entry, path, now):
+            return
+        if self._finder.scans - since < _MISSES:
+            self._doubted[entry.source_id] = since
+        elif not named:
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
+        # Else no pattern matches it any more.
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
@@ -290,6 +305,8 @@ class Newcomers:
             file.close()
             raise
         follower = self._follower(source, None, facts, now)
+        # Perhaps a scan had found it by the name that it has lost since.
+        self._missed.pop(follower.identity, None)
         self._files.keep(follower, file)
         self._finder.follow(follower.identity, None)
         self._sources.begin(follower)

@@ -30,6 +30,13 @@ class Entry:
     """Nothing more will come of it: it is kept to recognise the file where it is found again, compressed perhaps."""
     trailer: Marker = _NOTHING
     """Of an archive: the marker of the last bytes of its compressed form."""
+    untold: bool = False
+    """Whether the aggregator may not have heard yet that it has ended."""
+
+    @property
+    def recognises(self) -> bool:
+        """Whether it tells its file from others: else it is kept until its end is told, and no longer."""
+        return not self.ended or self.before.length > 0 or self.trailer.length > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ def _fields(record: Record) -> dict[str, Any]:
                 fields["ended"] = True
             if record.trailer.length:
                 fields["trailer"] = [record.trailer.length, record.trailer.digest.hex()]
+            if record.untold:
+                fields["untold"] = True
             return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
@@ -118,6 +127,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
         _marker(fields["before"]),
         bool(fields.get("ended")),
         _marker(fields["trailer"]) if "trailer" in fields else _NOTHING,
+        bool(fields.get("untold")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Container, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from mega_collector.collector.checkpoint import Checkpoint, Entry
@@ -28,8 +29,11 @@ class Remembered:
         self._by_path: dict[bytes, dict[bytes, Entry]] = {}
         self._entries: dict[bytes, Entry] = {}
         self._ended: OrderedDict[bytes, None] = OrderedDict()
+        self.untold = [entry for entry in checkpoint.entries.values() if entry.untold]
+        """What a process before has ended, and the aggregator may not have heard of."""
         for entry in checkpoint.entries.values():
-            self._add(entry)
+            if entry.recognises:
+                self._add(entry)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
@@ -38,7 +42,8 @@ class Remembered:
         """What is remembered of an open file with that inode.
 
         The device is not asked: its number changes over a reboot, and head and tail tell more. What is `taken` is
-        another file's.
+        another file's. Of several that agree, as any does with a source of which nothing was read, it is the one that
+        says most.
 
         Raises:
             OSError: the file cannot be read.
@@ -50,7 +55,7 @@ class Remembered:
             and not entry.trailer.length
             and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
         ]
-        return max(agreeing, key=lambda entry: entry.position, default=None)
+        return max(agreeing, key=lambda entry: (entry.position, entry.head.length), default=None)
 
     def of(self, path: bytes, inode: int) -> Entry | None:
         """What is remembered of a source that had this name and inode and did not end."""
@@ -81,14 +86,22 @@ class Remembered:
         """A source has ended; what recognises it is kept. What is not `acknowledged` is not kept beyond this run."""
         self._add(entry)
         if acknowledged:
-            self._checkpoint.put(entry)
+            self._checkpoint.put(replace(entry, untold=entry.untold or self._is_untold(entry)))
         while len(self._ended) > _MOST_ENDED:
             self.forget(self._entries[next(iter(self._ended))])
 
     def forget(self, entry: Entry) -> None:
-        """It will never be found again."""
+        """It will never be found again. What is to be told of its end is kept."""
         self._drop(entry)
-        self._checkpoint.forget(entry.source_id)
+        if self._is_untold(entry):
+            self._checkpoint.put(replace(entry, inode=0, head=Marker(), before=Marker(), trailer=Marker(), untold=True))
+        else:
+            self._checkpoint.forget(entry.source_id)
+
+    def _is_untold(self, entry: Entry) -> bool:
+        """As the checkpoint has it: who learns of the answer to an end notes it there."""
+        kept = self._checkpoint.entries.get(entry.source_id)
+        return kept is not None and kept.untold
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.source_id] = entry
@@ -117,6 +130,7 @@ def entry_of(follower: Follower, *, inode: int | None = None, head: Marker | Non
         position=follower.position,
         before=follower.before(),
         ended=ended,
+        untold=ended,
     )
 
 

@@ -14,9 +14,20 @@ from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Ent
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
 from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Window
+from mega_collector.collector.window import Acknowledged, Decide, Finished, Item, Outcome, Stopped, Window
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Flush, FromAggregator, FromCollector, Grant, Refusal, Resume, Status, Welcome
+from mega_collector.protocol import (
+    Ack,
+    Finish,
+    Flush,
+    FromAggregator,
+    FromCollector,
+    Grant,
+    Refusal,
+    Resume,
+    Status,
+    Welcome,
+)
 
 _SAVE_INTERVAL = 1.0
 """Seconds between writes of the checkpoint: what was acknowledged in between, the aggregator's ledger knows."""
@@ -240,9 +251,15 @@ class Shipper:
 
         `lost`: it has more, nobody knows how much, that cannot be had.
         """
-        if self._window.acknowledged(source) and not keep:
-            self._forget(source)
-        self._do(self._window.end(source, lost=lost))
+        acknowledged = self._window.acknowledged(source)
+        outcomes = self._window.end(source, lost=lost)
+        if acknowledged and not keep:
+            self._let_go(source)
+        self._do(outcomes)
+
+    def finish_again(self, source: Source, position: int) -> None:
+        """A process before has ended the source, and may not have been heard."""
+        self._window.finish_again(source, position)
 
     def note(self, entry: Entry) -> None:
         """Keep where a source is to begin, whatever the aggregator says of it and when."""
@@ -312,6 +329,8 @@ class Shipper:
                     self._note(outcome)
                 case Decide():
                     self._tasks.append(outcome)
+                case Finished(source):
+                    self._finished(source)
                 case Stopped():
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
                 case _:
@@ -321,7 +340,7 @@ class Shipper:
 
     def save(self, *, now: bool = False) -> None:
         """Write the checkpoint, if its time has come. If it cannot be written, shipping goes on."""
-        if not self._unsaved or (not now and self._clock() < self._save_at):
+        if not now and (not self._unsaved or self._clock() < self._save_at):
             return
         began = self._clock()
         try:
@@ -350,7 +369,7 @@ class Shipper:
 
     def _note(self, acknowledged: Acknowledged) -> None:
         if acknowledged.ended:
-            self._forget(acknowledged.source)
+            self._let_go(acknowledged.source)
         elif acknowledged.tail or not self._is_noted(acknowledged):
             self._notes[acknowledged.source.id] = acknowledged
             self._unsaved = True
@@ -359,6 +378,27 @@ class Shipper:
         """Whether the checkpoint has that position, and may know the bytes before it."""
         entry = self._checkpoint.entries.get(acknowledged.source.id)
         return entry is not None and entry.position == acknowledged.position
+
+    def _let_go(self, source: Source) -> None:
+        """Nothing more is to be noted of it; but until its end is answered, whoever is killed must say it again.
+
+        Of one that is lost that is the loss.
+        """
+        finish = self._window.unanswered(source.id)
+        if finish is None:
+            self._forget(source)
+        elif not finish.lost:
+            self._notes.pop(source.id, None)
+            self.note(_end_of(finish))
+
+    def _finished(self, source: Source) -> None:
+        """Not written for its own sake: said once more, it does no harm."""
+        entry = self._checkpoint.entries.get(source.id)
+        if entry is not None and entry.ended and entry.recognises:
+            self._checkpoint.put(replace(entry, untold=False))
+        else:
+            self._notes.pop(source.id, None)
+            self._checkpoint.forget(source.id)
 
     def _forget(self, source: Source) -> None:
         self._notes.pop(source.id, None)
@@ -377,6 +417,12 @@ class Shipper:
                 before=before,
             )
         )
+
+
+def _end_of(finish: Finish) -> Entry:
+    """What is remembered of a source only to say that it has ended."""
+    source = finish.source
+    return Entry(source.id, source.path, source.device, 0, Marker(), finish.position, Marker(), ended=True, untold=True)
 
 
 def _outputs_here(welcome: Welcome) -> frozenset[Identity]:

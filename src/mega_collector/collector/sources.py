@@ -51,22 +51,16 @@ class Sources:
         """Those of them that are begun at the end of their file, of which the aggregator is to hear."""
         self._unsettled: set[Follower] = set()
         self.truncations = 0
+        for entry in remembered.untold:
+            shipper.finish_again(self._source(entry.source_id, entry.path, entry, entry.head), entry.position)
 
     def make(self, path: bytes, facts: FileFacts, head: Marker, entry: Entry | None) -> Source:
         """The source as which a file is described at first: the one that `entry` remembers, if there is one.
 
         What had ended goes on under a new id, from where it ended.
         """
-        source = Source(
-            id=new_id() if entry is None or entry.ended else entry.source_id,
-            path=path,
-            device=facts.device,
-            inode=facts.inode,
-            head=head,
-            collector=self._hello.collector,
-            host=self._hello.host,
-            tags=self._hello.tags,
-        )
+        source_id = new_id() if entry is None or entry.ended else entry.source_id
+        source = self._source(source_id, path, facts, head)
         if entry is not None:
             self._starts[source.id] = entry
             self._remembered.claim(entry)
@@ -114,9 +108,10 @@ class Sources:
         """Whether scans tell of its file."""
         return self._followed.get(follower.identity) is follower
 
-    def follow_now(self, path: bytes, inode: int) -> bool:
-        """Whether a file of that name and inode is followed."""
-        return any(follower.source.inode == inode for follower in self._followed.named(path))
+    def follow_now(self, entry: Entry) -> bool:
+        """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
+        named = any(follower.source.inode == entry.inode for follower in self._followed.named(entry.path))
+        return named or self._followed.get((entry.device, entry.inode)) is not None
 
     def remember(self, source: Source) -> None:
         """It is read no further in this run; what is found of it in an archive is recognised."""
@@ -164,11 +159,19 @@ class Sources:
             self._shipper.postpone(described)
             raise
         self._unsettled.discard(follower)
-        self._starts.pop(described.id, None)
-        if entry is not None and entry.ended:
+        if self._starts.pop(described.id, None) is not None and follower.source.id != described.id:
+            self._tell_replaced(decide)
+        if entry is not None and entry.ended and entry.source_id != follower.source.id:
             self._remembered.forget(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
         return follower
+
+    def _tell_replaced(self, decide: Decide) -> None:
+        """What was remembered agreed, but not what the aggregator has committed of it since: it is another file's."""
+        described = decide.source
+        for known in decide.resume.known:
+            if known.source_id == described.id and not known.finished:
+                self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
         """The file was truncated or rewritten: what it holds now is another source.
@@ -231,6 +234,18 @@ class Sources:
         self._remembered.end(entry_of(follower, inode=None if linked else 0, head=head, ended=True))
         self._shipper.changed()
         return True
+
+    def _source(self, source_id: bytes, path: bytes, file: FileFacts | Entry, head: Marker) -> Source:
+        return Source(
+            id=source_id,
+            path=path,
+            device=file.device,
+            inode=file.inode,
+            head=head,
+            collector=self._hello.collector,
+            host=self._hello.host,
+            tags=self._hello.tags,
+        )
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)

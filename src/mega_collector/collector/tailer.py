@@ -264,7 +264,8 @@ class Tailer:
             return self._shipper.idle or self._clock() >= self._stop_at
         if not self._options.once or not self._finder.scanned:
             return False
-        return not (self._followed or self._archives.busy or self._newcomers.waiting or self._losses)
+        undecided = self._archives.busy or self._newcomers.waiting or self._newcomers.doubtful
+        return not (self._followed or undecided or self._losses)
 
     def _sleep(self, said: select.poll, either: select.poll) -> None:
         """Until something is to be done: what has only grown meanwhile is noted."""

@@ -59,7 +59,14 @@ class Stopped:
     message: str
 
 
-Outcome = FromCollector | Decide | Acknowledged | Stopped
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The aggregator has answered the end of a source."""
+
+    source: Source
+
+
+Outcome = FromCollector | Decide | Acknowledged | Stopped | Finished
 
 
 @dataclass(slots=True)
@@ -193,6 +200,10 @@ class Window:
         """Where the next item of a source that is `ready` begins."""
         return self._flights[source.id].end
 
+    def unanswered(self, source_id: bytes) -> Finish | None:
+        """The end of a source that the aggregator has not answered yet."""
+        return self._finishes.get(source_id)
+
     def statistics(self) -> WindowStatistics:
         # Copied first: whoever asks is another thread than the one that ships.
         flights = list(self._flights.values())
@@ -260,6 +271,10 @@ class Window:
             return [Finish(source, flight.end)]
         return self._finish(flight)
 
+    def finish_again(self, source: Source, position: int) -> None:
+        """A process before has ended the source, and may not have been heard: it is said on the next connection."""
+        self._finishes[source.id] = Finish(source, position)
+
     # What the aggregator says
 
     def connect(self, window: int) -> list[Outcome]:
@@ -318,6 +333,7 @@ class Window:
         flight = self._flights.get(source_id)
         if flight is None and (finish := self._finishes.get(source_id)) is not None and position >= finish.position:
             del self._finishes[source_id]
+            return [Finished(finish.source)]
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
         if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
             return []
@@ -424,7 +440,10 @@ class Window:
         self._finishes[flight.source.id] = finish
         if len(self._finishes) > _MOST_FINISHES:
             del self._finishes[next(iter(self._finishes))]
-        return [finish] if flight.opened else []
+        if not self._connected:
+            return []
+        # What rested since the connection was made was never opened on it.
+        return [finish] if flight.opened else [Open(finish.source, finish.position), finish]
 
     def _drop(self, flight: _Flight) -> None:
         self._let_go_on(flight)

@@ -1,0 +1,26 @@
+"""What the checkpoint remembers recognises files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from collector.entry import make_entry
+from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.file import Disk
+from mega_collector.collector.remembered import Remembered
+from mega_collector.marker import Marker
+
+
+def test_of_several_sources_of_which_nothing_was_read_the_one_whose_head_agrees_is_recognised(tmp_path: Path) -> None:
+    """With one that was empty any file agrees: one that was truncated since would come once more, as another."""
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\n")
+    empty = replace(make_entry(1), inode=9, head=Marker())
+    headed = replace(make_entry(2), inode=9, head=Marker.of(b"first\n"))
+    checkpoint = Checkpoint(tmp_path / "state")
+    for entry in (empty, headed):
+        checkpoint.put(entry)
+    file = Disk().open(bytes(log))
+    assert Remembered(checkpoint).recognise(9, file, taken=()) == headed
+    assert Remembered(checkpoint).recognise(9, file, taken={headed.source_id}) == empty
+    file.close()
+    checkpoint.close()
