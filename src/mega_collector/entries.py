@@ -2,14 +2,16 @@
 
 from mega_collector.block import NEWLINE
 
-_PIECE = 64 << 10
-"""Bytes that are counted at a time: their copy stays in the processor's cache."""
+try:
+    from stringzilla import count as _count
+except ImportError:
+    _count = bytes.count
 
 _FEW = 1 << 10
 """Bytes that are looked at sooner than a decision is made how to."""
 
-_DENSE = 32
-"""Bytes between newlines below which looking at every byte is faster."""
+_DENSE = 20
+"""Bytes between newlines below which `bytes.count` is faster, which takes as long for each byte, newline or not."""
 
 _NEAR = 32
 """Newlines that are found one by one once the guess is this close."""
@@ -18,19 +20,16 @@ _NEAR = 32
 def newlines(data: bytes, start: int = 0, end: int | None = None) -> int:
     """How many newlines there are between two offsets.
 
-    `bytes.count` looks at every byte (until Python 3.13, without vector instructions), while `bytes.replace` goes from
-    one newline to the next with memchr(3): four times as fast where lines are as long as those of logs.
+    StringZilla goes from one to the next with vector instructions: six times as fast as `bytes.count`, where lines are
+    as long as those of logs.
     """
     end = len(data) if end is None else end
-    if end - start <= _FEW:
-        return data.count(NEWLINE, start, end)
-    return sum(_newlines(data[at : min(at + _PIECE, end)]) for at in range(start, end, _PIECE))
-
-
-def _newlines(piece: bytes) -> int:
-    if piece.count(NEWLINE, 0, 1024) > 1024 // _DENSE:
-        return piece.count(NEWLINE)
-    return len(piece) - len(piece.replace(NEWLINE, b""))
+    few = min(start + _FEW, end)
+    first = data.count(NEWLINE, start, few)
+    if few == end:
+        return first
+    count = bytes.count if first * _DENSE > _FEW else _count
+    return first + count(data, NEWLINE, few, end)
 
 
 def end_of_entries(data: bytes, offset: int, count: int, total: int) -> int:

@@ -19,8 +19,8 @@ def test_the_newlines_between_two_offsets_are_counted(data: bytes, drawn: st.Dat
     assert newlines(data) == data.count(b"\n")
 
 
-@pytest.mark.parametrize("line", [b"\n", b"x\n", b"x" * 30 + b"\n", b"x" * 31 + b"\n", b"x" * 99 + b"\n"])
-def test_newlines_on_both_sides_of_the_border_of_a_piece_are_counted(line: bytes) -> None:
-    data = line * (3 * entries._PIECE // len(line) + 1)
-    for end in (entries._PIECE - 1, entries._PIECE, entries._PIECE + 1, len(data)):
+@pytest.mark.parametrize("line", [b"\n", b"x\n", b"x" * 18 + b"\n", b"x" * 19 + b"\n", b"x" * 99 + b"\n"])
+def test_newlines_behind_the_first_that_are_looked_at_are_counted(line: bytes) -> None:
+    data = line * (3 * entries._FEW // len(line) + 1)
+    for end in (entries._FEW, entries._FEW + 1, entries._FEW + 2, len(data)):
         assert newlines(data, 1, end) == data.count(b"\n", 1, end)
