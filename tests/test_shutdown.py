@@ -176,7 +176,7 @@ _STORM = """
 import faulthandler, signal
 from mega_collector.shutdown import Shutdown
 
-faulthandler.dump_traceback_later(20, exit=True)
+faulthandler.dump_traceback_later(50, exit=True)
 for number in range(3000):
     shutdown = Shutdown(10)
     signal.signal(signal.SIGALRM, lambda *_: shutdown.ask())

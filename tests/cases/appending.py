@@ -18,7 +18,8 @@ def main(path: Path, name: str, count: int) -> None:
     counts = [0]
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     left, number = count, 0
-    while left > 0 or not path.with_name(f"{path.name}.1").exists():
+    rotated = path.with_name(f"{path.name}.1")
+    while left > 0 or not (rotated.exists() and _is(path, descriptor)):
         # As handlers do that watch their file; seldom, so that many write to the old one after the rotation.
         if number % 50 == 0 and not _is(path, descriptor):
             os.close(descriptor)

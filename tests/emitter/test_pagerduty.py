@@ -29,6 +29,8 @@ INCIDENT_KEY = "stack/log_drain/7/notify"
 QUICK = Pace(between_triggers=60.0, first_retry=0.01, slowest_retry=0.05)
 TRIGGER = Event(Action.TRIGGER, "gave up after 11 attempts: No space left on device")
 RESOLVE = Event(Action.RESOLVE)
+SOON = 4.5
+"""Seconds, on a busy machine too: what stalls is otherwise given up after five, or never."""
 
 
 def configured(url: str, *, identifier: str = "Log Drain #7 (acme)") -> NotifyConfiguration:
@@ -281,7 +283,7 @@ def test_case_75_no_more_of_a_body_is_read_than_is_wanted(server: PagerDutyServe
     server.script(Fault(body=b"x" * 1_000_000, pause_in_body=60))
     started = time.monotonic()
     assert EventsApi(configured(server.url)).send(TRIGGER).verdict is Verdict.ACCEPTED
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.case(75)
@@ -310,7 +312,7 @@ def test_case_75_call_that_gets_no_answer_ends_in_time(server: PagerDutyServer, 
     answer = EventsApi(configured(server.url), deadline=0.2).send(TRIGGER)
     assert answer.verdict is Verdict.FAILED
     assert "no answer within 0.2 s" in answer.detail
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.case(75)
@@ -318,7 +320,7 @@ def test_case_75_call_whose_body_drips_ends_in_time_and_its_status_counts(server
     server.script(Fault(drip_body=0.01))
     started = time.monotonic()
     assert EventsApi(configured(server.url), deadline=0.2).send(TRIGGER).verdict is Verdict.ACCEPTED
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.case(75)
@@ -336,11 +338,11 @@ def test_case_75_data_goes_on_and_shutdown_ends_in_time_while_the_service_stalls
         with pytest.raises(RetriesExhausted):
             emitter.emit(())
         emitter.emit(())
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < SOON
     assert notifier.statistics().pending <= 2
     started = time.monotonic()
     emitter.close()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < SOON
     thread_ends(notifier)
     assert len(server.requests) == 1
 
@@ -366,7 +368,7 @@ def test_case_75_service_that_is_down_delays_the_shutdown_by_its_timeout_at_most
     eventually(lambda: notifier.statistics().failed > 0)
     started = time.monotonic()
     notifier.close(0.1)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < SOON
     thread_ends(notifier)
 
 
@@ -396,7 +398,7 @@ def test_case_75_close_with_nothing_to_say_ends_at_once_and_twice(server: PagerD
     started = time.monotonic()
     notifier.close(60)
     notifier.close(60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON
     assert server.requests == []
 
 
@@ -473,7 +475,7 @@ def test_case_75_stall_under_tls_ends_in_time(authority: trustme.CA) -> None:
         server.script(Fault(drip_headers=0.01))
         started = time.monotonic()
         assert EventsApi(configured(server.url), deadline=0.2).send(TRIGGER).verdict is Verdict.FAILED
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON
 
 
 @pytest.mark.case(75)
@@ -482,7 +484,7 @@ def test_case_75_stall_in_the_tls_handshake_ends_in_time() -> None:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         assert EventsApi(configured(url), deadline=0.2).send(TRIGGER).verdict is Verdict.FAILED
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON
 
 
 @pytest.mark.case(75)
