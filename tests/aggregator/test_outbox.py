@@ -66,6 +66,27 @@ def test_whoever_drains_waits_for_what_is_said(aside: Aside) -> None:
     draining.result(10)
 
 
+def test_what_is_said_shortly_after_something_else_waits_for_more(aside: Aside) -> None:
+    outbox = Outbox(pace=1000.0)
+    said = outbox.drain_together()
+    outbox.say(_resume(1))
+    assert next(said) == [_resume(1)]
+    outbox.say(_resume(2))
+    draining = aside(lambda: next(said))
+    quiet(draining.done, "whoever drains", 0.05)
+    outbox.ack({b"a": 7})
+    outbox.close()
+    assert draining.result(10) == [_resume(2), Ack({b"a": 7})]
+
+
+def test_what_is_said_after_a_pause_is_sent_at_once(aside: Aside) -> None:
+    outbox = Outbox(pace=0.001)
+    said = outbox.drain_together()
+    for number in range(10):
+        outbox.say(_resume(number))
+        assert aside(lambda: next(said)).result(10) == [_resume(number)]
+
+
 def test_a_hint_is_left_out_where_too_much_waits_and_an_acknowledgement_never() -> None:
     outbox = _full()
     outbox.hint(Grant(5))

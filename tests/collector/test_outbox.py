@@ -11,7 +11,7 @@ from mega_collector.collector.outbox import Outbox
 from mega_collector.protocol import Describe, Flush, FromCollector, Open, Report
 
 FOREVER = 1000.0
-LARGE = make_block(b"x" * (64 << 10) + b"\n")
+LARGE = make_block(b"x" * (224 << 10) + b"\n")
 
 
 def small(start: int = 0) -> Block:
@@ -51,7 +51,7 @@ def test_what_is_large_goes_alone_and_in_its_turn() -> None:
 def test_what_goes_together_is_bounded(message: FromCollector) -> None:
     taken = all_of(said(*[message] * 3000), 3000)
     assert max(map(len, taken)) <= wire.MAX_GROUP
-    assert max(len(wire.serialize_all(each)) for each in taken) <= 64 << 10 < wire.MAX_GROUP_SIZE
+    assert max(len(wire.serialize_all(each)) for each in taken) <= 224 << 10 < wire.MAX_GROUP_SIZE
     assert len(taken) < 3000
 
 

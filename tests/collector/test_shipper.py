@@ -271,7 +271,7 @@ def test_what_is_small_is_handed_over_together_and_what_is_large_at_once(rig: Ri
     assert 0 < len(said) < len(small)
     rig.shipper.say()
     assert said == small
-    large = make_block(b"x" * 10_000 + b"\n", small[-1].end, A)
+    large = make_block(b"x" * 200_000 + b"\n", small[-1].end, A)
     rig.shipper.ship(large)
     assert said == [*small, large]
 

@@ -1,6 +1,7 @@
 """What is to be said on one stream: acknowledgements, and answers in order."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -12,20 +13,25 @@ _MOST_ANSWERS = 1024
 nothing. Acknowledgements need no bound: there is one position a source."""
 
 
+_PACE = 0.005
+"""Seconds from a message to the next: each costs 100 us and more in each half, and nobody waits for an answer longer.
+What comes after a pause goes at once."""
+
+
 class Outbox:
     """Written by the stream's reader and by the pipeline, drained by the thread that gRPC lends to the stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pace: float = _PACE) -> None:
+        self._pace = pace
         self._answers: deque[FromAggregator] = deque()
         self._acks: dict[bytes, int] = {}
-        self._grant: Grant | None = None
-        self._closed = False
+                while not (self._answers or self._acks or self._grant or self.closed):
         self._changed = threading.Condition()
 
     def say(self, answer: FromAggregator) -> None:
         """Add an answer, waiting while too many are unsent."""
         with self._changed:
-            while len(self._answers) >= _MOST_ANSWERS and not self._closed:
+            while len(self._answers) >= _MOST_ANSWERS and not self.closed:
                 self._changed.wait()
             self._answers.append(answer)
             self._changed.notify_all()
@@ -59,7 +65,7 @@ class Outbox:
     @property
     def closed(self) -> bool:
         """Whether the stream has ended, or is to end."""
-        return self._closed
+        return self._ended.is_set()
 
     def wait_for(self, committed: Callable[[], bool]) -> bool:
         """Wait until something holds that acknowledgements bring about: it is asked again at each of them.
@@ -67,13 +73,13 @@ class Outbox:
         False: the stream has ended before.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or committed())
+            self._changed.wait_for(lambda: self.closed or committed())
             return committed()
 
     def close(self) -> None:
         """End the stream once all that was said is sent."""
         with self._changed:
-            self._closed = True
+            self._ended.set()
             self._changed.notify_all()
 
     def drain(self) -> Iterator[FromAggregator]:
@@ -81,11 +87,16 @@ class Outbox:
         return chain.from_iterable(self.drain_together())
 
     def drain_together(self) -> Iterator[list[FromAggregator]]:
-        """Likewise, each time all that there is."""
+        """Likewise, each time all that there is: what is said one shortly after the other is gathered."""
+        not_before = 0.0
         while True:
             with self._changed:
-                while not (self._answers or self._acks or self._grant or self._closed):
+                while not (self._answers or self._acks or self._grant or self.closed):
                     self._changed.wait()
+            if (pause := not_before - time.monotonic()) > 0:
+                # Not at the condition: there, whatever is said would wake it.
+                self._ended.wait(pause)
+            with self._changed:
                 answers = list(self._answers)
                 self._answers.clear()
                 if self._acks:
@@ -97,4 +108,5 @@ class Outbox:
                 if not answers:
                     return
                 self._changed.notify_all()
+            not_before = time.monotonic() + self._pace
             yield answers

@@ -27,7 +27,7 @@ def before(file: File, position: int) -> bytes:
         OSError: the file cannot be read.
     """
     start = max(position - TAIL_SIZE, 0)
-    return file.read(position - start, start)
+    return file.read(position - start, start) if position else b""
 
 
 def agrees(file: File, *, position: int, head: Marker, tail: Marker) -> bool:

@@ -41,8 +41,8 @@ _SAVE_SHARE = 100
 _TOGETHER = 128
 """Messages that are handed over at once: each time wakes the sending thread, which costs as much as three lines do."""
 
-_LARGE = 4 << 10
-"""Bytes of a block for which that does not count, and which the sending thread should have soon."""
+_MUCH = 128 << 10
+"""Bytes of blocks for which that does not count, and which the sending thread should have soon."""
 
 _log = structlog.get_logger(__name__)
 
@@ -110,6 +110,7 @@ class Shipper:
         """What is acknowledged and not in the checkpoint yet: most of it is outdated before that is written."""
         self._unsaid: list[FromCollector] = []
         """What is to be said on the stream of the session, and was not handed over yet."""
+        self._unsaid_size = 0
         self._tasks: list[Task] = []
         self.batch_age = 0.0
         """Seconds that the aggregator may wait for a batch to be full; 0 if it does not say so, or is not there."""
@@ -237,13 +238,14 @@ class Shipper:
     def ship(self, item: Item) -> None:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._unsaid += self._window.send(item)
-        if len(self._unsaid) >= _TOGETHER or item.end - item.start >= _LARGE:
+        self._unsaid_size += item.end - item.start
+        if len(self._unsaid) >= _TOGETHER or self._unsaid_size >= _MUCH:
             self.say()
 
     def say(self) -> None:
         """Hand over to the publisher what is to be said so far, behind each step: what is small goes out together."""
         if self._unsaid:
-            unsaid, self._unsaid = self._unsaid, []
+            unsaid, self._unsaid, self._unsaid_size = self._unsaid, [], 0
             self._publisher.send(self._session, *unsaid)
 
     def end(self, source: Source, *, keep: bool = False, lost: bool = False) -> None:

@@ -267,7 +267,7 @@ class Sources:
         tail = before(file, goes_on.position)
         follower.settle(goes_on.source, goes_on.position, tail)
         if not follower.complete:
-            follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0))
+            follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0) if goes_on.position else b"")
         self._followed.replace(described, follower)
         at_end = described.id in self._at_end and goes_on.source is described and not decide.resume.known
         skip = Skip(described, 0, goes_on.position, SkipReason.START_AT_END) if at_end else None

@@ -19,6 +19,8 @@ def printable(value: Any) -> Any:
     Bytes are taken for UTF-8, exceptions become `Type: text`, and what is not known its `str`.
     """
     match value:
+        case str():
+            return text(value)
         case None | bool() | float():
             return value
         case int():
@@ -46,8 +48,6 @@ def _escape(found: re.Match[str]) -> str:
 
 def _string(value: Any) -> str:
     match value:
-        case str():
-            return value
         case bytes() | bytearray() | memoryview():
             return bytes(value[: 4 * _LONGEST]).decode("utf-8", "backslashreplace")
         case BaseException():
