@@ -357,18 +357,22 @@ class PublishResponse(_message.Message):
     def __init__(self, position: _Optional[int] = ...) -> None: ...
 
 class AuditRequest(_message.Message):
-    __slots__ = ("collector", "whose")
+    __slots__ = ("collector", "whose", "files")
     COLLECTOR_FIELD_NUMBER: _ClassVar[int]
     WHOSE_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     collector: Hello
     whose: bool
-    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., whose: _Optional[bool] = ...) -> None: ...
+    files: _containers.RepeatedCompositeFieldContainer[Description]
+    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., whose: _Optional[bool] = ..., files: _Optional[_Iterable[_Union[Description, _Mapping]]] = ...) -> None: ...
 
 class AuditResponse(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "own")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[Record]
-    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ...) -> None: ...
+    own: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., own: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Record(_message.Message):
     __slots__ = ("source", "first", "position", "entries", "crc32", "before", "finished", "gone", "updated_at", "ranges")
