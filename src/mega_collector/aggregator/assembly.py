@@ -188,7 +188,7 @@ class Aggregator:
             batch_age=settings.minimum_publish_frequency,
         )
 
-        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps)
+        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps, ledger=self._ledger)
         self._operator = OperatorServer(settings.state_directory, operator)
 
     @property

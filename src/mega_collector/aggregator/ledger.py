@@ -232,6 +232,21 @@ class Ledger:
         found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
         return str(found[0][0]) if found else None
 
+    def release(self, collector: str, holder: str | None = None) -> str | None:
+        """Take a collector's id from whoever holds it, and give it to `holder`, or to whoever comes first with it.
+
+        Returns:
+            Who has held it; None: nobody did, and nothing has changed.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written.
+        """
+        with self._committing() as write:
+            held = write("DELETE FROM collectors WHERE id = ? RETURNING holder", (collector,)).fetchone()
+            if held is not None and holder is not None:
+                write("INSERT INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
+        return None if held is None else str(held[0])
+
     def may_come_back(self, before: int) -> bool:
         """Whether something was discarded of a source that ended before that time (nanoseconds since the epoch).
 

@@ -426,6 +426,20 @@ class ReplayResponse(_message.Message):
     bytes_unknown: int
     def __init__(self, entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_known: _Optional[int] = ..., bytes_unknown: _Optional[int] = ...) -> None: ...
 
+class ReleaseRequest(_message.Message):
+    __slots__ = ("collector", "holder")
+    COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    collector: str
+    holder: str
+    def __init__(self, collector: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
+
+class ReleaseResponse(_message.Message):
+    __slots__ = ("holder",)
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    holder: str
+    def __init__(self, holder: _Optional[str] = ...) -> None: ...
+
 class TopRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
