@@ -54,6 +54,13 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant holds from here on: what was sent before was sent under those before it."""
+
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Publish what you have: the window is full, or the collector wants to end."""
 
@@ -240,5 +247,5 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Report
+FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Granted | Report
 FromAggregator = Welcome | Resume | Ack | Refusal | Grant | Status

@@ -183,7 +183,35 @@ def test_what_ended_long_ago_is_forgotten_but_not_what_may_come_back_or_goes_on(
         assert ledger.forget(time.time_ns() - 60 * 10**9) == 0
         assert ledger.forget(time.time_ns() + 1) == 2
         assert [each.source.id for each in ledger.records()] == [b"3", b"4"]
+        assert ledger.may_come_back(time.time_ns() + 1)
+        assert not ledger.may_come_back(0)
+        assert ledger.forget(time.time_ns() + 1, kept={b"3"}) == 0
     assert _rows(tmp_path, "SELECT source FROM ranges") == [(b"3",), (b"4",)]
+
+
+def test_what_was_discarded_of_a_source_that_ended_long_ago_and_cannot_come_back_is_forgotten(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([Advance(SOURCE, 0, 10, 1, BEFORE, finished=True)], [Range(SOURCE, 0, 5, DISCARDED)])
+        assert ledger.forget(time.time_ns() + 1, kept=set()) == 1
+        assert not ledger.may_come_back(time.time_ns() + 1)
+    assert _rows(tmp_path, "SELECT source FROM ranges") == []
+
+
+def test_a_source_that_is_forgotten_when_it_goes_on_has_the_checksum_of_what_came_since(tmp_path: Path) -> None:
+    """What came before is unknown then, and an audit must not say that it differs."""
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([Advance(SOURCE, 0, 10, 1, BEFORE, finished=True, checksum=1)])
+        ledger.commit([Advance(SOURCE, 10, 20, 1, BEFORE, checksum=2, alone=3)])
+        assert _standing(ledger) == (0, 20, 2)
+        ledger.commit([Advance(SOURCE, 20, 20, 0, BEFORE, finished=True)])
+        ledger.forget(time.time_ns() + 1)
+        ledger.commit([Advance(SOURCE, 20, 30, 1, BEFORE, checksum=4, alone=5)])
+        assert _standing(ledger) == (20, 30, 5)
+
+
+def _standing(ledger: Ledger) -> tuple[int, int, int]:
+    (record,) = ledger.records()
+    return record.first, record.position, record.checksum
 
 
 def test_thousands_that_ended_are_all_forgotten(tmp_path: Path) -> None:

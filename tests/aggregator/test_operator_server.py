@@ -11,6 +11,7 @@ import pytest
 from emitter.batches import make_batch
 from harness.until import until
 from mega_collector.aggregator.ingest_buffer import IngestBuffer, Item
+from mega_collector.aggregator.ledger import Ledger
 from mega_collector.aggregator.operator_server import AggregatorOperator
 from mega_collector.aggregator.replay import Replay, Replayed
 from mega_collector.aggregator.taps import Taps
@@ -54,7 +55,8 @@ class Served:
 @contextmanager
 def served(directory: Path, *, patience: float = 30.0, buffer: IngestBuffer | None = None) -> Iterator[Served]:
     buffer = buffer or IngestBuffer(1000)
-    operator = AggregatorOperator(view=Part().view, buffer=buffer, taps=Taps(), patience=patience)
+    ledger = Ledger(directory)
+    operator = AggregatorOperator(view=Part().view, buffer=buffer, taps=Taps(), ledger=ledger, patience=patience)
     server = OperatorServer(directory, operator)
     server.start()
     at = OperatorSocket(directory)
@@ -64,6 +66,7 @@ def served(directory: Path, *, patience: float = 30.0, buffer: IngestBuffer | No
     finally:
         at.close()
         server.stop(1)
+        ledger.close(clean=True)
 
 
 def failure(call: "grpc.Future[pb.ReplayResponse]") -> tuple[grpc.StatusCode, str]:

@@ -1,5 +1,6 @@
 """From the ingest buffer to the destination and back: nothing is acknowledged that is not committed."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.taps import Taps
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason, Source
+from mega_collector.checksum import crc32
 from mega_collector.emitter.protocol import OutputState, Taken
 from mega_collector.errors import DestinationGone, EmitError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
@@ -59,9 +61,10 @@ class Destination:
 
 
 class FailingLedger(Ledger):
-    """The real one, on a disk that fails so many times."""
+    """The real one, on a disk that fails so many times. If told to, it forgets what has ended right before a commit."""
 
     failures = 0
+    forgets = False
 
     def commit(
         self,
@@ -74,6 +77,8 @@ class FailingLedger(Ledger):
         if self.failures:
             self.failures -= 1
             raise LedgerError("the disk fails")
+        if self.forgets:
+            self.forget(time.time_ns() + 1)
         super().commit(advances, ranges, outputs, cleared, closed)
 
 
@@ -200,6 +205,19 @@ def test_nothing_is_acknowledged_while_the_destination_takes_nothing(tmp_path: P
         assert rig.buffer.statistics().size == 21
         gate.set()
         until(lambda: rig.committed() == 21, "the commit")
+
+
+def test_a_source_that_goes_on_while_it_is_forgotten_has_the_checksum_of_what_the_ledger_knows(tmp_path: Path) -> None:
+    """Else an audit would say that its file differs."""
+    first, second, third = _blocks(3)
+    with closing(Rig(tmp_path).put(first, Finish(A, 7)).run()) as rig:
+        assert rig.committed() == 7
+    with closing(Rig(tmp_path)) as rig:
+        rig.ledger.forgets = True
+        rig.put(second, Flush(), third).run()
+        (record,) = rig.ledger.records()
+        assert (record.first, record.position) == (7, 21)
+        assert record.checksum == crc32(bytes(second.data) + bytes(third.data))
 
 
 @pytest.mark.case(67)

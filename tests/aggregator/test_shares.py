@@ -16,13 +16,16 @@ FULL = block_size(EVEN)
 
 
 class Stream:
-    """Remembers what it was granted."""
+    """Remembers what it was granted, and confirms it when it is let."""
 
     def __init__(self, shares: Shares) -> None:
         self.grants = [shares.join(self)]
 
     def grant(self, window: int) -> None:
         self.grants.append(window)
+
+    def confirm(self, shares: Shares, now: float = 0.0) -> None:
+        shares.confirm(self, self.window, now)
 
     @property
     def window(self) -> int:
@@ -37,6 +40,8 @@ def _streams(shares: Shares, count: int) -> list[Stream]:
 
 
 def _send(shares: Shares, stream: Stream, size: int, now: float = 0.0, largest: int | None = None) -> None:
+    """Send under a grant that was confirmed, and confirm what comes of it."""
+    stream.confirm(shares, now)
     shares.receive(stream, size, size if largest is None else largest, now)
 
 
@@ -70,9 +75,45 @@ def test_a_turn_goes_to_the_next_after_so_many_bytes_and_comes_again() -> None:
     for stream in (first, second, third):
         _send(shares, stream, FULL)
     _send(shares, first, 8 * MIB, largest=MIB)
+    first.confirm(shares)
     assert [each.window for each in (first, second, third)] == [0, TURN, TURN]
     _send(shares, second, 8 * MIB, largest=MIB)
+    second.confirm(shares)
     assert [each.window for each in (first, second, third)] == [TURN, 0, TURN]
+
+
+def test_the_next_turn_begins_when_it_is_confirmed_that_the_one_before_is_over() -> None:
+    shares = Shares(BUFFER)
+    first, second, third = _streams(shares, 50)[:3]
+    for stream in (first, second, third):
+        _send(shares, stream, FULL)
+    _send(shares, first, 8 * MIB, largest=MIB)
+    shares.confirm(first, TURN, 0.0)  # it had not heard yet
+    assert [each.window for each in (first, second, third)] == [0, TURN, 0]
+    shares.confirm(first, 0, 0.0)
+    assert third.window == TURN
+
+
+def test_one_that_confirms_nothing_is_waited_for_a_second() -> None:
+    shares = Shares(BUFFER)
+    first, second, third = _streams(shares, 50)[:3]
+    for stream in (first, second, third):
+        _send(shares, stream, FULL)
+    for stream in (first, second):
+        _send(shares, stream, 8 * MIB, 0.25, largest=MIB)
+    assert third.window == 0
+    assert shares.next_due == 1.25
+    shares.due(1.25)
+    assert third.window == TURN
+
+
+def test_what_was_sent_before_a_turn_was_heard_of_does_not_end_it() -> None:
+    shares = Shares(BUFFER)
+    first, second, third = _streams(shares, 50)[:3]
+    for stream in (first, second, third):
+        _send(shares, stream, FULL)
+    shares.receive(first, FULL, FULL, 0.0)
+    assert first.window == TURN
 
 
 def test_a_turn_goes_on_while_nobody_waits() -> None:
@@ -92,6 +133,7 @@ def test_a_turn_ends_with_a_block_that_is_not_full() -> None:
     for stream in (first, second, third):
         _send(shares, stream, FULL)
     _send(shares, first, FULL)
+    first.confirm(shares)
     assert [each.window for each in (first, second, third)] == [EVEN, TURN, TURN]
 
 
@@ -100,11 +142,13 @@ def test_a_turn_ends_with_silence() -> None:
     first, second, third = _streams(shares, 50)[:3]
     for stream in (first, second, third):
         _send(shares, stream, FULL)
+    first.confirm(shares, 0.01)
     _send(shares, second, MIB, 0.015)
     due = shares.next_due
     shares.due(due - 0.001)
-    assert third.window == 0
+    assert first.window == TURN
     shares.due(due)
+    first.confirm(shares, due)
     assert [each.window for each in (first, second, third)] == [EVEN, TURN, TURN]
 
 
@@ -192,6 +236,6 @@ def test_whatever_happens_what_is_granted_fits_and_nobody_waits_for_ever(
         assert sum(windows) <= max(buffer, smallest) + 2 * buffer // 4
     for _ in range(2 * len(streams)):
         # Whoever has a turn says nothing more.
-        now += 0.6
+        now += 1.1
         shares.due(now)
     assert all(stream.window for stream in streams)

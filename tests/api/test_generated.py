@@ -21,6 +21,9 @@ TEXT = {
     "Behind.stage",
     "Behind.cause",
     "TapRequest.host",
+    "ReleaseRequest.collector",
+    "ReleaseRequest.holder",
+    "ReleaseResponse.holder",
     "TapResponse.host",
     "Status.cause",
 }
@@ -50,7 +53,10 @@ def test_positions_and_sizes_hold_64_bits() -> None:
     ("service", "calls"),
     [
         ("Aggregator", {"Publish": (False, False), "PublishStream": (True, True), "Audit": (False, True)}),
-        ("Operator", {"Replay": (False, False), "Top": (False, False), "Tap": (False, True)}),
+        (
+            "Operator",
+            {"Replay": (False, False), "Top": (False, False), "Tap": (False, True), "Release": (False, False)},
+        ),
     ],
 )
 def test_every_call_is_there(service: str, calls: dict[str, tuple[bool, bool]]) -> None:

@@ -521,3 +521,30 @@ def test_an_id_that_is_set_is_asked_for(site: Site) -> None:
     site.assert_delivered()
     assert settled(site, id="one").states() == {"a.log": "complete"}
     assert audited(site, id="two").states() == {"a.log": f"behind by {site.bytes_written}"}
+
+
+# What the aggregator writes
+
+
+@pytest.mark.parametrize(
+    ("configuration", "pattern"),
+    [("out/out.log", "out/*"), ('{"path": "out/{host}/{path}.log", "compress": "gzip"}', "out/**/*.log*")],
+    ids=["one file", "many files"],
+)
+def test_what_the_aggregator_writes_is_its_own_output_and_not_behind(
+    site: Site, configuration: str, pattern: str
+) -> None:
+    configuration = configuration.replace("out/", f"{site.directory}/out/")
+    paths = f"{site.logs}/*.log\n{site.directory}/{pattern}"
+    site.aggregator(file_configuration=configuration)
+    site.collector(paths=paths)
+    site.writer().write(10)
+    until(lambda: audited(site).states() == {"a.log": "complete"}, "everything should arrive")
+    found = audited(site, paths=paths)
+    assert found.code == 0
+    states = found.states()
+    assert states.pop("a.log") == "complete"
+    assert set(states.values()) == {"own output"}
+    assert (found.total["own"], found.total["behind"], found.total["complete"]) == (1, 0, 1)
+    (line,) = [line for line in run_audit(site, paths=paths).stdout.splitlines() if line.startswith("total")]
+    assert line.endswith(": 1 complete, 1 own output")

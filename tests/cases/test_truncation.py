@@ -272,21 +272,24 @@ def test_logrotate_copies_and_truncates(site: Site) -> None:
 @pytest.mark.case(48)
 @pytest.mark.parametrize("lines", [0, 100, 300])
 @pytest.mark.parametrize("after", [50, 150])
+@pytest.mark.parametrize("copy", ["a.log.1", "old/a.log.1"])
 def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(
-    site: Site, lines: int, after: int
+    site: Site, lines: int, after: int, copy: str
 ) -> None:
     """`lines` were not read when the copy was made; those `after` it may be more than what was read."""
+    (site.logs / "old").mkdir()
     site.aggregator()
-    collector = site.collector(paths=str(site.logs / "a.log*"))
+    collector = site.collector(paths=str(site.logs / "**" / "a.log*"))
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
     collector.freeze()
     writer.write(lines)
-    writer.copy_and_truncate(site.logs / "a.log.1")
+    writer.copy_and_truncate(site.logs / copy)
     writer.write(after)
     collector.thaw()
     site.assert_delivered()
+    assert collector.events("source_lost") == []
 
 
 @pytest.mark.case(48)

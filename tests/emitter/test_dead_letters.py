@@ -13,7 +13,7 @@ from emitter.batches import make_batch, written
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Source
 from mega_collector.emitter.dead_letter import decode, encode, read
-from mega_collector.emitter.dead_letters import DeadLetters
+from mega_collector.emitter.dead_letters import DeadLetters, kept_sources
 from mega_collector.errors import EmitError, MegaCollectorError, StartError
 from mega_collector.marker import Marker
 
@@ -184,3 +184,25 @@ def test_a_letter_of_a_later_format_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(b"mega-collector dead letter 2 0 0\n")
     with pytest.raises(MegaCollectorError, match=r"x\.dead: format 2 is not known here"):
         read(path)
+
+
+@given(batch=batches())
+def test_of_which_sources_dead_letters_are_is_told_by_their_headers(
+    tmp_path_factory: pytest.TempPathFactory, batch: Batch
+) -> None:
+    directory = tmp_path_factory.mktemp("letters")
+    assert kept_sources(directory / "none") == set()
+    letter = DeadLetters(directory, 1 << 20).lay(batch)
+    assert kept_sources(directory) == {block.source.id for block in batch.blocks}
+    letter.unlink()
+    assert kept_sources(directory) == set()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"something else\n", b"mega-collector dead letter 1\n", b"mega-collector dead letter 2 9\n"]
+)
+def test_what_cannot_be_read_of_a_dead_letter_may_be_of_any_source(tmp_path: Path, content: bytes) -> None:
+    DeadLetters(tmp_path, 1 << 20).lay(make_batch(b"a\n"))
+    (tmp_path / "9.dead").write_bytes(content)
+    with pytest.raises(ValueError, match=r"dead letter|format 2"):
+        kept_sources(tmp_path)

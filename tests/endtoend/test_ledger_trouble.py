@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from blocks import make_source
+from blocks import make_block, make_source
 from cases.namespace import mounted
 from harness.health import NOT_SERVING, SERVING, health
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
-from mega_collector.aggregator.ledger import Advance, Ledger
+from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, Range
+from mega_collector.batch import Batch
+from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.marker import Marker
 
 Trouble = Callable[[Process, Path], contextlib.AbstractContextManager[None]]
@@ -135,8 +137,12 @@ def test_a_ledger_that_was_restored_from_an_older_copy_cuts_nothing(site: Site) 
 
 def test_nobody_waits_at_the_start_for_what_is_to_be_forgotten(site: Site) -> None:
     ledger = Ledger(site.directory / "aggregator")
-    ledger.commit([Advance(make_source("a"), 0, 10, 1, Marker(), finished=True)])
+    sources = ended, discarded, kept = make_source("a"), make_source("b"), make_source("c")
+    ranges = [Range(source, 0, 10, DISCARDED) for source in (discarded, kept)]
+    ledger.commit([Advance(source, 0, 10, 1, Marker(), finished=True) for source in sources], ranges)
     ledger.close(clean=True)
+    letter = Batch((make_block(b"123456789\n", 0, kept),), 1, 10)
+    DeadLetters(site.directory / "aggregator" / "dead-letters", 1 << 20).lay(letter)
     aggregator = site.aggregator(forget_after="1ms")
-    aggregator.wait_for("sources_forgotten")
+    assert aggregator.wait_for("sources_forgotten")["count"] == len([ended, discarded])
     assert [event["event"] for event in aggregator.events()] == ["listening", "sources_forgotten"]

@@ -111,3 +111,13 @@ def test_who_does_not_say_who_it_is_hears_nothing(served: Served, channel: grpc.
     with pytest.raises(grpc.RpcError) as error:
         pages(channel, "")
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_who_asks_for_very_many_files_at_once_is_refused(served: Served, channel: grpc.Channel) -> None:
+    files = [pb.Description(source=b"%d" % number, path=b"/log") for number in range(257)]
+    request = pb.AuditRequest(collector=pb.Hello(collector="me"), files=files)
+    with pytest.raises(grpc.RpcError) as error:
+        list(api_pb2_grpc.AggregatorStub(channel).Audit(request, timeout=DEADLINE))
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    request = pb.AuditRequest(collector=pb.Hello(collector="me"), files=files[:256])
+    assert [page.own for page in api_pb2_grpc.AggregatorStub(channel).Audit(request, timeout=DEADLINE)] == [[]]

@@ -13,6 +13,7 @@ from hostile.client import Stream, block, connect, describe
 from hostile.served import Served, bystander
 from mega_collector.aggregator.holder import holder_in
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from starting.attempt import Attempt, attempt
 
 AUTHORITY = Authority()
 ONE = AUTHORITY.material("web-1", common_name="web-1")
@@ -135,3 +136,61 @@ def test_without_tls_an_id_is_nobodys(tmp_path: Path) -> None:
                 greet(channel, "machine 1")
         with connect(served.target) as channel:
             assert [record.position for page in audit(channel, "machine 1") for record in page.records] == [4]
+
+
+# Handed over
+
+
+def hand_over(served: Served, *arguments: str) -> Attempt:
+    state = {"AGGREGATOR_STATE_DIRECTORY": str(served.directory / "aggregator")}
+    return attempt("ledger", *arguments, cwd=served.directory, environ=state)
+
+
+@pytest.mark.parametrize("to", [("--to", "CN=web-2"), ()], ids=["to one who is named", "to whoever comes"])
+def test_an_id_is_handed_over_to_another_holder(served: Served, to: tuple[str, ...]) -> None:
+    with connect(served.target, ONE) as channel:
+        publish(channel, "machine 1")
+        publish(channel, "machine 2", b"its own")
+    assert "ledger --release" in refusal(publish, served.target, TWO)
+    ended = hand_over(served, "--release", "machine 1", *to)
+    assert (ended.code, ended.stderr) == (0, "")
+    now = "held by CN=web-2" if to else "whoever's comes first with it"
+    assert ended.stdout == f"collector machine 1: was held by CN=web-1, is {now} from now on\n"
+    with connect(served.target, TWO) as channel:
+        assert audit(channel, "machine 1")[0].records[0].position == 4
+        assert publish(channel, "machine 1", b"source b") == 4
+        with pytest.raises(grpc.RpcError, match="CN=web-1"):
+            publish(channel, "machine 2", b"source c")
+    assert "is CN=web-2, and this one shows CN=web-1" in refusal(publish, served.target, ONE)
+    assert [event["holder"] for event in served.events("collector_released")] == ["CN=web-1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (
+            ("--release", "nobody's"),
+            1,
+            "nobody holds the id nobody's: `mega-collector ledger` shows those that are held",
+        ),
+        (("--release", ""), 2, "--to needs --release COLLECTOR_ID"),
+        (("--to", "CN=web-2"), 2, "--to needs --release COLLECTOR_ID"),
+        (("--release", "machine 1", "--to", "web-2"), 2, "--to takes a holder as this command shows them: CN=..., "),
+    ],
+)
+def test_what_cannot_be_handed_over_stays_whose_it_is(
+    served: Served, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    with connect(served.target, ONE) as channel:
+        publish(channel, "machine 1")
+    ended = hand_over(served, *arguments)
+    assert (ended.code, ended.stdout) == (code, "")
+    assert says in ended.stderr
+    assert "CN=web-1" in refusal(publish, served.target, TWO)
+
+
+def test_without_an_aggregator_nothing_is_handed_over(tmp_path: Path) -> None:
+    state = {"AGGREGATOR_STATE_DIRECTORY": str(tmp_path)}
+    ended = attempt("ledger", "--release", "machine 1", cwd=tmp_path, environ=state)
+    assert ended.code == 1
+    assert "no aggregator runs in" in ended.stderr

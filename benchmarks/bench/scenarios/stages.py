@@ -135,6 +135,6 @@ def _commit(directory: Path, blocks: list[Block]) -> None:
     checksums.look_up([_SOURCE.id])
     for at in range(0, len(blocks), _BLOCKS_TOGETHER):
         some = blocks[at : at + _BLOCKS_TOGETHER]
-        checksum = checksums.extend(_SOURCE.id, some)
+        checksum, _ = checksums.extend(_SOURCE.id, some)
         ledger.commit([Advance(_SOURCE, some[0].start, some[-1].end, 1, Marker.of(b"x" * 64), checksum=checksum)])
     ledger.close(clean=True)

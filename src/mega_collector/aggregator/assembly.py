@@ -14,6 +14,7 @@ from mega_collector.aggregator import view
 from mega_collector.aggregator.acquaintances import acquaintance_samples
 from mega_collector.aggregator.announcement import Announcement
 from mega_collector.aggregator.batcher import Batcher
+from mega_collector.aggregator.forgetting import Forgetting
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
@@ -153,6 +154,9 @@ class Aggregator:
         self._stack = _stack(self._output, settings, after_retries, shutdown)
         turned_back = TurnedBack()
         self._buffer = IngestBuffer(settings.ingest_buffer_size)
+        self._forgetting = Forgetting(
+            self._ledger, after=settings.forget_after, dead_letters=settings.dead_letter_directory
+        )
         self._peers = peers = Peers(settings.ingest_buffer_size)
         self._batcher = Batcher(
             max_entries=settings.max_batch_size,
@@ -184,7 +188,7 @@ class Aggregator:
             batch_age=settings.minimum_publish_frequency,
         )
 
-        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps)
+        operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps, ledger=self._ledger)
         self._operator = OperatorServer(settings.state_directory, operator)
 
     @property
@@ -234,7 +238,7 @@ class Aggregator:
 
     def _forget(self) -> None:
         try:
-            forgotten = self._ledger.forget(time.time_ns() - int(self._settings.forget_after * 1e9))
+            forgotten = self._forgetting.forget(time.time_ns())
         except LedgerError as error:
             _log.error("ledger_failed", error=str(error))
             return

@@ -18,6 +18,8 @@ class Checksums:
     def __init__(self, committed: Callable[[bytes], int | None]) -> None:
         self._committed = committed
         self._running: dict[bytes, int] = {}
+        self._asked: set[bytes] = set()
+        """Those for which the ledger was asked, and that were not extended since."""
 
     def look_up(self, source_ids: Iterable[bytes]) -> None:
         """Have at hand what `extend` needs of these sources.
@@ -30,14 +32,21 @@ class Checksums:
         for source_id in source_ids:
             if source_id not in self._running:
                 self._running[source_id] = self._committed(source_id) or 0
+                self._asked.add(source_id)
 
-    def extend(self, source_id: bytes, blocks: Iterable[Block]) -> int:
-        """The checksum with these blocks behind all that came before."""
-        checksum = self._running[source_id]
+    def extend(self, source_id: bytes, blocks: Iterable[Block]) -> tuple[int, int | None]:
+        """The checksum with these blocks behind all that came before; and that of these alone, if the ledger was asked.
+
+        It may have forgotten what came before, as that of a source that had ended, until these are committed.
+        """
+        checksum = before = self._running[source_id]
         for block in blocks:
             checksum = crc32(block.data, checksum)
         self._running[source_id] = checksum
-        return checksum
+        if source_id not in self._asked:
+            return checksum, None
+        self._asked.discard(source_id)
+        return checksum, crc32(b"".join(block.data for block in blocks)) if before else checksum
 
     def forget(self, source_id: bytes) -> None:
         """The source has ended: the ledger may forget it too."""

@@ -120,6 +120,9 @@ class Conversation:
                     self._finish(each.finish)
             case "flush":
                 self._buffer.put(Flush())
+            case "granted":
+                for each in messages:
+                    self._peers.confirm(self._outbox, each.granted.window)
             case "report":
                 for each in messages:
                     self._on_report(wire.decode_report(each.report))

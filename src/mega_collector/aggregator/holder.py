@@ -36,7 +36,7 @@ class Holders:
         bound = ledger.bind(hello.collector, holder) if bind else ledger.holder(hello.collector)
         if bound is None or bound == holder:
             return
-        if self._told.due((hello.collector, holder), time.monotonic()) is not None:
+        if self._told.due((hello.collector, holder, bound), time.monotonic()) is not None:
             who = {"collector": hello.collector, "host": hello.host, "peer": context.peer()}
             _log.warning("collector_refused", **who, holder=holder, bound_to=bound)
         context.abort(grpc.StatusCode.PERMISSION_DENIED, _refusal(hello.collector, holder, bound))
@@ -73,5 +73,6 @@ def holder_in(pem: bytes) -> str:
 def _refusal(collector: str, holder: str, bound: str) -> str:
     return text(
         f"the id {collector} is that of the collector whose certificate is {bound}, and this one shows {holder}:"
-        " give it an id of its own (COLLECTOR_ID), or a certificate with that name"
+        " give it an id of its own (COLLECTOR_ID), or a certificate with that name;"
+        " if it has been renamed, `mega-collector ledger --release` beside the aggregator hands the id over"
     )

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ _ADVICE = {
 """What to do, by the cause: https://www.sqlite.org/rescode.html."""
 
 _PUT_SOURCE = """
-INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?15, 0))
+INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
     before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
@@ -106,11 +106,13 @@ DELETE FROM ranges WHERE source = ? AND end > ? AND start < ? AND reason = ? RET
 """
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)"
 
-_FORGET = """
-DELETE FROM sources WHERE id IN (
-    SELECT id FROM sources WHERE finished <> 0 AND updated_at < ?1
-        AND NOT EXISTS (SELECT 1 FROM ranges WHERE source = id AND reason = ?3) LIMIT ?2
-) RETURNING id
+_ENDED = """
+SELECT updated_at, id, EXISTS (SELECT 1 FROM ranges WHERE source = id AND reason = ?1) FROM sources
+WHERE finished <> 0 AND updated_at < ?2 AND (updated_at, id) > (?3, ?4) ORDER BY updated_at, id LIMIT ?5
+"""
+
+_MAY_COME_BACK = """
+SELECT 1 FROM sources JOIN ranges ON source = id WHERE finished <> 0 AND updated_at < ? AND reason = ? LIMIT 1
 """
 
 _KNOWN = """
@@ -138,6 +140,8 @@ class Advance:
     gone: bool = False
     checksum: int | None = None
     """The running CRC-32 of its committed bytes, with these; None: it stays as it is."""
+    alone: int | None = None
+    """That of these bytes alone, where what came before may have been forgotten since it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,21 +232,49 @@ class Ledger:
         found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
         return str(found[0][0]) if found else None
 
-    def forget(self, before: int) -> int:
+    def release(self, collector: str, holder: str | None = None) -> str | None:
+        """Take a collector's id from whoever holds it, and give it to `holder`, or to whoever comes first with it.
+
+        Returns:
+            Who has held it; None: nobody did, and nothing has changed.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written.
+        """
+        with self._committing() as write:
+            held = write("DELETE FROM collectors WHERE id = ? RETURNING holder", (collector,)).fetchone()
+            if held is not None and holder is not None:
+                write("INSERT INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
+        return None if held is None else str(held[0])
+
+    def may_come_back(self, before: int) -> bool:
+        """Whether something was discarded of a source that ended before that time (nanoseconds since the epoch).
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        return bool(self._reader.read(_MAY_COME_BACK, before, DISCARDED))
+
+    def forget(self, before: int, kept: Container[bytes] | None = None) -> int:
         """Forget sources that ended before that time (nanoseconds since the epoch); how many they were.
 
-        Not those of which something was discarded: that may come back.
+        Of those of which something was discarded only those that are not `kept`; None: they all are.
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        forgotten, some = 0, True
+        forgotten, last, some = 0, (0, b""), True
         while some:
             with self._committing() as write:
-                ids = write(_FORGET, (before, PAGE, DISCARDED)).fetchall()
+                rows = write(_ENDED, (DISCARDED, before, *last, PAGE)).fetchall()
+                ids = [
+                    (each,) for _, each, discarded in rows if not discarded or (kept is not None and each not in kept)
+                ]
+                self._writer.executemany("DELETE FROM sources WHERE id = ?", ids)
                 self._writer.executemany("DELETE FROM ranges WHERE source = ?", ids)
             forgotten += len(ids)
-            some = len(ids) == PAGE
+            some = len(rows) == PAGE
+            last = rows[-1][:2] if rows else last
         return forgotten
 
     def output(self, path: str) -> OutputState | None:
@@ -429,6 +461,7 @@ def _row(advance: Advance, now: int) -> tuple[object, ...]:
         GONE if advance.gone else advance.finished,
         now,
         advance.checksum,
+        advance.alone,
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from mega_collector.aggregator import replay
 from mega_collector.aggregator.ingest_buffer import BufferClosed, IngestBuffer
+from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.selection import Selection
 from mega_collector.aggregator.taps import MOST_TAPS, Missed, Tap, Taps, TooManyTaps
 from mega_collector.api import api_pb2 as pb
@@ -17,6 +18,7 @@ from mega_collector.block import Block
 from mega_collector.emitter.dead_letter import decode
 from mega_collector.errors import MegaCollectorError, Stopping, WireError
 from mega_collector.operator_server import OperatorServicer
+from mega_collector.telemetry.printable import text
 from mega_collector.telemetry.view import View
 
 _PATIENCE = 30.0
@@ -35,9 +37,16 @@ class AggregatorOperator(OperatorServicer):
     """See api.proto. `stop` is called when nothing that was put into the buffer will be done any more."""
 
     def __init__(
-        self, *, view: Callable[[], View], buffer: IngestBuffer, taps: Taps, patience: float = _PATIENCE
+        self,
+        *,
+        view: Callable[[], View],
+        buffer: IngestBuffer,
+        taps: Taps,
+        ledger: Ledger,
+        patience: float = _PATIENCE,
     ) -> None:
         super().__init__(view)
+        self._ledger = ledger
         self._taps = taps
         self._buffer = buffer
         self._patience = patience
@@ -91,6 +100,19 @@ class AggregatorOperator(OperatorServicer):
             yield from _tapped(tap, selection)
         finally:
             self._taps.end(tap)
+
+    def Release(  # noqa: N802 - the name in api.proto
+        self, request: pb.ReleaseRequest, context: grpc.ServicerContext
+    ) -> pb.ReleaseResponse:
+        """A collector's id is handed over; see api.proto."""
+        try:
+            held = self._ledger.release(request.collector, request.holder or None)
+        except LedgerError as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        if held is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, text(f"nobody holds the id {request.collector}"))
+        _log.warning("collector_released", collector=request.collector, holder=held, now=request.holder or None)
+        return pb.ReleaseResponse(holder=held)
 
     def stop(self) -> None:
         self._taps.close()

@@ -25,7 +25,8 @@ class Outbox:
         self._pace = pace
         self._answers: deque[FromAggregator] = deque()
         self._acks: dict[bytes, int] = {}
-                while not (self._answers or self._acks or self._grant or self.closed):
+        self._grant: Grant | None = None
+        self._ended = threading.Event()
         self._changed = threading.Condition()
 
     def say(self, answer: FromAggregator) -> None:

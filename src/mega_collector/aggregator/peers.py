@@ -101,6 +101,11 @@ class Peers:
         with self._lock:
             self._shares.receive(outbox, sum(sizes), max(sizes), time.monotonic())
 
+    def confirm(self, outbox: Outbox, window: int) -> None:
+        """Nothing more comes on a stream that was sent under a grant before this."""
+        with self._lock:
+            self._shares.confirm(outbox, window, time.monotonic())
+
     @property
     def next_turn(self) -> float:
         """When `take_turns` is to be called."""

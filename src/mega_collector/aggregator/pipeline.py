@@ -297,9 +297,11 @@ class Pipeline:
                 each[-1].end,
                 sum(block.entries for block in each) if len(each) > 1 else each[0].entries,
                 Marker.of(each[-1].data[-TAIL_SIZE:]),
-                checksum=self._checksums.extend(source_id, each),
+                checksum=checksum,
+                alone=alone,
             )
             for source_id, each in by_source.items()
+            for checksum, alone in [self._checksums.extend(source_id, each)]
         ]
 
     def _committed_checksum(self, source_id: bytes) -> int | None:

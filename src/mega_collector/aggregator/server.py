@@ -138,6 +138,10 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
                 self._holders.require(hello, context, bind=not request.whose)
                 if request.whose:
                     return
+                if request.files:
+                    files = wire.decode_asked_files(request, hello)
+                    yield pb.AuditResponse(own=[each.id for each in files if self._writes(each, hello)])
+                    return
                 yield from wire.encode_records(self._ledger.records(hello.collector))
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -165,6 +169,11 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         """Those that are or were connected, whoever is behind most first."""
         return self._acquaintances.all()
 
+    def _writes(self, source: Source, hello: Hello) -> bool:
+        """Whether the file is one that the aggregator writes."""
+        identity = source.device, source.inode
+        return _is_here(hello) and (identity in self._writes_to() or self._is_output(source))
+
     def _converse(self, hello: Hello, outbox: Outbox) -> Conversation:
         return Conversation(
             hello,
@@ -174,7 +183,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             peers=self._peers,
             refused=self._refused,
             is_stale=self._is_stale,
-            is_output=self._is_output if hello.boot and hello.boot == boot_id() else lambda _: False,
+            is_output=self._is_output if _is_here(hello) else lambda _: False,
             on_report=lambda report: self._acquaintances.reported(hello.collector, report),
         )
 
@@ -312,6 +321,11 @@ class _Reader:
             # A defect: the collector comes again, and the log says what it was.
             _log.exception("stream_failed")
         self._outbox.close()
+
+
+def _is_here(hello: Hello) -> bool:
+    """Whether the collector is on this machine."""
+    return bool(hello.boot) and hello.boot == boot_id()
 
 
 def _outcome(answers: Iterator[FromAggregator], source_id: bytes, end: int) -> int | Refusal | None:

@@ -28,6 +28,9 @@ _LONGEST = 0.5
 _SILENCE = 0.02
 """Seconds without anything on the stream after which it does so as well."""
 
+_CONFIRMED = 1.0
+"""Seconds that one whose turn has ended has to say so: it may hang."""
+
 _FULL = 0.75
 """Of the size that a block may have: as much as this, and there is probably more where it is from."""
 
@@ -51,7 +54,9 @@ class _State:
     since: float = 0.0
     """When its turn began."""
     heard: float = 0.0
-    """When something came in its turn; at first, when that began."""
+    """When something came in its turn; at first, when that was confirmed."""
+    confirmed: bool = True
+    """Whether the stream is known to have heard of its window."""
     rests_until: float = 0.0
 
 
@@ -63,8 +68,9 @@ class Shares:
     acknowledgement on: otherwise those that come first would have filled the buffer before the others are there.
 
     An even share of many is small, and small blocks cost several times as much as large ones. So of many streams those
-    that have more to send than fits into their share take turns: two of them have half of the buffer, and the
-    others wait, as long as those whose turn it is make use of it. The other half is for those that have little to send,
+    that have more to send than fits into their share take turns: two of them have half of the buffer, and the others
+    wait, as long as those whose turn it is make use of it. The next turn begins when it is confirmed that the one
+    before is over: what was sent in it is in the buffer then. The other half is for those that have little to send,
     which nobody holds up.
     """
 
@@ -72,6 +78,8 @@ class Shares:
         self._buffer_size = buffer_size
         self._streams: dict[Granted, _State] = {}
         self._turns: set[Granted] = set()
+        self._leaving: dict[Granted, float] = {}
+        """Those whose turn has ended, and who have not confirmed it; until when that is waited for."""
         self._waiting: deque[Granted] = deque()
         self._even = buffer_size
 
@@ -89,6 +97,7 @@ class Shares:
         """A stream has ended."""
         del self._streams[stream]
         self._turns.discard(stream)
+        self._leaving.pop(stream, None)
         if stream in self._waiting:
             self._waiting.remove(stream)
         self._share_out()
@@ -110,35 +119,49 @@ class Shares:
         if stream in self._turns:
             state.received += size
             state.heard = now
-            if not more:
+            if state.confirmed and not more:
                 self._end(stream, now)
             elif state.received >= _TURN and self._waiting:
                 self._wait(stream, now)
         elif more and now >= state.rests_until and stream not in self._waiting:
             self._wait(stream, now)
 
+    def confirm(self, stream: Granted, window: int, now: float) -> None:
+        """Nothing more comes on a stream that was sent under a grant before this."""
+        state = self._streams.get(stream)
+        if state is None or window != state.window or state.confirmed:
+            return
+        state.confirmed = True
+        state.heard = now
+        if self._leaving.pop(stream, None) is not None:
+            self._next(now)
+
     @property
     def next_due(self) -> float:
         """When `due` has something to do; infinity: it has not."""
         if not self._waiting:
             return math.inf
-        return min(
-            min(each.heard + _SILENCE, each.since + _LONGEST) for each in map(self._streams.__getitem__, self._turns)
-        )
+        return min([*map(self._turn_ends, self._turns), *self._leaving.values()])
 
     def due(self, now: float) -> None:
         """Let the next have their turn, if one makes no use of it. Called while the aggregator takes what comes."""
         if now < self.next_due:
             return
-        for stream in list(self._turns):
+        for stream in [each for each in self._turns if now >= self._turn_ends(each)]:
             state = self._streams[stream]
-            if now >= state.since + _LONGEST:
-                if state.received >= self._turn:
-                    self._wait(stream, now)
-                else:
-                    self._rest(stream, now)
-            elif now >= state.heard + _SILENCE:
+            if now < state.since + _LONGEST:
                 self._end(stream, now)
+            elif state.received >= self._turn:
+                self._wait(stream, now)
+            else:
+                self._rest(stream, now)
+        for stream in [each for each, until in self._leaving.items() if now >= until]:
+            del self._leaving[stream]
+        self._next(now)
+
+    def _turn_ends(self, stream: Granted) -> float:
+        state = self._streams[stream]
+        return min(state.since + _LONGEST, state.heard + _SILENCE if state.confirmed else math.inf)
 
     @property
     def _turn(self) -> int:
@@ -152,6 +175,7 @@ class Shares:
         self._even = even
         if even >= self._turn:
             self._turns.clear()
+            self._leaving.clear()
             self._waiting.clear()
         for stream, state in self._streams.items():
             if state.acknowledged and stream not in self._turns and stream not in self._waiting:
@@ -167,7 +191,7 @@ class Shares:
 
     def _wait(self, stream: Granted, now: float) -> None:
         """Its turn comes after that of all who wait."""
-        self._turns.discard(stream)
+        self._end_turn(stream, now)
         self._waiting.append(stream)
         self._grant(stream, 0)
         self._next(now)
@@ -181,12 +205,17 @@ class Shares:
 
     def _end(self, stream: Granted, now: float) -> None:
         """It has nothing more to send at present."""
-        self._turns.discard(stream)
+        self._end_turn(stream, now)
         self._grant(stream, self._even)
         self._next(now)
 
+    def _end_turn(self, stream: Granted, now: float) -> None:
+        if stream in self._turns:
+            self._turns.remove(stream)
+            self._leaving[stream] = now + _CONFIRMED
+
     def _next(self, now: float) -> None:
-        while self._waiting and len(self._turns) < _AT_ONCE:
+        while self._waiting and len(self._turns) + len(self._leaving) < _AT_ONCE:
             stream = self._waiting.popleft()
             state = self._streams[stream]
             state.received, state.since, state.heard = 0, now, now
@@ -196,5 +225,5 @@ class Shares:
     def _grant(self, stream: Granted, window: int) -> None:
         state = self._streams[stream]
         if state.window != window:
-            state.window = window
+            state.window, state.confirmed = window, False
             stream.grant(window)

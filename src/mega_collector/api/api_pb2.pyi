@@ -58,7 +58,7 @@ STAGE_DESTINATION: Stage
 STAGE_COMMIT: Stage
 
 class CollectorMessage(_message.Message):
-    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group", "report")
+    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group", "report", "granted")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class CollectorMessage(_message.Message):
     FLUSH_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     describe: Describe
     open: Open
@@ -77,7 +78,8 @@ class CollectorMessage(_message.Message):
     flush: Flush
     group: CollectorGroup
     report: Report
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
+    granted: Granted
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ...) -> None: ...
 
 class AggregatorMessage(_message.Message):
     __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group", "status")
@@ -262,6 +264,12 @@ class Finish(_message.Message):
     lost: bool
     def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., lost: _Optional[bool] = ...) -> None: ...
 
+class Granted(_message.Message):
+    __slots__ = ("window",)
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    window: int
+    def __init__(self, window: _Optional[int] = ...) -> None: ...
+
 class Flush(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -357,18 +365,22 @@ class PublishResponse(_message.Message):
     def __init__(self, position: _Optional[int] = ...) -> None: ...
 
 class AuditRequest(_message.Message):
-    __slots__ = ("collector", "whose")
+    __slots__ = ("collector", "whose", "files")
     COLLECTOR_FIELD_NUMBER: _ClassVar[int]
     WHOSE_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     collector: Hello
     whose: bool
-    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., whose: _Optional[bool] = ...) -> None: ...
+    files: _containers.RepeatedCompositeFieldContainer[Description]
+    def __init__(self, collector: _Optional[_Union[Hello, _Mapping]] = ..., whose: _Optional[bool] = ..., files: _Optional[_Iterable[_Union[Description, _Mapping]]] = ...) -> None: ...
 
 class AuditResponse(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "own")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[Record]
-    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ...) -> None: ...
+    own: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., own: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Record(_message.Message):
     __slots__ = ("source", "first", "position", "entries", "crc32", "before", "finished", "gone", "updated_at", "ranges")
@@ -421,6 +433,20 @@ class ReplayResponse(_message.Message):
     bytes_known: int
     bytes_unknown: int
     def __init__(self, entries: _Optional[int] = ..., bytes: _Optional[int] = ..., bytes_known: _Optional[int] = ..., bytes_unknown: _Optional[int] = ...) -> None: ...
+
+class ReleaseRequest(_message.Message):
+    __slots__ = ("collector", "holder")
+    COLLECTOR_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    collector: str
+    holder: str
+    def __init__(self, collector: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
+
+class ReleaseResponse(_message.Message):
+    __slots__ = ("holder",)
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    holder: str
+    def __init__(self, holder: _Optional[str] = ...) -> None: ...
 
 class TopRequest(_message.Message):
     __slots__ = ()

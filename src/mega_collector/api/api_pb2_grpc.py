@@ -212,6 +212,11 @@ class OperatorStub:
                 request_serializer=mega__collector_dot_api_dot_api__pb2.TapRequest.SerializeToString,
                 response_deserializer=mega__collector_dot_api_dot_api__pb2.TapResponse.FromString,
                 _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/mega_collector.v1.Operator/Release',
+                request_serializer=mega__collector_dot_api_dot_api__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=mega__collector_dot_api_dot_api__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServicer:
@@ -239,6 +244,13 @@ class OperatorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Release(self, request, context):
+        """A collector's id is nobody's from now on, or another holder's. NOT_FOUND: nobody holds it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -256,6 +268,11 @@ def add_OperatorServicer_to_server(servicer, server):
                     servicer.Tap,
                     request_deserializer=mega__collector_dot_api_dot_api__pb2.TapRequest.FromString,
                     response_serializer=mega__collector_dot_api_dot_api__pb2.TapResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=mega__collector_dot_api_dot_api__pb2.ReleaseRequest.FromString,
+                    response_serializer=mega__collector_dot_api_dot_api__pb2.ReleaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -340,6 +357,33 @@ class Operator:
             '/mega_collector.v1.Operator/Tap',
             mega__collector_dot_api_dot_api__pb2.TapRequest.SerializeToString,
             mega__collector_dot_api_dot_api__pb2.TapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mega_collector.v1.Operator/Release',
+            mega__collector_dot_api_dot_api__pb2.ReleaseRequest.SerializeToString,
+            mega__collector_dot_api_dot_api__pb2.ReleaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

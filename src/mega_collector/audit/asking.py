@@ -1,13 +1,14 @@
 """What the aggregator says is committed of this collector's sources."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import grpc
 
 from mega_collector import wire
+from mega_collector.block import Source
 from mega_collector.collector.channel import channel_options, open_channel
 from mega_collector.errors import MegaCollectorError, WireError
 from mega_collector.protocol import Hello, Record
@@ -46,11 +47,42 @@ def ask(
             raise Unanswered(f"the aggregator at {target} cannot be understood: {error}") from error
 
 
+def ask_which_are_own(
+    target: str,
+    hello: Hello,
+    files: Sequence[Source],
+    *,
+    credentials: grpc.ChannelCredentials | None,
+    server_name: str | None,
+    silence: float = _SILENCE,
+) -> set[bytes]:
+    """The ids of those files that the aggregator writes itself; of one of an earlier version none are known.
+
+    Raises:
+        Unanswered: in words that say what to do.
+    """
+    own: set[bytes] = set()
+    with open_channel(target, credentials, channel_options(server_name)) as channel:
+        try:
+            for begin in range(0, len(files), wire.MAX_RECORDS):
+                request = wire.serialize_audit_request(hello, files=files[begin : begin + wire.MAX_RECORDS])
+                for page in _pages(channel, request, silence):
+                    own |= wire.parse_own(page)
+        except grpc.RpcError as error:
+            raise Unanswered(_cause(error, target, tls=credentials is not None)) from error
+        except WireError as error:
+            raise Unanswered(f"the aggregator at {target} cannot be understood: {error}") from error
+    return own
+
+
 def _answered(channel: grpc.Channel, hello: Hello, silence: float) -> Iterator[Record]:
+    for page in _pages(channel, wire.serialize_audit_request(hello), silence):
+        yield from wire.parse_records(page, hello)
+
+
+def _pages(channel: grpc.Channel, request: bytes, silence: float) -> Iterator[bytes]:
     # As bytes: whatever cannot be parsed is to be told by us.
-    call = channel.unary_stream(wire.AUDIT, request_serializer=bytes, response_deserializer=bytes)(
-        wire.serialize_audit_request(hello)
-    )
+    call = channel.unary_stream(wire.AUDIT, request_serializer=bytes, response_deserializer=bytes)(request)
     try:
         while True:
             watchdog = threading.Timer(silence, call.cancel)
@@ -61,7 +93,7 @@ def _answered(channel: grpc.Channel, hello: Hello, silence: float) -> Iterator[R
                 watchdog.cancel()
             if page is None:
                 return
-            yield from wire.parse_records(page, hello)
+            yield page
     finally:
         call.cancel()
 

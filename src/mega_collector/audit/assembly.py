@@ -1,14 +1,16 @@
 """The audit, put together from its parts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
 
 from mega_collector import __version__
-from mega_collector.audit.asking import ask
+from mega_collector.audit.asking import ask, ask_which_are_own
 from mega_collector.audit.remembered import records_of
 from mega_collector.audit.survey import Survey, Surveyor
+from mega_collector.block import Source
+from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Entry, peek
 from mega_collector.collector.discovery import Discovery
 from mega_collector.collector.pattern import names_one
@@ -31,12 +33,15 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
     # What certificates warn of goes where it is not in the way.
     configure("warning", settings.log_format)
     collector, entries = _collector(settings)
-    hello = Hello(collector, settings.host, settings.tags, __version__)
+    hello = Hello(collector, settings.host, settings.tags, __version__, boot=boot_id())
     credentials = _credentials(settings)
+    target, name = settings.remote_address.target, settings.tls_server_name
 
     def records() -> list[Record]:
-        target, name = settings.remote_address.target, settings.tls_server_name
         return ask(target, hello, credentials=credentials, server_name=name)
+
+    def own_among(files: Sequence[Source]) -> set[bytes]:
+        return ask_which_are_own(target, hello, files, credentials=credentials, server_name=name)
 
     remembered = records_of(entries, collector)
     surveyor = Surveyor(
@@ -44,6 +49,7 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
         own=settings.state_directory,
         remembered=remembered,
         named=[path for path in settings.paths if names_one(path)],
+        own_among=own_among,
     )
     survey = surveyor.look(records())
     if survey.differs:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from mega_collector.collector.rotated_names import is_named_after, originals
+from mega_collector.collector.rotated_names import is_named_after, originals, places
 from mega_collector.marker import Marker
 from mega_collector.protocol import Record
 
@@ -53,10 +53,11 @@ class Candidates:
         return (record for record in found.values() if record.source.head.matches_head(head))
 
     def _named_alike(self, path: bytes) -> Iterator[Record]:
-        begin = path.rfind(b"/") + 2
-        for end in range(begin, len(path) + 1):
-            yield from self._by_path.get(path[:end], ())
-        for end in range(begin, len(path)):
-            if path[end] in _BORDERS:
-                alike = self._by_stem.get(path[:end], ())
-                yield from (record for record in alike if is_named_after(path, record.source.path))
+        for place in places(path):
+            begin = place.rfind(b"/") + 2
+            for end in range(begin, len(place) + 1):
+                yield from self._by_path.get(place[:end], ())
+            for end in range(begin, len(place)):
+                if place[end] in _BORDERS:
+                    alike = self._by_stem.get(place[:end], ())
+                    yield from (record for record in alike if is_named_after(place, record.source.path))

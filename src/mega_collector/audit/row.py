@@ -29,10 +29,13 @@ class Row:
     passages: tuple[Passage, ...] = ()
     error: str = ""
     """Why it cannot be read."""
+    own: bool = False
+    """Whether the aggregator writes it: it is not to be shipped."""
 
     @property
     def complete(self) -> bool:
-        return not (self.differs or self.behind or self.unknown_before or self.passages or self.error)
+        left = self.differs or self.behind or self.unknown_before or self.passages or self.error
+        return not (left or self.own)
 
     @property
     def sound(self) -> bool:
@@ -44,6 +47,8 @@ class Row:
         return ", ".join(self._said()) or "complete"
 
     def _said(self) -> Iterator[str]:
+        if self.own:
+            yield "own output"
         if self.error:
             yield f"cannot be read: {self.error}"
         if self.differs:

@@ -2,15 +2,17 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mega_collector.audit.examination import Examined, Examiner
 from mega_collector.audit.gone import Gone, gone
 from mega_collector.audit.row import Row
+from mega_collector.block import Source
 from mega_collector.collector.discovery import Discovery, FileFacts
 from mega_collector.collector.file import Disk
+from mega_collector.marker import Marker
 from mega_collector.protocol import Record
 
 _TRIES = 3
@@ -39,17 +41,25 @@ class Survey:
 class Surveyor:
     """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state.
 
-    `remembered` is what the collector's checkpoint has, of which the ledger may know nothing. Where one of the `named`
-    paths is no file, that is told: a mistyped name must not look as if all were well.
+    `remembered` is what the collector's checkpoint has, of which the ledger may know nothing. `own_among` tells which
+    of some files the aggregator writes, by their ids. Where one of the `named` paths is no file, that is told: a
+    mistyped name must not look as if all were well.
     """
 
     def __init__(
-        self, discovery: Discovery, *, own: Path, remembered: Sequence[Record] = (), named: Sequence[bytes] = ()
+        self,
+        discovery: Discovery,
+        *,
+        own: Path,
+        remembered: Sequence[Record] = (),
+        named: Sequence[bytes] = (),
+        own_among: Callable[[Sequence[Source]], Container[bytes]] = lambda _: (),
     ) -> None:
         self._discovery = discovery
         self._named = named
         self._remembered = remembered
         self._own = own
+        self._own_among = own_among
         self._disk = Disk()
         self._examined: dict[Identity, Examined] = {}
         self._failed: dict[bytes, Row] = {}
@@ -105,11 +115,13 @@ class Surveyor:
         return identity == (facts.device, facts.inode)
 
     def _survey(self, records: Sequence[Record]) -> Survey:
+        self._recognise_own()
         claimed = {record.source.id for examined in self._examined.values() for record in examined.records}
         strangers = _strangers(records, claimed)
         rows = list(self._failed.values())
         for examined in self._examined.values():
-            stranger = strangers.get(examined.facts[:2]) if not examined.records else None
+            is_unknown = not (examined.records or examined.row.own)
+            stranger = strangers.get(examined.facts[:2]) if is_unknown else None
             if stranger is not None and _replaces(examined, stranger):
                 claimed.add(stranger.source.id)
                 rows.append(_differing(examined.row, stranger))
@@ -118,6 +130,22 @@ class Surveyor:
         ours = [each for each in records if self._discovery.matches(each.source.path)]
         claimed.update(each.source.id for each in ours if each.source.inode in self._unread)
         return Survey(tuple(sorted(rows, key=lambda row: row.path)), gone(ours, claimed))
+
+    def _recognise_own(self) -> None:
+        """Ask of the files that nothing is known of, and that hold something, whether the aggregator writes them."""
+        unknown = {
+            b"%d" % number: identity
+            for number, (identity, examined) in enumerate(self._examined.items())
+            if not examined.records and examined.row.behind
+        }
+        if not unknown:
+            return
+        files = {each: self._examined[identity] for each, identity in unknown.items()}
+        own = self._own_among([Source(each, it.row.path, *unknown[each], Marker()) for each, it in files.items()])
+        for each, examined in files.items():
+            if each in own:
+                row = Row(examined.row.path, examined.facts.size, own=True)
+                self._examined[unknown[each]] = replace(examined, row=row)
 
 
 def _strangers(records: Iterable[Record], claimed: set[bytes]) -> dict[Identity, Record]:

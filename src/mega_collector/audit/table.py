@@ -38,8 +38,9 @@ def _total(survey: Survey) -> str:
     there = f"{sum(row.committed for row in rows)} committed, {sum(row.entries for row in rows)} entries"
     said = [f"total: {held}, {there}: {sum(row.complete for row in rows)} complete"]
     behind, differing = sum(row.behind for row in rows), sum(row.differs for row in rows)
-    failed = sum(bool(row.error) for row in rows)
+    own, failed = sum(row.own for row in rows), sum(bool(row.error) for row in rows)
     said += [f"{sum(bool(row.behind) for row in rows)} behind by {behind}"] if behind else []
     said += [f"{differing} differ"] if differing else []
+    said += [f"{own} own output"] if own else []
     said += [f"{failed} cannot be read"] if failed else []
     return ", ".join(said)

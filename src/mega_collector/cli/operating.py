@@ -53,16 +53,39 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
 def make_ledger() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
-    def start(loaded: "Loaded[AggregatorSettings]", as_json: bool) -> int:
+    def start(loaded: "Loaded[AggregatorSettings]", as_json: bool, collector: str | None, holder: str | None) -> int:
         from mega_collector.operate.ledger import document, lines
 
         directory = loaded.settings.state_directory
+        if collector is not None or holder is not None:
+            say(_released(directory, collector, holder))
+            return CLEAN
         for line in [document(directory)] if as_json else lines(directory):
             say(line)
         return CLEAN
 
-    what = "Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing."
-    return half_command("ledger", AggregatorSettings, start, what, [as_json()], only=("state_directory",))
+    what = "Show what an aggregator has committed: sources, what is missing of them, output files, collectors."
+    options: list[click.Parameter] = [
+        as_json(),
+        click.Option(
+            ["--release", "collector"],
+            metavar="COLLECTOR_ID",
+            help="Have the running aggregator take this id from whoever holds it: it is theirs who come first with it.",
+        ),
+        click.Option(["--to", "holder"], metavar="HOLDER", help="Or theirs who are named here, such as CN=web-1."),
+    ]
+    return half_command("ledger", AggregatorSettings, start, what, options, only=("state_directory",))
+
+
+def _released(directory: Path, collector: str | None, holder: str | None) -> str:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from mega_collector.operate.release import HOLDERS, release
+
+    if not collector:
+        raise click.UsageError("--to needs --release COLLECTOR_ID, which is not empty")
+    if holder is not None and not holder.startswith(HOLDERS):
+        raise click.UsageError(f"--to takes a holder as this command shows them: {'..., '.join(HOLDERS)}...")
+    return release(directory, collector, holder)
 
 
 def make_replay() -> click.Command:

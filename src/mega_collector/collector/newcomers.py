@@ -22,6 +22,7 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Identity
+from mega_collector.collector.rotated_names import originals
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
@@ -189,7 +190,7 @@ class Newcomers:
 
     def holds_copy_of(self, path: bytes) -> bool:
         """Whether a file waits that may be a copy of the one that had this name."""
-        return any(each.until is not None and each.path.startswith(path) for each in self._waiting.values())
+        return any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost."""

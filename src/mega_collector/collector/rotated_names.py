@@ -9,15 +9,27 @@ _BORDER = re.compile(rb"[._~-]")
 """Where a rotated name may begin to differ from the original's: app.log.1, app.log-20261123, app.log~."""
 
 
+def places(path: bytes) -> Iterator[bytes]:
+    """The path, and what it would be a directory above: a rotation may put it below its original (olddir)."""
+    yield path
+    directory, _, name = path.rpartition(b"/")
+    if b"/" in directory:
+        yield directory[: directory.rindex(b"/") + 1] + name
+
+
 def originals(path: bytes) -> Iterator[bytes]:
     """What the original may be called, if this is the name of a copy."""
-    directory = path.rfind(b"/") + 1
-    for border in _BORDER.finditer(path, directory + 1):
-        yield path[: border.start()]
+    for place in places(path):
+        for border in _BORDER.finditer(place, place.rfind(b"/") + 2):
+            yield place[: border.start()]
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:
     """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
+    return any(_extends(place, original) for place in places(path))
+
+
+def _extends(path: bytes, original: bytes) -> bool:
     stem, dot, extension = original.rpartition(b".")
     before_extension = bool(dot) and b"/" not in extension and not stem.endswith(b"/")
     return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))

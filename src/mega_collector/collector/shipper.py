@@ -23,6 +23,7 @@ from mega_collector.protocol import (
     FromAggregator,
     FromCollector,
     Grant,
+    Granted,
     Refusal,
     Resume,
     Status,
@@ -319,6 +320,7 @@ class Shipper:
                 self._do(self._window.refuse(message))
             case Grant(window):
                 self._window.grant(window)
+                self._unsaid.append(Granted(window))
             case Status():
                 self._status, self._told_at = message, self._clock()
             case _:

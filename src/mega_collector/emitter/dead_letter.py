@@ -25,6 +25,9 @@ _TITLE = b"mega-collector dead letter"
 _FORMAT = b"1"
 _DIGEST_SIZE = 16
 
+_LONGEST_LINE = 1 << 10
+"""Bytes of the first line, at the very most."""
+
 
 def encode(batch: Batch) -> list[bytes | memoryview]:
     """What the file holds, in pieces: the data is not copied."""
@@ -47,6 +50,21 @@ def read(path: Path) -> Batch:
         raise MegaCollectorError(f"{path}: {error}") from error
 
 
+def source_ids(path: Path) -> list[bytes]:
+    """The sources of a dead letter, by its header alone: of the rest, that may be long, nothing is read or checked.
+
+    Raises:
+        ValueError: it is damaged, or of another format.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = _header_size(file.readline(_LONGEST_LINE).rstrip(b"\n"))
+        try:
+            return [bytes.fromhex(fields["id"]) for fields in orjson.loads(file.read(size))["sources"]]
+        except (LookupError, TypeError) as error:
+            raise ValueError("this dead letter makes no sense") from error
+
+
 def decode(content: bytes) -> Batch:
     """Read what `encode` made.
 
@@ -55,19 +73,26 @@ def decode(content: bytes) -> Batch:
     """
     first = content[: content.find(b"\n") + 1].rstrip(b"\n")
     rest = memoryview(content)[len(first) + 1 :]
-    if not first.startswith(_TITLE + b" "):
-        raise ValueError("this is no dead letter")
-    version, *_ = first[len(_TITLE) + 1 :].split(b" ")
-    if version != _FORMAT:
-        raise ValueError(f"format {version.decode(errors='replace')} is not known here: a newer release wrote it")
+    size = _header_size(first)
     start, _, digest = first.rpartition(b" ")
     if digest != _digest([start + b" ", rest]):
         raise ValueError("this dead letter is damaged: its digest does not match")
-    size = int(start.rpartition(b" ")[2])
     try:
         return _batch(orjson.loads(rest[:size]), rest[size:])
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("this dead letter makes no sense, although its digest matches") from error
+
+
+def _header_size(first: bytes) -> int:
+    """By the first line."""
+    if not first.startswith(_TITLE + b" "):
+        raise ValueError("this is no dead letter")
+    version, *rest = first[len(_TITLE) + 1 :].split(b" ")
+    if version != _FORMAT:
+        raise ValueError(f"format {version.decode(errors='replace')} is not known here: a newer release wrote it")
+    if not rest or not rest[0].isdigit():
+        raise ValueError("this dead letter is damaged: it does not say how long its header is")
+    return int(rest[0])
 
 
 def _digest(pieces: Sequence[bytes | memoryview]) -> bytes:

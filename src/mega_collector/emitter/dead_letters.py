@@ -12,7 +12,7 @@ import structlog
 from mega_collector.batch import Batch
 from mega_collector.directory import sync_directory
 from mega_collector.emitter.cause import cause
-from mega_collector.emitter.dead_letter import encode
+from mega_collector.emitter.dead_letter import encode, source_ids
 from mega_collector.errors import EmitError, StartError
 
 _SUFFIX = ".dead"
@@ -116,6 +116,21 @@ class DeadLetters:
             unfinished.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
+
+
+def kept_sources(directory: Path) -> set[bytes]:
+    """The ids of the sources of which a dead letter is kept in a directory, by whomever it was laid there.
+
+    Raises:
+        ValueError: one is damaged or of another format, and may be of any source.
+        OSError: the directory or one of them cannot be read.
+    """
+    found: set[bytes] = set()
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(each for each in directory.iterdir() if each.suffix == _SUFFIX):
+            with contextlib.suppress(FileNotFoundError):  # replayed and removed meanwhile
+                found.update(source_ids(path))
+    return found
 
 
 def _private(path: str, flags: int) -> int:

@@ -28,7 +28,7 @@ mega\-collector \- tail log files and ship them to one place: whole, in order, o
 [\fIOPTION\fR]... [\fIDIRECTORY\fR|\fIFILE\fR]...
 .br
 .B mega\-collector ledger
-[\fB\-\-json\fR] [\fIOPTION\fR]...
+[\fB\-\-json\fR] [\fB\-\-release\fR \fICOLLECTOR_ID\fR [\fB\-\-to\fR \fIHOLDER\fR]] [\fIOPTION\fR]...
 .br
 .B mega\-collector top
 [\fB\-\-state\-directory\fR \fIDIRECTORY\fR] [\fBaggregator\fR|\fBcollector\fR]
@@ -65,7 +65,10 @@ Beside a collector: whether all that the files hold is committed, by checksum. C
 Have the running aggregator push again what it has discarded, and remove what it has pushed.
 .TP
 .B ledger
-Show what an aggregator has committed: sources, what is missing of them, output files. Changes nothing.
+Show what an aggregator has committed: sources, what is missing of them, output files, collectors. With
+.B \-\-release
+.IR COLLECTOR_ID ,
+take the id of a collector from whoever holds it.
 .TP
 .B top
 Show what the half that runs on this machine does, once a second: what flows, what is behind and why, the last errors.

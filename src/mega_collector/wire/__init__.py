@@ -3,7 +3,14 @@
 What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """
 
-from mega_collector.wire.audit import AUDIT, encode_records, parse_records, serialize_audit_request
+from mega_collector.wire.audit import (
+    AUDIT,
+    decode_asked_files,
+    encode_records,
+    parse_own,
+    parse_records,
+    serialize_audit_request,
+)
 from mega_collector.wire.decoding import (
     decode_answer,
     decode_answers,
@@ -36,6 +43,7 @@ from mega_collector.wire.limits import (
     MAX_NAME,
     MAX_PATH,
     MAX_POSITION,
+    MAX_RECORDS,
     MAX_SOURCE_ID,
     MAX_TAGS,
     MAX_WORDS,
@@ -54,12 +62,14 @@ __all__ = [
     "MAX_NAME",
     "MAX_PATH",
     "MAX_POSITION",
+    "MAX_RECORDS",
     "MAX_SOURCE_ID",
     "MAX_TAGS",
     "MAX_WORDS",
     "Heard",
     "decode_answer",
     "decode_answers",
+    "decode_asked_files",
     "decode_block",
     "decode_hello",
     "decode_report",
@@ -75,6 +85,7 @@ __all__ = [
     "kind_of",
     "largest_block",
     "parse",
+    "parse_own",
     "parse_records",
     "serialize",
     "serialize_all",

@@ -6,6 +6,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from mega_collector.api import api_pb2 as pb
+from mega_collector.block import Source
 from mega_collector.errors import WireError
 from mega_collector.protocol import Hello, Passage, Record
 from mega_collector.wire.decoding import decode_marker, decode_source
@@ -16,9 +17,21 @@ AUDIT: Final = f"/{pb.DESCRIPTOR.services_by_name['Aggregator'].full_name}/Audit
 """The method's name to gRPC."""
 
 
-def serialize_audit_request(hello: Hello, *, whose: bool = False) -> bytes:
-    """`whose`: it is only asked whether the id may be used."""
-    return pb.AuditRequest(collector=encode_hello(hello), whose=whose).SerializeToString()
+def serialize_audit_request(hello: Hello, *, whose: bool = False, files: Iterable[Source] = ()) -> bytes:
+    """`whose`: it is only asked whether the id may be used. `files`: only which of them the aggregator writes."""
+    asked = map(encode_source, files)
+    return pb.AuditRequest(collector=encode_hello(hello), whose=whose, files=asked).SerializeToString()
+
+
+def decode_asked_files(request: pb.AuditRequest, hello: Hello) -> list[Source]:
+    """The files of which it is asked whether the aggregator writes them.
+
+    Raises:
+        WireError: one of them makes no sense, or they are too many.
+    """
+    if len(request.files) > MAX_RECORDS:
+        raise WireError(f"an audit asks for at most {MAX_RECORDS} files at once, not {len(request.files)}")
+    return [decode_source(each, hello) for each in request.files]
 
 
 def encode_records(records: Iterable[Record]) -> Iterator[pb.AuditResponse]:
@@ -41,13 +54,26 @@ def parse_records(page: bytes, hello: Hello) -> list[Record]:
     Raises:
         WireError: it is no such page, or what is in it contradicts itself.
     """
-    try:
-        message = pb.AuditResponse.FromString(page)
-    except DecodeError as error:
-        raise WireError("a page of the audit cannot be read") from error
+    message = _parse_page(page)
     if len(message.records) > MAX_RECORDS:
         raise WireError(f"a page of the audit has at most {MAX_RECORDS} records, not {len(message.records)}")
     return [_decode_record(each, hello) for each in message.records]
+
+
+def parse_own(page: bytes) -> frozenset[bytes]:
+    """The ids of the files that the aggregator says it writes.
+
+    Raises:
+        WireError: it is no such page.
+    """
+    return frozenset(_parse_page(page).own)
+
+
+def _parse_page(page: bytes) -> pb.AuditResponse:
+    try:
+        return pb.AuditResponse.FromString(page)
+    except DecodeError as error:
+        raise WireError("a page of the audit cannot be read") from error
 
 
 def _encode_record(record: Record, ranges: Iterable[Passage]) -> pb.Record:

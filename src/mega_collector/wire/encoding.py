@@ -15,6 +15,7 @@ from mega_collector.protocol import (
     FromAggregator,
     FromCollector,
     Grant,
+    Granted,
     Hello,
     Open,
     Refusal,
@@ -93,7 +94,7 @@ def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 
     return framed(payload, rest)
 
 
-def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Report) -> pb.CollectorMessage:
+def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Granted | Report) -> pb.CollectorMessage:
     """A message of the collector's that is not a block."""
     match message:
         case Hello():
@@ -114,6 +115,8 @@ def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Report) ->
             )
         case Flush():
             return pb.CollectorMessage(flush=pb.Flush())
+        case Granted(window):
+            return pb.CollectorMessage(granted=pb.Granted(window=window))
         case Report():
             return pb.CollectorMessage(report=_encode_report(message))
 
