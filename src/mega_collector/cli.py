@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from mega_collector.audit.survey import Survey
     from mega_collector.check.finding import Finding
-    from mega_collector.operate.connection import Half
     from mega_collector.operate.tap import Tapped
+    from mega_collector.operator_client import Half
     from mega_collector.settings import AggregatorSettings, Loaded
     from mega_collector.settings.declaration import Setting, Settings
 
@@ -213,6 +213,7 @@ def _make_check_aggregator() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
     def start(loaded: "Loaded[AggregatorSettings]", *, as_json: bool) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # likewise
         from mega_collector.check.aggregator import check_aggregator
 
         return _tell(loaded, check_aggregator, as_json=as_json)
@@ -361,7 +362,7 @@ def _where(default: str) -> click.Option:
 
 def _running(half: str | None, named: str | None) -> "tuple[Half, Path]":
     """Which half is meant, and where it runs: if neither is said, the first that does."""
-    from mega_collector.operate.connection import runs
+    from mega_collector.operator_client import runs
 
     if half is not None or named is not None:
         which = half or "aggregator"

@@ -128,8 +128,6 @@ class Aggregator:
         self._announcement = Announcement()
         self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
         self._commits, self._committed_at = 0, time.monotonic()
-        kind = choose_kind(**_destination(settings))
-        after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         self._certificates = _certificates(settings)
         _look_ahead(settings, after_retries)
         self._listener = Listener(
@@ -249,7 +247,9 @@ class Aggregator:
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
             failing_outputs=self._stack.failing,
+            failing_output=self._stack.failing_output,
             dead_letters=self._stack.dead_letters,
+            alerts=self._stack.alerts,
             certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
             next_try_in=self._stack.pauses.left,
         )

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mega_collector.collector.lag import Hold
 from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
@@ -33,6 +34,8 @@ class FileState:
     """What for, in words."""
     usual: bool
     """Whether that may rightly take as long as it has."""
+    unreadable: bool = False
+    """Whether it cannot be opened or read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class CollectorStatistics:
                 where.stage,
                 where.words or where.cause,
                 usual=where.patience > 0 and self.tailer.now - each.progressed_at < where.patience + _UNUSUAL,
+                unreadable=each.hold is Hold.UNREADABLE,
             )
 
     @property

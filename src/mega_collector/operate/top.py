@@ -4,15 +4,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.api import api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operate.connection import Half, operator_of
+from mega_collector.operator_client import Half, look, operator_of
 from mega_collector.telemetry import view as shown
 from mega_collector.telemetry.history import History
 from mega_collector.telemetry.printable import text
@@ -20,9 +19,6 @@ from mega_collector.telemetry.view import View, age, bar, measure
 
 _PACE = 1.0
 """Seconds between two looks."""
-
-_PATIENCE = 5.0
-"""Seconds for an answer."""
 
 _CURVE = 40
 """Characters of a curve: as many seconds."""
@@ -67,13 +63,7 @@ def _screens(operator: api_pb2_grpc.OperatorStub, history: History, view: View) 
 
 
 def _look(operator: api_pb2_grpc.OperatorStub, history: History) -> View:
-    try:
-        answer: pb.TopResponse = operator.Top(pb.TopRequest(), timeout=_PATIENCE)
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            raise MegaCollectorError("it is of an earlier version than this command") from error
-        raise MegaCollectorError("no answer") from error
-    view = shown.decode(answer.view)
+    view = look(operator)
     history.add(time.monotonic(), [flow.total for flow in view.flows])
     return view
 

@@ -1,4 +1,4 @@
-"""The way to a running half on this machine."""
+"""The way to a running half, for whoever runs it."""
 
 import os
 import socket
@@ -9,11 +9,15 @@ from typing import Literal
 
 import grpc
 
-from mega_collector.api import api_pb2_grpc
+from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
 from mega_collector.operator_socket import OperatorSocket
+from mega_collector.telemetry.view import View, decode
 
 Half = Literal["aggregator", "collector"]
+
+_PATIENCE = 5.0
+"""Seconds for an answer."""
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -40,6 +44,21 @@ def operator_of(state_directory: Path, half: Half) -> Iterator[api_pb2_grpc.Oper
             yield api_pb2_grpc.OperatorStub(channel)
     finally:
         at.close()
+
+
+def look(operator: api_pb2_grpc.OperatorStub) -> View:
+    """What the half shows of itself, as of now.
+
+    Raises:
+        MegaCollectorError: it does not answer, or cannot be understood.
+    """
+    try:
+        answer: pb.TopResponse = operator.Top(pb.TopRequest(), timeout=_PATIENCE)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            raise MegaCollectorError("it is of an earlier version than this command") from error
+        raise MegaCollectorError("no answer") from error
+    return decode(answer.view)
 
 
 def runs(state_directory: Path) -> bool:
