@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mega_collector.audit.survey import Survey
     from mega_collector.check.finding import Finding
     from mega_collector.operate.tap import Tapped
-    from mega_collector.operator_client import Half
-    from mega_collector.settings import AggregatorSettings, Loaded
+    from mega_collector.operator_client import Half, Remote
+    from mega_collector.settings import AggregatorSettings, Loaded, OperatorSettings
     from mega_collector.settings.declaration import Setting, Settings
 
     S = TypeVar("S", bound=Settings)
@@ -275,46 +275,61 @@ def _make_ledger() -> click.Command:
 
 
 def _make_top() -> click.Command:
-    def start(half: str | None, state_directory: str | None) -> int:
+    from mega_collector.settings import OperatorSettings
+
+    def start(loaded: "Loaded[OperatorSettings]", half: str | None, state_directory: str | None) -> int:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.top import top
 
-        which, where = _running(half, state_directory)
+        remote = None if state_directory or half == "collector" else _remote(loaded.settings)
+        which, here = _running(half, state_directory)
         with _until_seen_enough():
-            top(where, which)
+            top(remote or here, which if remote is None else "aggregator")
         return CLEAN
 
-    return click.Command(
-        "top",
-        callback=start,
-        params=[
-            click.Argument(["half"], required=False, type=click.Choice(_HALVES), metavar="[aggregator|collector]"),
-            _where("Default: where either half keeps it."),
-        ],
-        help="Show what the half that runs on this machine does, once a second. Default: the aggregator, if it runs.",
-    )
+    what = "Show what a half does, once a second: the one at --address, or the aggregator on this machine, if it runs."
+    arguments = [
+        click.Argument(["half"], required=False, type=click.Choice(_HALVES), metavar="[aggregator|collector]"),
+        _where("Default: where either half keeps it."),
+    ]
+    return _half("top", OperatorSettings, start, what, arguments)
 
 
 def _make_tap() -> click.Command:
-    def start(host: str, path: str, match: str, state_directory: str | None) -> int:
+    from mega_collector.settings import OperatorSettings
+
+    def start(loaded: "Loaded[OperatorSettings]", host: str, path: str, match: str, state_directory: str | None) -> int:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.tap import tap
 
+        remote = None if state_directory else _remote(loaded.settings)
+        where = remote or _state_directory("aggregator", state_directory)
         with _until_seen_enough():
-            _print_tapped(tap(_state_directory("aggregator", state_directory), host=host, path=path, match=match))
+            _print_tapped(tap(where, host=host, path=path, match=match))
         return CLEAN
 
-    return click.Command(
-        "tap",
-        callback=start,
-        params=[
-            click.Option(["--host"], default="", metavar="GLOB", help="Only of these hosts. Default: all."),
-            click.Option(["--path"], default="", metavar="GLOB", help="Only of these files. Default: all."),
-            click.Option(["--match"], default="", metavar="RE", help="Only lines in which this is found (RE2)."),
-            _where("Default: where an aggregator keeps it."),
-        ],
-        help="Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.",
-    )
+    what = "Show the lines that pass an aggregator, here or at --address, as they are delivered. Holds up nothing."
+    arguments = [
+        click.Option(["--host"], default="", metavar="GLOB", help="Only of these hosts. Default: all."),
+        click.Option(["--path"], default="", metavar="GLOB", help="Only of these files. Default: all."),
+        click.Option(["--match"], default="", metavar="RE", help="Only lines in which this is found (RE2)."),
+        _where("Default: where an aggregator keeps it."),
+    ]
+    return _half("tap", OperatorSettings, start, what, arguments)
+
+
+def _remote(settings: "OperatorSettings") -> "Remote | None":
+    """The aggregator that is meant, if it runs elsewhere."""
+    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
+    if settings.address is None or ca is None or certificate is None or key is None:
+        return None
+    from mega_collector.operator_client import Remote
+    from mega_collector.pem_file import Material
+    from mega_collector.tls import verify
+
+    for warning in verify(ca, certificate, key, prefix=settings.prefix.rstrip("_")):
+        click.echo(f"mega-collector: {warning}", err=True)
+    return Remote(settings.address, Material(ca, certificate, key), settings.tls_server_name)
 
 
 @contextlib.contextmanager

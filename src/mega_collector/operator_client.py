@@ -4,20 +4,44 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import grpc
 
+from mega_collector.address import Address
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
 from mega_collector.operator_socket import OperatorSocket
+from mega_collector.pem_file import Material
 from mega_collector.telemetry.view import View, decode
 
 Half = Literal["aggregator", "collector"]
 
 _PATIENCE = 5.0
 """Seconds for an answer."""
+
+_REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+# Of grpcio 1.85, at an address: the first whose phrase occurs in the details wins.
+_CAUSES = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "the aggregator's certificate is not signed by MEGA_COLLECTOR_OPERATOR_TLS_CA_CERTIFICATE: "
+        "give the CA that signed AGGREGATOR_TLS_CERTIFICATE"
+    ),
+    "Hostname Verification Check failed": (
+        "the aggregator's certificate is for another name than the address: "
+        "set MEGA_COLLECTOR_OPERATOR_TLS_SERVER_NAME to a name that it holds"
+    ),
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS: mend the address (AGGREGATOR_OPERATOR_ADDRESS)",
+    "Connection refused": "nothing listens there: start the aggregator with AGGREGATOR_OPERATOR_ADDRESS, or mend it",
+    "Socket closed": "it lets in nobody whose certificate is not in AGGREGATOR_OPERATOR_CERTIFICATES: show one that is",
+    "Connection reset": (
+        "it lets in nobody whose certificate is not in AGGREGATOR_OPERATOR_CERTIFICATES: show one that is"
+    ),
+    "Domain name not found": "the host of the address is not known: mend the name, or check the DNS",
+}
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -27,23 +51,54 @@ _OPTIONS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An aggregator's AGGREGATOR_OPERATOR_ADDRESS, and what is shown and trusted there."""
+
+    address: Address
+    material: Material
+    server_name: str | None = None
+
+
 @contextmanager
-def operator_of(state_directory: Path, half: Half) -> Iterator[api_pb2_grpc.OperatorStub]:
-    """The operator's service of the half that runs in a state directory.
+def operator_of(where: Path | Remote, half: Half) -> Iterator[api_pb2_grpc.OperatorStub]:
+    """The operator's service of the half that runs in a state directory, or of the aggregator at an address.
 
     Raises:
-        MegaCollectorError: none does, or it is somebody else's: what to do.
+        MegaCollectorError: none does, or it is somebody else's: what to do. At an address the first call tells.
     """
+    if isinstance(where, Remote):
+        with _open(where) as channel:
+            yield api_pb2_grpc.OperatorStub(channel)
+        return
     try:
-        at = OperatorSocket(state_directory)
+        at = OperatorSocket(where)
     except OSError as error:
-        raise MegaCollectorError(_nobody(state_directory, half, error)) from error
+        raise MegaCollectorError(_nobody(where, half, error)) from error
     try:
-        _require_listener(at, state_directory, half)
+        _require_listener(at, where, half)
         with grpc.insecure_channel(at.address.target, options=_OPTIONS) as channel:
             yield api_pb2_grpc.OperatorStub(channel)
     finally:
         at.close()
+
+
+def _open(remote: Remote) -> grpc.Channel:
+    from mega_collector.tls import client_credentials  # noqa: PLC0415 - what verifies certificates takes 9 MB
+
+    name = () if remote.server_name is None else (("grpc.ssl_target_name_override", remote.server_name),)
+    options = (*_OPTIONS, ("grpc.enable_http_proxy", 0), *name)
+    return grpc.secure_channel(remote.address.target, client_credentials(*remote.material), options=options)
+
+
+def explain(error: grpc.RpcError) -> str:
+    """Why a call came to nothing, in words that tell an operator what to do."""
+    code, details = error.code(), str(error.details())
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return "it is of an earlier version than this command"
+    if code in _REFUSED:
+        return details
+    return next((words for phrase, words in _CAUSES.items() if phrase in details), "no answer")
 
 
 def look(operator: api_pb2_grpc.OperatorStub) -> View:
@@ -55,9 +110,7 @@ def look(operator: api_pb2_grpc.OperatorStub) -> View:
     try:
         answer: pb.TopResponse = operator.Top(pb.TopRequest(), timeout=_PATIENCE)
     except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            raise MegaCollectorError("it is of an earlier version than this command") from error
-        raise MegaCollectorError("no answer") from error
+        raise MegaCollectorError(explain(error)) from error
     return decode(answer.view)
 
 

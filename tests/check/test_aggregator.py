@@ -101,6 +101,15 @@ def test_a_key_of_another_certificate_is_found_out(tmp_path: Path) -> None:
     assert "AGGREGATOR_TLS_KEY" in bad[0]
 
 
+def test_operators_certificates_that_let_in_collectors_are_found_out(tmp_path: Path) -> None:
+    own, operators = AUTHORITY.material(), Authority().pem
+    address = {"operator_address": FREE, "tls_certificate": own.certificate, "tls_key": own.key}
+    found = [each.text for each in _check(tmp_path, **address, operator_certificates=operators) if each.ok]
+    assert "operators: their certificates can be used, and let no collector in" in found
+    (bad,) = _bad(tmp_path, **address, operator_certificates=own.ca, tls_ca_certificate=own.ca)
+    assert "every collector could read all logs" in bad
+
+
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

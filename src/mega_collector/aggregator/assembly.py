@@ -17,7 +17,8 @@ from mega_collector.aggregator.batcher import Batcher
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
-from mega_collector.aggregator.operator_server import AggregatorOperator
+from mega_collector.aggregator.operator_address import OperatorAddress
+from mega_collector.aggregator.operator_server import AggregatorOnlooker, AggregatorOperator
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
@@ -43,7 +44,7 @@ from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.operator_server import OperatorServer
 from mega_collector.protocol import Status
-from mega_collector.settings import AggregatorSettings, tls_material
+from mega_collector.settings import AggregatorSettings, operator_material, refuse_collectors, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
@@ -128,13 +129,17 @@ class Aggregator:
         self._announcement = Announcement()
         self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
         self._commits, self._committed_at = 0, time.monotonic()
-        self._certificates = _certificates(settings)
+        self._certificates, operators = _certificates(settings), _operators(settings)
+        self._renewable = [each for each in (self._certificates, operators) if each is not None]
         _look_ahead(settings, after_retries)
         self._listener = Listener(
             settings.listen_address,
             max_streams=settings.max_streams,
             credentials=None if self._certificates is None else self._certificates.server_credentials(),
         )
+        self._operators = None
+        if settings.operator_address is not None and operators is not None:
+            self._operators = OperatorAddress(settings.operator_address, operators.server_credentials())
         try:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
@@ -184,6 +189,7 @@ class Aggregator:
 
         operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps)
         self._operator = OperatorServer(settings.state_directory, operator)
+        self._onlooker = AggregatorOnlooker(view=self.view, taps=taps)
 
     @property
     def address(self) -> Address:
@@ -194,6 +200,8 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
+        if self._operators is not None:
+            self._operators.start(self._onlooker)
         # What is to be forgotten takes its time, and nobody waits for it.
         self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
@@ -202,13 +210,13 @@ class Aggregator:
         """Turn to what the outputs' paths name now, and to the certificates that their files hold."""
         _log.info("reopening")
         self._pipeline.reopen()
-        if self._certificates is not None:
-            self._certificates.look(anew=True)
+        for each in self._renewable:
+            each.look(anew=True)
 
     def look(self) -> None:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
-        if self._certificates is not None:
-            self._certificates.look()
+        for each in self._renewable:
+            each.look()
         self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
@@ -250,7 +258,7 @@ class Aggregator:
             failing_output=self._stack.failing_output,
             dead_letters=self._stack.dead_letters,
             alerts=self._stack.alerts,
-            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            certificate_expires_at=self._renewable[0].expires_at if self._renewable else None,
             next_try_in=self._stack.pauses.left,
         )
 
@@ -288,6 +296,8 @@ class Aggregator:
         ended = self._drain()
         self._servicer.stop()
         self._operator.stop(min(self._shutdown.remaining, _CLOSING))
+        if self._operators is not None:
+            self._operators.stop(min(self._shutdown.remaining, _CLOSING))
         self._listener.stop(min(self._shutdown.remaining, _CLOSING))
         failure = self._pipeline.failure
         complete = ended and self._pipeline.complete
@@ -347,6 +357,22 @@ def _certificates(settings: AggregatorSettings) -> "Certificates | None":
     from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
     return Certificates(material, half="AGGREGATOR")
+
+
+def _operators(settings: AggregatorSettings) -> "Certificates | None":
+    material = operator_material(settings)
+    if material is None:
+        return None
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - likewise
+
+    ca = settings.tls_ca_certificate
+    return Certificates(
+        material,
+        half="AGGREGATOR",
+        ca_name="AGGREGATOR_OPERATOR_CERTIFICATES",
+        judge=lambda found: refuse_collectors(found.ca, ca),
+        tells_end=not settings.tls,
+    )
 
 
 def _stack(

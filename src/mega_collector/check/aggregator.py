@@ -9,6 +9,7 @@ from mega_collector.check.finding import Finding
 from mega_collector.check.ground import (
     check_directory,
     check_listening,
+    check_operators,
     check_room,
     check_running,
     check_state,
@@ -44,6 +45,9 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
     yield check_listening("listening", settings.listen_address, half="aggregator", running=running)
     if settings.metrics_address is not None:
         yield check_listening("metrics", settings.metrics_address, half="aggregator", running=running)
+    if settings.operator_address is not None:
+        yield check_operators(settings)
+        yield check_listening("operators", settings.operator_address, half="aggregator", running=running)
     yield from _limits(settings)
 
 

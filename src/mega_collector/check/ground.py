@@ -12,7 +12,7 @@ from mega_collector.check.finding import Finding
 from mega_collector.check.leave import who
 from mega_collector.errors import MegaCollectorError, SettingError, StartError
 from mega_collector.operator_client import Half
-from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.settings import AggregatorSettings, CollectorSettings, refuse_collectors
 from mega_collector.state_lock import InUse, StateLock
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import text
@@ -46,6 +46,22 @@ def check_tls(settings: AggregatorSettings | CollectorSettings) -> Iterator[Find
     yield from (Finding(False, f"TLS: {warning}") for warning in warnings)
     if not warnings:
         yield Finding(True, "TLS: the certificate and the key fit")
+
+
+def check_operators(settings: AggregatorSettings) -> Finding:
+    """Look whether the list of operators can be used, and lets in nobody else."""
+    operators, certificate, key = settings.operator_certificates, settings.tls_certificate, settings.tls_key
+    assert operators is not None
+    assert certificate is not None
+    assert key is not None
+    try:
+        warnings = verify(operators, certificate, key, prefix="AGGREGATOR", ca_name="AGGREGATOR_OPERATOR_CERTIFICATES")
+        refuse_collectors(operators, settings.tls_ca_certificate)
+    except SettingError as error:
+        return Finding(False, f"operators: {error}")
+    if warnings:
+        return Finding(False, f"operators: {warnings[0]}")
+    return Finding(True, "operators: their certificates can be used, and let no collector in")
 
 
 def runs(state: Path, half: str) -> bool:

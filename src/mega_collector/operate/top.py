@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mega_collector.api import api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operator_client import Half, look, operator_of
+from mega_collector.operator_client import Half, Remote, look, operator_of
 from mega_collector.telemetry import view as shown
 from mega_collector.telemetry.history import History
 from mega_collector.telemetry.printable import text
@@ -30,14 +30,14 @@ _WIDE = 1000
 """Characters of a line where no terminal says how many it has."""
 
 
-def top(state_directory: Path, half: Half) -> None:
+def top(where: Path | Remote, half: Half) -> None:
     """Show it once a second until interrupted; once, where it does not go to a terminal.
 
     Raises:
         MegaCollectorError: there is none, or it does not answer: why.
     """
     console = Console(highlight=False)
-    with operator_of(state_directory, half) as operator:
+    with operator_of(where, half) as operator:
         history = History()
         first = _look(operator, history)
         if not console.is_terminal:
