@@ -76,7 +76,7 @@ def test_without_a_connection_that_is_the_first_thing_to_know() -> None:
 
 def test_stuck_files_are_no_good_state_whatever_the_cause() -> None:
     found = shown(statistics(surroundings=around(), files_stuck=3))
-    assert (found.ready, found.state) == (False, "3 of the files below are stuck")
+    assert (found.ready, found.state) == (False, "files that are stuck: 3, see below")
 
 
 def test_so_many_files_are_shown_and_the_others_counted() -> None:

@@ -70,7 +70,7 @@ def _state(statistics: AggregatorStatistics, behind: Table) -> tuple[bool, str]:
     stuck = sum(row.bad for row in behind.rows)
     if stuck:
         more = " or more" if behind.left_out else ""
-        return False, f"{count(stuck)}{more} of the files below do not arrive"
+        return False, f"files that are late or do not arrive: {count(stuck)}{more}, see below"
     if statistics.failing_output is not None:
         return False, f"some outputs take nothing: {held_up.words}"
     if statistics.alerts is not None and statistics.alerts.problem is not None:

@@ -146,7 +146,7 @@ def check_running(state: Path, *, half: Half) -> Iterator[Finding]:
         yield Finding(False, f"running: {text(told)}")
     for group in view.groups:
         for fact in group.facts:
-            if fact.bad:
+            if fact.bad and fact.value not in view.state:
                 yield Finding(True, text(f"running: {group.title}: {fact.name}: {fact.value}"), look=True)
 
 

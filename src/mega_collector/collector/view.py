@@ -12,6 +12,8 @@ from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
 from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, View, age, count, expiry
 
+_FEW = 3
+
 _CHECK = "`mega-collector check collector`, as this user, says how to mend it"
 
 MOST_FILES = 50
@@ -76,13 +78,14 @@ def _state(statistics: CollectorStatistics, unfound: Unfound) -> tuple[bool, str
     if status.stage is not None:
         return False, f"the aggregator waits for its {status.stage.value}: {status.words}"
     if statistics.files_stuck:
-        return False, f"{count(statistics.files_stuck)} of the files below are stuck"
+        return False, f"files that are stuck: {count(statistics.files_stuck)}, see below"
     closed = [file for file in statistics.tailer.behind if file.hold is Hold.UNREADABLE]
     if closed:
-        return False, f"{count(len(closed))} of the files below cannot be read: {closed[0].reason}: {_CHECK}"
+        return False, f"files that cannot be read: {count(len(closed))} ({closed[0].reason}): {_CHECK}"
     if not statistics.tailer.files and unfound.patterns:
-        more = f" (nor {count(len(unfound.patterns) - 1)} other patterns)" if len(unfound.patterns) > 1 else ""
-        return False, f"no file matches {printable(unfound.patterns[0])}{more}: {_CHECK}"
+        named = " nor ".join(map(printable, unfound.patterns[:_FEW]))
+        more = ", nor any other pattern" if len(unfound.patterns) > _FEW else ""
+        return False, f"no file matches {named}{more}: {_CHECK}"
     return True, reason
 
 
