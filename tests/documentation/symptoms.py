@@ -40,7 +40,7 @@ class Symptom:
         told: dict[str, str | None] = {"metrics_address": metrics, **settings}
         start = self.site.aggregator if half == "aggregator" else self.site.collector
         process = start(wrapper=wrapper, **told)  # type: ignore[arg-type]
-        self.screens[f"top {half}"] = lambda: self._run("top", half, environ(half.upper(), {}, _state(self.site, half)))
+        self.screens[f"top {half}"] = lambda: self._run("top", half, environ(half.upper(), _state(self.site, half), {}))
         self.screens[f"page {half}"] = lambda: _page(metrics)
         self.screens[f"log {half}"] = process.said
         self.checked(half, settings, wrapper=_within(process, wrapper))

@@ -1,5 +1,6 @@
 """What an aggregator shows of itself, and of the collectors."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from mega_collector import __version__
@@ -14,6 +15,8 @@ from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, Vi
 
 MOST_ROWS = 100
 """Collectors that are shown, and files of theirs."""
+
+_MADE = re.compile("[0-9a-f]{32}")
 
 _LONGEST_TAGS = 200
 """Characters of a collector's tags."""
@@ -163,13 +166,18 @@ def _collectors(collectors: Sequence[Acquaintance]) -> Table:
 
 def _row(known: Acquaintance) -> Row:
     hello, report = known.hello, known.report
-    name = hello.host if hello.collector in {"", hello.host} else f"{hello.host} ({hello.collector})"
+    name = hello.host if hello.collector in {"", hello.host} else f"{hello.host} ({_short(hello.collector)})"
     state = f"connected for {age(known.since)}" if known.connected else f"gone for {age(known.since)}"
     lag = ("", "", "") if report is None else (_files(report), _lag(report), _oldest(report.oldest))
     tags = ", ".join(f"{key}={value}" for key, value in sorted(hello.tags.items()) if key != "host")
     shown = tags if len(tags) <= _LONGEST_TAGS else tags[:_LONGEST_TAGS] + "..."
     idle = report is not None and not report.files and not report.behind
     return Row((name, state, *lag, hello.version, shown), bad=not known.connected or idle)
+
+
+def _short(collector: str) -> str:
+    """An id that was made, not chosen, is long, and told apart by its beginning."""
+    return f"{collector[:8]}..." if _MADE.fullmatch(collector) else collector
 
 
 def _lag(report: Report) -> str:

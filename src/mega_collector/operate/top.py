@@ -25,6 +25,8 @@ _CURVE = 40
 
 _FAINT, _BAD = "dim", "bold red"
 
+_FEW = 8
+"""Warnings and errors that are shown: below them stands more."""
 
 _WIDE = 1000
 """Characters of a line where no terminal says how many it has."""
@@ -78,8 +80,8 @@ def screen(view: View, history: History, lost: str | None = None) -> RenderableT
         Text(),
         _flows(view, history),
         *(part for table in view.tables for part in _table(table)),
-        *(part for group in view.groups for part in _group(group)),
         *_notes(view),
+        *(part for group in view.groups for part in _group(group)),
     ]
     return Group(*parts)
 
@@ -139,10 +141,12 @@ def _notes(view: View) -> Iterator[RenderableType]:
     yield from (Text(), _words("Last warnings and errors", "bold"))
     if not view.notes:
         yield _words("none", _FAINT)
-    for note in view.notes:
+    for note in view.notes[:_FEW]:
         often = f" ({note.times} times)" if note.times > 1 else ""
         yield Text.assemble(
             (text(f"{note.at[:19].replace('T', ' ')} {note.level} "), _FAINT),
             (text(note.event), "bold" if note.level == "warning" else _BAD),
             text(f"{often} {note.words}"),
         )
+    if len(view.notes) > _FEW:
+        yield _words(f"and {len(view.notes) - _FEW} more", _FAINT)
