@@ -124,6 +124,7 @@ class Aggregator:
         self._stop = Stop()
         self._forget_at = 0.0
         self._began = time.monotonic()
+        self._where = _where(settings)
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         self._announcement = Announcement()
@@ -254,6 +255,7 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            destination=(self._output.appending if isinstance(self._output, FileTree) else None) or self._where,
             failing_outputs=self._stack.failing,
             failing_output=self._stack.failing_output,
             dead_letters=self._stack.dead_letters,
@@ -280,7 +282,7 @@ class Aggregator:
             self.statistics(),
             self._servicer.collectors(),
             host=socket.gethostname(),
-            destination=_where(self._settings),
+            destination=self._where,
             uptime=time.monotonic() - self._began,
             now=time.time(),
             notes=RECENT.notes(),
@@ -336,7 +338,7 @@ def _where(settings: AggregatorSettings) -> str:
     """The destination, for people."""
     if settings.file_configuration is not None:
         return str(settings.file_configuration.path)
-    return "stdout" if settings.text_configuration is not None else "nowhere: lines are counted"
+    return "stdout" if settings.text_configuration is not None else "nowhere (lines are counted)"
 
 
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:

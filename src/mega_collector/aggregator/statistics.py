@@ -29,6 +29,8 @@ class AggregatorStatistics:
     pipeline: PipelineStatistics
     retry: RetryStatistics
     dead_letters: DeadLetterStatistics
+    destination: str = "it"
+    """What is written to, for people: of several outputs the one that is written to now."""
     failing_outputs: int = 0
     """Of several outputs, those that take nothing now."""
     failing_output: Status | None = None
@@ -50,7 +52,7 @@ class AggregatorStatistics:
         if self.failing_output is None and self.retry.failing:
             return Status(Stage.DESTINATION, str(self.retry.last_error), self.retry.in_a_row, self.next_try_in)
         if self.hanging:
-            return Status(Stage.DESTINATION, "it does not answer: it is slow, or hangs")
+            return Status(Stage.DESTINATION, f"{self.destination} does not answer: it is slow, or hangs")
         if self.failing_output is not None:
             return self._outputs_held_up(self.failing_output)
         if self.buffer.waiting:
@@ -74,7 +76,8 @@ class AggregatorStatistics:
         if not self.pipeline.committing:
             return False, "the ledger cannot be written"
         if self.hanging:
-            return False, f"the destination takes nothing: it has not answered for {self.pipeline.emitting:.0f}s"
+            silent = f"{self.destination} has not answered for {self.pipeline.emitting:.0f} s"
+            return False, f"the destination takes nothing: {silent}"
         return True, "ready"
 
     @property

@@ -82,7 +82,7 @@ def _state(statistics: AggregatorStatistics, behind: Table) -> tuple[bool, str]:
 
 
 def _silent(statistics: AggregatorStatistics) -> str:
-    return f"it has not answered for {age(statistics.pipeline.emitting)}: it is slow, or hangs"
+    return f"{statistics.destination} has not answered for {age(statistics.pipeline.emitting)}: it is slow, or hangs"
 
 
 def _destination(statistics: AggregatorStatistics, destination: str) -> Group:
