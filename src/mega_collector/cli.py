@@ -303,7 +303,7 @@ def _make_tap() -> click.Command:
         from mega_collector.operate.tap import tap
 
         remote = None if state_directory else _remote(loaded.settings)
-        where = remote or _state_directory("aggregator", state_directory)
+        where = remote or _running("aggregator", state_directory)[1]
         with _until_seen_enough():
             _print_tapped(tap(where, host=host, path=path, match=match))
         return CLEAN
@@ -376,14 +376,22 @@ def _where(default: str) -> click.Option:
 
 
 def _running(half: str | None, named: str | None) -> "tuple[Half, Path]":
-    """Which half is meant, and where it runs: if neither is said, the first that does."""
-    from mega_collector.operator_client import runs
+    """Which half is meant, and where it runs: the first that does of those that are meant, yours or the machine's."""
+    from mega_collector.operator_client import find
 
-    if half is not None or named is not None:
-        which = half or "aggregator"
-        return cast("Half", which), _state_directory(which, named)
-    found = [(cast("Half", each), _state_directory(each, None)) for each in _HALVES]
-    return next(((each, where) for each, where in found if runs(where)), found[0])
+    if named is not None:
+        return cast("Half", half or "aggregator"), Path(named)
+    halves = _HALVES if half is None else (half,)
+    return find([(cast("Half", each), where) for each in halves for where in _state_directories(each)])
+
+
+def _state_directories(half: str) -> "Iterator[Path]":
+    """Where a half may have its state, if nothing says where: as this user, or as a service of the machine."""
+    from mega_collector.settings.state_directory import state_directory
+
+    yield _state_directory(half, None)
+    if not os.environ.get(f"{half.upper()}_STATE_DIRECTORY") and os.geteuid() != 0:
+        yield state_directory(half, {}, user=0)
 
 
 def _state_directory(half: str, named: str | None) -> Path:

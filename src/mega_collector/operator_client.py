@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,14 +114,26 @@ def look(operator: api_pb2_grpc.OperatorStub) -> View:
     return decode(answer.view)
 
 
-def runs(state_directory: Path) -> bool:
-    """Whether a half listens there, or may."""
+def find(places: Sequence[tuple[Half, Path]]) -> tuple[Half, Path]:
+    """Of halves and their state directories the first that runs; else one that may be somebody else's; else the first."""
+    others = []
+    for place in places:
+        refusal = _refused(place[1])
+        if refusal is None:
+            return place
+        if isinstance(refusal, PermissionError):
+            others.append(place)
+    return (others or list(places))[0]
+
+
+def _refused(state_directory: Path) -> OSError | None:
+    """Why nobody can be asked there; None: somebody listens, or may."""
     try:
         at = OperatorSocket(state_directory)
-    except OSError:
-        return False
+    except OSError as error:
+        return error
     try:
-        return _refusal(at) is None
+        return _refusal(at)
     finally:
         at.close()
 

@@ -116,7 +116,7 @@ def test_of_many_outputs_the_one_that_hangs_is_named(site: Site) -> None:
     aggregator, collector = site.aggregator(file_configuration=template), site.collector()
     sick.write(1)
     sound.write(1)
-    output = until(lambda: next(site.out.parent.rglob("*/sick.log"), None), "the output")
+    output = until(lambda: list(site.out.parent.rglob("*/sick.log")), "the output")[0]
     collector.stop()
     aggregator.stop()
     hang = Reads(site.directory, output, None)
