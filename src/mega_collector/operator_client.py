@@ -115,7 +115,7 @@ def look(operator: api_pb2_grpc.OperatorStub) -> View:
 
 
 def find(places: Sequence[tuple[Half, Path]]) -> tuple[Half, Path]:
-    """Of halves and their state directories the first that runs; else one that may be somebody else's; else the first."""
+    """The first of these that runs; else one that may be another user's; else the first of all."""
     others = []
     for place in places:
         refusal = _refused(place[1])
