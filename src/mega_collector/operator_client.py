@@ -69,7 +69,10 @@ def operator_of(where: Path | Remote, half: Half) -> Iterator[api_pb2_grpc.Opera
     """
     if isinstance(where, Remote):
         with _open(where) as channel:
-            yield api_pb2_grpc.OperatorStub(channel)
+            try:
+                yield api_pb2_grpc.OperatorStub(channel)
+            except MegaCollectorError as error:
+                raise MegaCollectorError(f"{where.address}: {error}") from error
         return
     try:
         at = OperatorSocket(where)

@@ -95,7 +95,7 @@ def test_a_certificate_that_is_good_for_collectors_is_refused(place: Place, comm
     aggregator = place.aggregator(OPERATORS.pem.decode())
     place.site.writer().write(1)
     place.site.assert_delivered()
-    refused(place.look(command, WEB), "AGGREGATOR_OPERATOR_CERTIFICATES")
+    refused(place.look(command, WEB), f"mega-collector: {place.address}: ", "AGGREGATOR_OPERATOR_CERTIFICATES")
     refused(place.look(command, SERVER), "AGGREGATOR_OPERATOR_CERTIFICATES")
     aggregator.wait_for("handshake_failed")
 
@@ -144,6 +144,21 @@ def test_dead_letters_do_not_come_back_from_there(place: Place) -> None:
     with operator_of(remote, "aggregator") as operator, pytest.raises(grpc.RpcError) as refusal:
         operator.Replay(pb.ReplayRequest(dead_letter=b"whatever"), timeout=20)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("beside", [("collector",), ("--state-directory", "state")])
+def test_an_address_and_what_is_on_this_machine_are_not_both_meant(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    parts = {"CERTIFICATE": ANN.certificate, "KEY": ANN.key, "CA_CERTIFICATE": COLLECTORS.pem}
+    given = {f"MEGA_COLLECTOR_OPERATOR_TLS_{name}": text.decode() for name, text in parts.items()}
+    ended = attempt("top", "--address", "127.0.0.1:1", *beside, cwd=tmp_path, environ=given)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "--address" in ended.stderr
+
+
+def test_an_address_without_a_certificate_is_refused_in_one_line(tmp_path: Path) -> None:
+    ended = attempt("tap", "--address", "127.0.0.1:1", cwd=tmp_path, environ={})
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("mega-collector: MEGA_COLLECTOR_OPERATOR_TLS_CERTIFICATE: is not set")
 
 
 @pytest.mark.parametrize(
