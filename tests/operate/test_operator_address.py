@@ -2,7 +2,9 @@
 
 import re
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,17 @@ def test_dead_letters_do_not_come_back_from_there(place: Place) -> None:
     with operator_of(remote, "aggregator") as operator, pytest.raises(grpc.RpcError) as refusal:
         operator.Replay(pb.ReplayRequest(dead_letter=b"whatever"), timeout=20)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_those_who_never_finish_a_word_or_speak_something_else_hold_up_nobody(place: Place) -> None:
+    place.aggregator(OPERATORS.pem.decode())
+    host, port = place.address.split(":")
+    with ExitStack() as many:
+        for number in range(300):
+            connection = many.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" if number % 3 else b"\x16\x03")
+        top = place.look("top", ANN)
+        assert top.wait() == 0, top.said()
 
 
 @pytest.mark.parametrize("beside", [("collector",), ("--state-directory", "state")])
