@@ -60,6 +60,17 @@ def test_what_takes_longer_is_told_with_the_stage_and_the_cause_and_comes_first(
     assert second.cells[3] == "on its way"
 
 
+def test_what_goes_on_but_is_late_is_told_as_that_however_lately_something_was_acknowledged() -> None:
+    slow = replace(lag(b"/a", seconds=200), progressed_at=NOW - 1)
+    found = shown(statistics(slow, surroundings=around()))
+    (row,) = found.tables[0].rows
+    assert (row.bad, row.cells[3]) == (True, "ingest buffer")
+    assert "goes on, but more slowly than lines are written: the destination is slow" in row.cells[4]
+    assert (found.ready, found.state) == (False, "files that are late: 1, see below")
+    batches = around(batch_age=3600)
+    assert shown(statistics(slow, surroundings=batches)).ready, "a batch may rightly take so long"
+
+
 def test_what_holds_up_the_aggregator_is_the_first_thing_to_know() -> None:
     full = Status(Stage.DESTINATION, "/x: No space left on device", 14, 60.0)
     found = shown(statistics(lag(b"/a"), surroundings=around(status=full)))

@@ -50,7 +50,8 @@ def view(
     unfound: Unfound = Unfound(),
 ) -> View:
     """As of `now`, in seconds since the epoch. `uptime` in seconds."""
-    ready, state = _state(statistics, unfound)
+    behind = _behind(statistics)
+    ready, state = _state(statistics, behind, unfound)
     return View(
         half="collector",
         host=hello.host,
@@ -64,12 +65,12 @@ def view(
             _connection(statistics, hello, address, now),
             _missing(statistics),
         ),
-        tables=(_behind(statistics), *_unfound(unfound)),
+        tables=(behind, *_unfound(unfound)),
         notes=tuple(notes),
     )
 
 
-def _state(statistics: CollectorStatistics, unfound: Unfound) -> tuple[bool, str]:
+def _state(statistics: CollectorStatistics, behind: Table, unfound: Unfound) -> tuple[bool, str]:
     """Whether all is well, and if not, the one thing to know."""
     ready, reason = statistics.ready
     if not ready:
@@ -82,6 +83,10 @@ def _state(statistics: CollectorStatistics, unfound: Unfound) -> tuple[bool, str
     closed = [file for file in statistics.tailer.behind if file.hold is Hold.UNREADABLE]
     if closed:
         return False, f"files that cannot be read: {count(len(closed))} ({closed[0].reason}): {_CHECK}"
+    late = sum(row.bad for row in behind.rows)
+    if late:
+        more = " or more" if behind.left_out else ""
+        return False, f"files that are late: {count(late)}{more}, see below"
     if not statistics.tailer.files and unfound.patterns:
         named = " nor ".join(map(printable, unfound.patterns[:_FEW]))
         more = ", nor any other pattern" if len(unfound.patterns) > _FEW else ""
