@@ -61,6 +61,13 @@ class Fault:
     """The connection is closed after the answer without a word of it in the headers."""
 
 
+WRONG_KEY = Fault(
+    status=400,
+    body=b'{"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid routing key"]}',
+)
+"""As the real one answers where no service has the key."""
+
+
 @dataclass(slots=True)
 class Alert:
     """What a person would see."""

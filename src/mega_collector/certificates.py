@@ -30,9 +30,24 @@ class Certificates:
     yet, what was there before stays in use. That is said once. May be used from any thread.
     """
 
-    def __init__(self, material: Material, *, half: str, wall_clock: Callable[[], float] = time.time) -> None:
-        """`material` is verified; `half` is AGGREGATOR or COLLECTOR, for what is said."""
+    def __init__(
+        self,
+        material: Material,
+        *,
+        half: str,
+        ca_name: str | None = None,
+        judge: Callable[[Material], None] = lambda _: None,
+        tells_end: bool = True,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`material` is verified; `half` is AGGREGATOR or COLLECTOR, and `ca_name` the CA's variable, for what is said.
+
+        `judge` raises SettingError for what must not be used though it verifies. `tells_end`: others do not tell of it.
+        """
         self._half = half
+        self._ca_name = ca_name or f"{half}_TLS_CA_CERTIFICATE"
+        self._judge = judge
+        self._tells_end = tells_end
         self._wall_clock = wall_clock
         self._lock = Lock()
         self._seen: _Seen | None = None
@@ -55,7 +70,8 @@ class Certificates:
             if anew:
                 self._seen = None
             renewed = self._read_again()
-            self._tell_of_end()
+            if self._tells_end:
+                self._tell_of_end()
             return renewed
 
     def server_credentials(self) -> grpc.ServerCredentials:
@@ -86,7 +102,8 @@ class Certificates:
         if seen == self._seen:
             return False
         try:
-            material = Material(*map(self._again, self._material, ("CA_CERTIFICATE", "CERTIFICATE", "KEY")))
+            names = self._ca_name, f"{self._half}_TLS_CERTIFICATE", f"{self._half}_TLS_KEY"
+            material = Material(*map(self._again, self._material, names))
             renewed = material != self._material
             if renewed:
                 self._verify(material)
@@ -106,10 +123,11 @@ class Certificates:
         try:
             return read(part.path)
         except ValueError as error:
-            raise SettingError(f"{self._half}_TLS_{name}", f"{str(part.path)!r} {error}") from None
+            raise SettingError(name, f"{str(part.path)!r} {error}") from None
 
     def _verify(self, material: Material) -> None:
-        warnings = verify(*material, prefix=self._half)
+        warnings = verify(*material, prefix=self._half, ca_name=self._ca_name)
+        self._judge(material)
         now = self._wall_clock()
         if self._validity.holds(now) and not validity(material.certificate).holds(now):
             raise SettingError(f"{self._half}_TLS_CERTIFICATE", "is out of its time, and the one in use is not")

@@ -61,22 +61,34 @@ def client_credentials(ca: bytes, certificate: bytes, key: bytes) -> grpc.Channe
     )
 
 
-def verify(ca: bytes, certificate: bytes, key: bytes, *, prefix: str, now: datetime | None = None) -> tuple[str, ...]:
+def verify(
+    ca: bytes, certificate: bytes, key: bytes, *, prefix: str, ca_name: str | None = None, now: datetime | None = None
+) -> tuple[str, ...]:
     """Check PEM material before anything is opened, and answer warnings: one line each, none if all is well.
 
     Dates only warn, since time or a new clock heals them, and the peer will say so too. `prefix` is `AGGREGATOR` or
-    `COLLECTOR`; `now` has a time zone, and is the present if absent.
+    `COLLECTOR`, for the variables' names; `ca_name` is the CA's, where that is another. `now` has a time zone, and is
+    the present if absent.
 
     Raises:
         SettingError: `{prefix}_TLS_CA_CERTIFICATE`, `{prefix}_TLS_CERTIFICATE` or `{prefix}_TLS_KEY` cannot be used.
             The text holds nothing of the key.
     """
-    ca_name, certificate_name, key_name = (f"{prefix}_TLS_{part}" for part in ("CA_CERTIFICATE", "CERTIFICATE", "KEY"))
+    ca_name = ca_name or f"{prefix}_TLS_CA_CERTIFICATE"
+    certificate_name, key_name = f"{prefix}_TLS_CERTIFICATE", f"{prefix}_TLS_KEY"
     authorities = _certificates(ca, ca_name)
     chain = _certificates(certificate, certificate_name)
     _match(_private_key(key, key_name), chain, key_name, certificate_name)
     moment = now or datetime.now(UTC)
     return (*_dates(authorities, ca_name, moment), *_dates(chain, certificate_name, moment))
+
+
+def same_key(one: bytes, other: bytes) -> bool:
+    """Whether certificates in verified PEM have a key in common: whoever trusts the one list, trusts that too."""
+    keys, others = (
+        {_public_bytes(each.public_key()) for each in load_pem_x509_certificates(pem)} for pem in (one, other)
+    )
+    return not keys.isdisjoint(others)
 
 
 def validity(pem: bytes) -> Validity:

@@ -1,10 +1,11 @@
 /* Preloaded: reads of the file INODE fail with ERROR while the file FLAG is there. A descriptor that has failed with
-   ESTALE goes on failing until it is closed, as on NFS. With HANGS they hang for so long. */
+   ESTALE goes on failing until it is closed, as on NFS. With HANGS they hang for so long, and so do writes. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifdef HANGS
@@ -34,6 +35,15 @@ ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t offset) {
   }
   return real(descriptor, buffer, size, offset);
 }
+
+#ifdef HANGS
+ssize_t writev(int descriptor, const struct iovec *parts, int count) {
+  static ssize_t (*real)(int, const struct iovec *, int);
+  if (!real) real = dlsym(RTLD_NEXT, "writev");
+  while (descriptor >= 0 && descriptor < (int)sizeof stale && fails(descriptor)) usleep(10000);
+  return real(descriptor, parts, count);
+}
+#endif
 
 int close(int descriptor) {
   static int (*real)(int);

@@ -29,12 +29,13 @@ def site_of_nobody() -> Iterator[Site]:
 
 def both_as_nobody(site: Site, **settings: str) -> tuple[Process, Process]:
     """Start both halves; the settings are the collector's."""
-    aggregator = site.aggregator(wrapper=_wrapper(), wait=False)
-    collector = site.collector(wrapper=_wrapper(), **settings)
+    aggregator = site.aggregator(wrapper=as_nobody(), wait=False)
+    collector = site.collector(wrapper=as_nobody(), **settings)
     aggregator.wait_for("listening")
     return aggregator, collector
 
 
-def _wrapper() -> Sequence[str]:
+def as_nobody() -> Sequence[str]:
+    """What runs the rest as nobody."""
     same_group = ("--regid", str(_ID), "--clear-groups", "--")
     return ("setpriv", "--reuid", str(_ID), *same_group) if os.geteuid() == 0 else ()

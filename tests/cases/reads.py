@@ -13,7 +13,7 @@ class Reads:
     """The reads that a process under `wrapper` does of one file: they fail from `fail` on, until `work`.
 
     With ESTALE as on a network filesystem: a descriptor that has failed stays broken, and only a new one works. With
-    `error` None they do not fail but hang.
+    `error` None they do not fail but hang, and so do writes to it.
     """
 
     def __init__(self, directory: Path, path: Path, error: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from mega_collector.check.destination import in_time
 from mega_collector.check.finding import Finding
 from mega_collector.emitter.configuration import FileConfiguration, NotifyConfiguration, TextConfiguration
 from mega_collector.settings import AggregatorSettings
-from pagerduty_server import PagerDutyServer
+from pagerduty_server import WRONG_KEY, PagerDutyServer
 
 AUTHORITY = Authority()
 FREE = Address("127.0.0.1", 0)
@@ -100,6 +101,15 @@ def test_a_key_of_another_certificate_is_found_out(tmp_path: Path) -> None:
     assert "AGGREGATOR_TLS_KEY" in bad[0]
 
 
+def test_operators_certificates_that_let_in_collectors_are_found_out(tmp_path: Path) -> None:
+    own, operators = AUTHORITY.material(), Authority().pem
+    address = {"operator_address": FREE, "tls_certificate": own.certificate, "tls_key": own.key}
+    found = [each.text for each in _check(tmp_path, **address, operator_certificates=operators) if each.ok]
+    assert "operators: their certificates can be used, and let no collector in" in found
+    (bad,) = _bad(tmp_path, **address, operator_certificates=own.ca, tls_ca_certificate=own.ca)
+    assert "every collector could read all logs" in bad
+
+
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -107,19 +117,30 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
+NOTIFY = NotifyConfiguration("k" * 32, "i", "d")
+
+
 @pytest.mark.usefixtures("direct")
-def test_the_way_to_pagerduty_is_tried_and_nobody_is_alerted(tmp_path: Path) -> None:
+def test_the_key_is_tried_and_nobody_is_alerted(tmp_path: Path) -> None:
     with PagerDutyServer() as server:
-        notify = NotifyConfiguration("k" * 32, "i", "d", server.url)
+        notify = replace(NOTIFY, url=server.url)
         (told,) = [each for each in _check(tmp_path, notify_configuration=notify) if "PagerDuty: " in each.text]
-        # One request that says nothing: of events it takes POST alone.
-        assert (server.requests, server.malformed) == ([], ["the method is HEAD"])
-        server.malformed.clear()
-    assert (told.ok, told.look) == (True, True)
-    assert "the integration key was not tried" in told.text
-    assert "notify_refused" in told.text
-    assert len(bad := _bad(tmp_path, notify_configuration=notify)) == 1
-    assert f"PagerDuty: no connection to {server.url}: " in bad[0]
+        (event,) = server.events
+        assert (event["event_action"], server.alerts) == ("resolve", [])
+        assert event["dedup_key"] != notify.incident_key, "an incident that is open stays so"
+    assert (told.ok, told.text) == (True, f"PagerDuty: {server.url} takes the integration key; nobody was alerted")
+
+
+@pytest.mark.usefixtures("direct")
+def test_a_wrong_key_and_a_way_that_leads_nowhere_are_found_out(tmp_path: Path) -> None:
+    with PagerDutyServer(usual=WRONG_KEY) as server:
+        notify = replace(NOTIFY, url=server.url)
+        (bad,) = _bad(tmp_path, notify_configuration=notify)
+    assert "refuses it: 400 Event object is invalid" in bad
+    assert "mend the integration_key in AGGREGATOR_NOTIFY_CONFIGURATION" in bad
+    assert NOTIFY.integration_key not in bad
+    (bad,) = _bad(tmp_path, notify_configuration=notify)
+    assert f"PagerDuty: at {server.url}: PagerDuty cannot be reached: " in bad
 
 
 def test_a_destination_on_a_disk_that_does_not_answer_is_found_out(tmp_path: Path, aside: Aside) -> None:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.collector.discovery import Discovery, FileFacts, NotAlone
+from mega_collector.collector.discovery import Discovery, FileFacts, NotAlone, Patterns
 
 
 def make(root: Path, *names: str) -> None:
@@ -371,3 +371,10 @@ def test_a_link_or_a_directory_cannot_be_looked_at_alone(tmp_path: Path) -> None
     for name in ("link", "directory"):
         with pytest.raises(NotAlone):
             discovery.look(bytes(tmp_path / name))
+
+
+def test_the_patterns_that_match_none_of_the_files_are_told_as_they_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    patterns = Patterns([b"/a/x.log", b"/a/y.log", b"a/*.log", b"/b/**/*.log", b"*.lgo", b"/a/x.log"])
+    assert list(patterns.without_match([b"/a/x.log", b"/b/c/d.log"])) == [b"/a/y.log", b"*.lgo"]
+    assert list(patterns.without_match([])) == [b"/a/x.log", b"/a/y.log", b"a/*.log", b"/b/**/*.log", b"*.lgo"]

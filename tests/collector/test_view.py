@@ -1,6 +1,6 @@
 """What a collector shows: the one thing to know first, and of each file where it waits, if it waits for too long."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from mega_collector.collector.lag import FileLag, Hold
@@ -8,12 +8,13 @@ from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import TailerStatistics
-from mega_collector.collector.view import view
+from mega_collector.collector.view import Unfound, view
 from mega_collector.collector.whereabouts import NOWHERE, Surroundings
 from mega_collector.protocol import Hello, Stage, Status
 from mega_collector.telemetry.view import View
 
 NOW = 1000.0
+NOTHING = Unfound()
 
 
 def lag(path: bytes, size: int = 10, *, seconds: float = 1.0) -> FileLag:
@@ -40,8 +41,8 @@ def statistics(*behind: FileLag, surroundings: Surroundings = NOWHERE, **others:
     )
 
 
-def shown(of: CollectorStatistics) -> View:
-    return view(of, hello=Hello("me", "here"), address="a:1", uptime=1, now=NOW, notes=())
+def shown(of: CollectorStatistics, unfound: Unfound = NOTHING) -> View:
+    return view(of, hello=Hello("me", "here"), address="a:1", uptime=1, now=NOW, notes=(), unfound=unfound)
 
 
 def test_what_rightly_takes_its_time_is_on_its_way() -> None:
@@ -57,6 +58,17 @@ def test_what_takes_longer_is_told_with_the_stage_and_the_cause_and_comes_first(
     assert "does not say why" in first.cells[4]
     assert first.bad
     assert second.cells[3] == "on its way"
+
+
+def test_what_goes_on_but_is_late_is_told_as_that_however_lately_something_was_acknowledged() -> None:
+    slow = replace(lag(b"/a", seconds=200), progressed_at=NOW - 1)
+    found = shown(statistics(slow, surroundings=around()))
+    (row,) = found.tables[0].rows
+    assert (row.bad, row.cells[3]) == (True, "ingest buffer")
+    assert "goes on, but more slowly than lines are written: the destination is slow" in row.cells[4]
+    assert (found.ready, found.state) == (False, "files that are late: 1, see below")
+    batches = around(batch_age=3600)
+    assert shown(statistics(slow, surroundings=batches)).ready, "a batch may rightly take so long"
 
 
 def test_what_holds_up_the_aggregator_is_the_first_thing_to_know() -> None:
@@ -76,7 +88,34 @@ def test_without_a_connection_that_is_the_first_thing_to_know() -> None:
 
 def test_stuck_files_are_no_good_state_whatever_the_cause() -> None:
     found = shown(statistics(surroundings=around(), files_stuck=3))
-    assert (found.ready, found.state) == (False, "3 of the files below are stuck")
+    assert (found.ready, found.state) == (False, "files that are stuck: 3, see below")
+
+
+def test_a_file_that_cannot_be_read_is_told_at_once_and_not_only_when_it_has_waited() -> None:
+    closed = FileLag(b"/a", 0, NOW - 1, NOW - 1, Hold.UNREADABLE, "Permission denied")
+    found = shown(statistics(closed, surroundings=around()))
+    assert not found.ready
+    assert found.state.startswith("files that cannot be read: 1 (Permission denied): `mega-collector check collector`")
+    (row,) = found.tables[0].rows
+    assert (row.bad, row.cells) == (True, ("/a", "unknown", "1 s", "reading", "Permission denied"))
+
+
+def test_where_nothing_is_followed_the_patterns_without_a_file_are_the_first_thing_to_know() -> None:
+    unfound = Unfound(patterns=(b"/a/*.lgo", b"/\xff"), hidden=((b"/b", "Permission denied"),))
+    found = shown(statistics(surroundings=around()), unfound)
+    assert not found.ready
+    assert found.state.startswith("no file matches /a/*.lgo nor /\\xff: ")
+    (_, table) = found.tables
+    assert [(row.cells[0], row.bad) for row in table.rows] == [("/a/*.lgo", False), ("/\\xff", False), ("/b", True)]
+
+
+def test_where_others_have_files_a_pattern_without_one_is_shown_and_is_no_bad_state() -> None:
+    followed = statistics(surroundings=around())
+    followed = replace(followed, tailer=replace(followed.tailer, files=1))
+    found = shown(followed, Unfound(patterns=(b"/a/*.lgo",)))
+    assert found.ready
+    assert [row.cells[0] for row in found.tables[1].rows] == ["/a/*.lgo"]
+    assert len(shown(followed).tables) == 1, "nothing is said of what was found"
 
 
 def test_so_many_files_are_shown_and_the_others_counted() -> None:

@@ -8,6 +8,7 @@ from mega_collector.batch import Batch
 from mega_collector.emitter.backoff import LONGEST
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.emitter.each import EachEmitter
+from mega_collector.emitter.notify import AlertStatistics
 from mega_collector.emitter.protocol import Left, OutputState, Taken
 from mega_collector.errors import EmitError, RetriesExhausted
 from mega_collector.marker import Marker
@@ -49,6 +50,9 @@ class Told:
 
     def recovered(self) -> None:
         self.said.append("recovered")
+
+    def statistics(self) -> AlertStatistics:
+        return AlertStatistics(0, 0, 0, 0)
 
     def close(self, timeout: float) -> None:
         self.said.append("closed")
@@ -107,6 +111,22 @@ def test_health_says_that_the_destination_fails_where_nothing_is_taken() -> None
     rig.emit(A, B, after=1)
     assert not rig.each.statistics().failing
     assert rig.each.statistics().failures == 2
+
+
+def test_what_holds_up_the_worst_output_is_told_with_its_tries_and_the_next_one() -> None:
+    rig = Rig(count=9)
+    assert rig.each.held_up is None
+    rig.outputs.failing = {"a"}
+    rig.emit(A)
+    rig.emit(A, after=1)
+    rig.outputs.failing = {"a", "b"}
+    rig.emit(B)
+    rig.now += 0.5
+    assert rig.each.held_up is not None
+    assert rig.each.held_up.words == "a: No space left on device, 2nd try, next in 2 s"
+    rig.outputs.failing = {"b"}
+    rig.emit(A, after=2)
+    assert rig.each.held_up.cause == "b: No space left on device", "a works again"
 
 
 def test_a_batch_whose_tries_are_used_up_is_given_up_alone(tmp_path: Path) -> None:

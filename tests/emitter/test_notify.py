@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from mega_collector.batch import Batch
-from mega_collector.emitter.notify import NotifyEmitter
+from mega_collector.emitter.notify import AlertStatistics, NotifyEmitter
 from mega_collector.emitter.protocol import Taken
 from mega_collector.errors import EmitError, RetriesExhausted, Stopping
 
@@ -42,6 +42,9 @@ class Recorder:
     def recovered(self) -> None:
         self.told.append("recovered")
 
+    def statistics(self) -> AlertStatistics:
+        return AlertStatistics(0, 0, 0, 0)
+
     def close(self, timeout: float) -> None:
         self.told.append(("close", timeout))
 
@@ -54,6 +57,9 @@ class Broken:
 
     def recovered(self) -> None:
         raise RuntimeError("key 0123456789")
+
+    def statistics(self) -> AlertStatistics:
+        return AlertStatistics(0, 0, 0, 0)
 
     def close(self, timeout: float) -> None:
         raise RuntimeError("key 0123456789")

@@ -110,6 +110,27 @@ def test_a_destination_that_refuses_is_named_on_both_sides_with_the_next_try(sit
     collector.wait_for("file_unstuck")
 
 
+def test_of_many_outputs_the_one_that_hangs_is_named(site: Site) -> None:
+    sick, sound = site.writer("sick.log"), site.writer("sound.log")
+    template = str(site.out.parent / "{path}")
+    aggregator, collector = site.aggregator(file_configuration=template), site.collector()
+    sick.write(1)
+    sound.write(1)
+    output = until(lambda: list(site.out.parent.rglob("*/sick.log")), "the output")[0]
+    collector.stop()
+    aggregator.stop()
+    hang = Reads(site.directory, output, None)
+    aggregator = site.aggregator(file_configuration=template, wrapper=hang.wrapper, stuck_after=SOON)
+    collector = site.collector(stuck_after=SOON)
+    hang.fail()
+    sick.write(1)
+    told = aggregator.wait_for("delivery_stuck", stage="destination")
+    assert told["cause"] == f"{output} does not answer: it is slow, or hangs"
+    assert str(output) in collector.wait_for("file_stuck", stage="destination")["cause"]
+    hang.work()
+    collector.wait_for("file_unstuck")
+
+
 def test_a_destination_that_does_not_answer_is_told_and_when_it_does_again(site: Site) -> None:
     writer = site.writer()
     with Pipe() as pipe:
@@ -118,8 +139,8 @@ def test_a_destination_that_does_not_answer_is_told_and_when_it_does_again(site:
         )
         collector = site.collector(stuck_after=SOON)
         writer.write(1000, padding=1000)
-        collector.wait_for("file_stuck", stage="destination", cause="it does not answer")
-        aggregator.wait_for("delivery_stuck", stage="destination", cause="it does not answer")
+        collector.wait_for("file_stuck", stage="destination", cause="stdout does not answer: it is slow, or hangs")
+        aggregator.wait_for("delivery_stuck", stage="destination", cause="stdout does not answer: it is slow, or hangs")
         pipe.drain()
         aggregator.wait_for("delivery_unstuck")
         collector.wait_for("file_unstuck", stage="destination")

@@ -12,6 +12,7 @@ from certificates import Authority, Material
 from harness.metrics import unused_port
 from harness.site import Site
 from harness.until import until
+from pagerduty_server import WRONG_KEY, PagerDutyServer
 from seeing.looking import Seen
 
 ROOT = Path(__file__).parents[2]
@@ -46,17 +47,27 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Families]:
         seen = Seen(site)
         address = f"127.0.0.1:{port}"
         tls = settings("AGGREGATOR", authority.material()) | settings("COLLECTOR", authority.material("web-1"))
-        with site.given(tls):
-            site.aggregator(listen_address=address, metrics_address=seen.addresses["aggregator"])
+        with site.given(tls), PagerDutyServer(usual=WRONG_KEY) as pagerduty:
+            notify = {"integration_key": "k" * 32, "incident_key": "i", "identifier": "d", "url": pagerduty.url}
+            site.aggregator(
+                listen_address=address,
+                metrics_address=seen.addresses["aggregator"],
+                notify_configuration=json.dumps(notify),
+            )
             site.collector(remote_address=address, metrics_address=seen.addresses["collector"])
-        site.writer().write(10)
-        site.assert_delivered()
+            site.writer().write(10)
+            site.assert_delivered()
+            seen.wait_for("aggregator", "alert_last_failure", path="/metrics")
         seen.break_destination()
         site.writer().write(10)
         seen.wait_for("collector", "file_lag_seconds{", path="/metrics")
         seen.wait_for("aggregator", "collector_lag_seconds{", path="/metrics")
         until(lambda: seen.metric("aggregator", "destination_failing"), "the failure")
-        yield families(seen.get("aggregator", "/metrics") + seen.get("collector", "/metrics"))
+        texts = [seen.get(half, "/metrics") for half in ("aggregator", "collector")]
+        for text in texts:
+            series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+            assert len(set(series)) == len(series), "Prometheus takes no sample twice"
+        yield families("".join(texts))
         seen.mend_destination()
 
 

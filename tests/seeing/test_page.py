@@ -31,7 +31,7 @@ def test_what_lags_is_told_to_the_aggregator_with_the_files_that_are_behind(seen
     seen.site.assert_delivered()
     seen.break_destination()
     writer.write(5000)
-    page = seen.wait_for("aggregator", "slow.log", "No such file or directory", "✕ fails")
+    page = seen.wait_for("aggregator", "slow.log", "No such file or directory", "✕ takes nothing")
     assert "emit_failed" in Markup(page).words
     assert "slow.log" in seen.wait_for("collector", "slow.log")
     seen.wait_for("aggregator", 'collector_lag_bytes{collector="', path="/metrics")

@@ -151,10 +151,20 @@ AGGREGATOR = {
     "dead_letter_directory": Values({"": None, **_directory.good}, _directory.bad),
     "dead_letter_size": _sizes,
     "metrics_address": _metrics,
+    "operator_address": _metrics,
+    "operator_certificates": _pem,
     "stuck_after": _durations,
     "shutdown_timeout": _durations,
     "log_level": _level,
     "log_format": _format,
+}
+
+OPERATOR = {
+    "address": Values({"a:1": Address("a", 1), "unix:/a": Address(path=Path("/a"))}, ["a:0", "http://a:1", ":8000"]),
+    "tls_certificate": _pem,
+    "tls_key": _pem,
+    "tls_ca_certificate": _pem,
+    "tls_server_name": _name,
 }
 
 COLLECTOR = {

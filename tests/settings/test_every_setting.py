@@ -6,12 +6,21 @@ from typing import Any
 import pytest
 
 from mega_collector.errors import SettingError
-from mega_collector.settings import AggregatorSettings, CollectorSettings, load
+from mega_collector.settings import AggregatorSettings, CollectorSettings, OperatorSettings, load
 from mega_collector.settings.declaration import Setting, declared
-from settings.every_setting import AGGREGATOR, COLLECTOR, KEY, PEM_TEXT
+from settings.every_setting import AGGREGATOR, COLLECTOR, KEY, OPERATOR, PEM_TEXT
 
-HALVES: list[tuple[type[Any], Any]] = [(AggregatorSettings, AGGREGATOR), (CollectorSettings, COLLECTOR)]
-TLS = {"tls_certificate": PEM_TEXT, "tls_key": PEM_TEXT, "tls_ca_certificate": PEM_TEXT}
+HALVES: list[tuple[type[Any], Any]] = [
+    (AggregatorSettings, AGGREGATOR),
+    (CollectorSettings, COLLECTOR),
+    (OperatorSettings, OPERATOR),
+]
+TLS = {
+    "operator_certificates": PEM_TEXT,
+    "tls_certificate": PEM_TEXT,
+    "tls_key": PEM_TEXT,
+    "tls_ca_certificate": PEM_TEXT,
+}
 ENVIRON = {"COLLECTOR_PATHS": "/a", "HOME": "/home/me"}
 
 

@@ -18,7 +18,8 @@ from mega_collector.aggregator.forgetting import Forgetting
 from mega_collector.aggregator.ingest_buffer import IngestBuffer
 from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
-from mega_collector.aggregator.operator_server import AggregatorOperator
+from mega_collector.aggregator.operator_address import OperatorAddress
+from mega_collector.aggregator.operator_server import AggregatorOnlooker, AggregatorOperator
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
@@ -44,7 +45,7 @@ from mega_collector.errors import EmitError, SettingError, StartError
 from mega_collector.memory import keep_for_blocks
 from mega_collector.operator_server import OperatorServer
 from mega_collector.protocol import Status
-from mega_collector.settings import AggregatorSettings, tls_material
+from mega_collector.settings import AggregatorSettings, operator_material, refuse_collectors, tls_material
 from mega_collector.shutdown import Shutdown
 from mega_collector.stuck import Waiting
 from mega_collector.telemetry.logs import configure
@@ -124,20 +125,23 @@ class Aggregator:
         self._stop = Stop()
         self._forget_at = 0.0
         self._began = time.monotonic()
+        self._where = _where(settings)
         kind = choose_kind(**_destination(settings))
         after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
         self._announcement = Announcement()
         self._vigil = Vigil("delivery_stuck", "delivery_unstuck", after=settings.stuck_after)
         self._commits, self._committed_at = 0, time.monotonic()
-        kind = choose_kind(**_destination(settings))
-        after_retries = settings.after_retries or DEFAULT_AFTER_RETRIES[kind]
-        self._certificates = _certificates(settings)
+        self._certificates, operators = _certificates(settings), _operators(settings)
+        self._renewable = [each for each in (self._certificates, operators) if each is not None]
         _look_ahead(settings, after_retries)
         self._listener = Listener(
             settings.listen_address,
             max_streams=settings.max_streams,
             credentials=None if self._certificates is None else self._certificates.server_credentials(),
         )
+        self._operators = None
+        if settings.operator_address is not None and operators is not None:
+            self._operators = OperatorAddress(settings.operator_address, operators.server_credentials())
         try:
             self._ledger = Ledger(settings.state_directory)
         except StartError as error:
@@ -190,6 +194,7 @@ class Aggregator:
 
         operator = AggregatorOperator(view=self.view, buffer=self._buffer, taps=taps, ledger=self._ledger)
         self._operator = OperatorServer(settings.state_directory, operator)
+        self._onlooker = AggregatorOnlooker(view=self.view, taps=taps)
 
     @property
     def address(self) -> Address:
@@ -200,6 +205,8 @@ class Aggregator:
         self._pipeline.start()
         self._listener.start(self._servicer)
         self._operator.start()
+        if self._operators is not None:
+            self._operators.start(self._onlooker)
         # What is to be forgotten takes its time, and nobody waits for it.
         self._tell_health()
         _log.info("listening", address=str(self.address), tls=self._settings.tls)
@@ -208,13 +215,13 @@ class Aggregator:
         """Turn to what the outputs' paths name now, and to the certificates that their files hold."""
         _log.info("reopening")
         self._pipeline.reopen()
-        if self._certificates is not None:
-            self._certificates.look(anew=True)
+        for each in self._renewable:
+            each.look(anew=True)
 
     def look(self) -> None:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
-        if self._certificates is not None:
-            self._certificates.look()
+        for each in self._renewable:
+            each.look()
         self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + _FORGET_INTERVAL
@@ -252,9 +259,12 @@ class Aggregator:
             batcher=self._batcher.statistics(),
             pipeline=self._pipeline.statistics(),
             retry=self._stack.retry.statistics(),
+            destination=(self._output.appending if isinstance(self._output, FileTree) else None) or self._where,
             failing_outputs=self._stack.failing,
+            failing_output=self._stack.failing_output,
             dead_letters=self._stack.dead_letters,
-            certificate_expires_at=None if self._certificates is None else self._certificates.expires_at,
+            alerts=self._stack.alerts,
+            certificate_expires_at=self._renewable[0].expires_at if self._renewable else None,
             next_try_in=self._stack.pauses.left,
         )
 
@@ -276,7 +286,7 @@ class Aggregator:
             self.statistics(),
             self._servicer.collectors(),
             host=socket.gethostname(),
-            destination=_where(self._settings),
+            destination=self._where,
             uptime=time.monotonic() - self._began,
             now=time.time(),
             notes=RECENT.notes(),
@@ -292,6 +302,8 @@ class Aggregator:
         ended = self._drain()
         self._servicer.stop()
         self._operator.stop(min(self._shutdown.remaining, _CLOSING))
+        if self._operators is not None:
+            self._operators.stop(min(self._shutdown.remaining, _CLOSING))
         self._listener.stop(min(self._shutdown.remaining, _CLOSING))
         failure = self._pipeline.failure
         complete = ended and self._pipeline.complete
@@ -330,7 +342,7 @@ def _where(settings: AggregatorSettings) -> str:
     """The destination, for people."""
     if settings.file_configuration is not None:
         return str(settings.file_configuration.path)
-    return "stdout" if settings.text_configuration is not None else "nowhere: lines are counted"
+    return "stdout" if settings.text_configuration is not None else "nowhere (lines are counted)"
 
 
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:
@@ -351,6 +363,22 @@ def _certificates(settings: AggregatorSettings) -> "Certificates | None":
     from mega_collector.certificates import Certificates  # noqa: PLC0415 - what verifies certificates takes 9 MB
 
     return Certificates(material, half="AGGREGATOR")
+
+
+def _operators(settings: AggregatorSettings) -> "Certificates | None":
+    material = operator_material(settings)
+    if material is None:
+        return None
+    from mega_collector.certificates import Certificates  # noqa: PLC0415 - likewise
+
+    ca = settings.tls_ca_certificate
+    return Certificates(
+        material,
+        half="AGGREGATOR",
+        ca_name="AGGREGATOR_OPERATOR_CERTIFICATES",
+        judge=lambda found: refuse_collectors(found.ca, ca),
+        tells_end=not settings.tls,
+    )
 
 
 def _stack(

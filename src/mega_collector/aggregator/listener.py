@@ -18,6 +18,8 @@ from mega_collector.errors import StartError
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Aggregator"].full_name
 
+_VARIABLE = "AGGREGATOR_LISTEN_ADDRESS"
+
 _SPARE_THREADS = 32
 """Beside those of the streams: for health checks, reflection, and for refusing streams that are too many."""
 
@@ -91,7 +93,7 @@ class Listener:
         self._server.stop(timeout).wait(timeout + 1)
 
     def _bind(self, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
-        _require_free(address)
+        require_free(address)
         try:
             if credentials is None:
                 port = self._server.add_insecure_port(address.target)
@@ -123,7 +125,7 @@ def _methods(servicer: api_pb2_grpc.AggregatorServicer) -> "dict[str, grpc.RpcMe
     }
 
 
-def _require_free(address: Address) -> None:
+def require_free(address: Address, *, variable: str = _VARIABLE) -> None:
     """Find out whether it can be had: of a failure gRPC tells the cause only to its own log.
 
     Raises:
@@ -140,7 +142,7 @@ def _require_free(address: Address) -> None:
             probe.bind(where)
     except OSError as error:
         advice = "is another aggregator running? Free the port or choose another"
-        raise _refusal(address, f"{error.strerror}; {advice}") from None
+        raise _refusal(address, f"{error.strerror}; {advice}", variable=variable) from None
 
 
 def _require_free_path(address: Address, path: Path) -> None:
@@ -157,5 +159,5 @@ def _require_free_path(address: Address, path: Path) -> None:
     raise _refusal(address, "another process listens there: is another aggregator running?")
 
 
-def _refusal(address: Address, why: str) -> StartError:
-    return StartError(f"AGGREGATOR_LISTEN_ADDRESS: cannot listen on {address}: {why}")
+def _refusal(address: Address, why: str, *, variable: str = _VARIABLE) -> StartError:
+    return StartError(f"{variable}: cannot listen on {address}: {why}")

@@ -33,8 +33,39 @@ _BUSY = "what came before has not been delivered for {:.0f}s: try again when the
 _log = structlog.get_logger(__name__)
 
 
-class AggregatorOperator(OperatorServicer):
-    """See api.proto. `stop` is called when nothing that was put into the buffer will be done any more."""
+class AggregatorOnlooker(OperatorServicer):
+    """Those of its calls that change nothing; see api.proto. For operators on other machines."""
+
+    def __init__(self, *, view: Callable[[], View], taps: Taps) -> None:
+        super().__init__(view)
+        self._taps = taps
+
+    def Tap(  # noqa: N802 - the name in api.proto
+        self, request: pb.TapRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.TapResponse]:
+        """What is committed from now on; see api.proto."""
+        try:
+            selection = Selection(host=request.host, path=request.path, match=request.match)
+            tap = self._taps.begin()
+        except WireError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except TooManyTaps:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MOST_TAPS} tap it already: end one of them")
+        if not context.add_callback(lambda: self._taps.end(tap)):
+            self._taps.end(tap)
+        try:
+            # So that whoever asked knows that nothing is passed over from now on.
+            yield pb.TapResponse()
+            yield from _tapped(tap, selection)
+        finally:
+            self._taps.end(tap)
+
+    def stop(self) -> None:
+        self._taps.close()
+
+
+class AggregatorOperator(AggregatorOnlooker):
+    """All of them. `stop` is called when nothing that was put into the buffer will be done any more."""
 
     def __init__(
         self,
@@ -45,9 +76,8 @@ class AggregatorOperator(OperatorServicer):
         ledger: Ledger,
         patience: float = _PATIENCE,
     ) -> None:
-        super().__init__(view)
+        super().__init__(view=view, taps=taps)
         self._ledger = ledger
-        self._taps = taps
         self._buffer = buffer
         self._patience = patience
         self._one = threading.Lock()
@@ -81,26 +111,6 @@ class AggregatorOperator(OperatorServicer):
             entries=replayed.entries, bytes=replayed.size, bytes_known=replayed.known, bytes_unknown=replayed.unknown
         )
 
-    def Tap(  # noqa: N802 - the name in api.proto
-        self, request: pb.TapRequest, context: grpc.ServicerContext
-    ) -> Iterator[pb.TapResponse]:
-        """What is committed from now on; see api.proto."""
-        try:
-            selection = Selection(host=request.host, path=request.path, match=request.match)
-            tap = self._taps.begin()
-        except WireError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except TooManyTaps:
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MOST_TAPS} tap it already: end one of them")
-        if not context.add_callback(lambda: self._taps.end(tap)):
-            self._taps.end(tap)
-        try:
-            # So that whoever asked knows that nothing is passed over from now on.
-            yield pb.TapResponse()
-            yield from _tapped(tap, selection)
-        finally:
-            self._taps.end(tap)
-
     def Release(  # noqa: N802 - the name in api.proto
         self, request: pb.ReleaseRequest, context: grpc.ServicerContext
     ) -> pb.ReleaseResponse:
@@ -115,7 +125,7 @@ class AggregatorOperator(OperatorServicer):
         return pb.ReleaseResponse(holder=held)
 
     def stop(self) -> None:
-        self._taps.close()
+        super().stop()
         if not self._end.done():
             self._end.set_exception(Stopping(_SHUTTING_DOWN))
 

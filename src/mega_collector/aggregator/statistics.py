@@ -1,13 +1,14 @@
 """What an aggregator counts, and under which names it is shown."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mega_collector.aggregator.batcher import BatcherStatistics
 from mega_collector.aggregator.ingest_buffer import IngestBufferStatistics
 from mega_collector.aggregator.pipeline import PipelineStatistics
 from mega_collector.aggregator.server import ServerStatistics
 from mega_collector.emitter.dead_letters import DeadLetterStatistics
+from mega_collector.emitter.notify import AlertStatistics
 from mega_collector.emitter.retry import RetryStatistics
 from mega_collector.protocol import Stage, Status
 from mega_collector.telemetry.live import readable
@@ -28,8 +29,14 @@ class AggregatorStatistics:
     pipeline: PipelineStatistics
     retry: RetryStatistics
     dead_letters: DeadLetterStatistics
+    destination: str = "it"
+    """What is written to, for people: of several outputs the one that is written to now."""
     failing_outputs: int = 0
     """Of several outputs, those that take nothing now."""
+    failing_output: Status | None = None
+    """How it stands with the worst of these."""
+    alerts: AlertStatistics | None = None
+    """None: nobody is alerted."""
     certificate_expires_at: float | None = None
     """Seconds since the epoch; None without TLS."""
     next_try_in: float | None = None
@@ -42,15 +49,24 @@ class AggregatorStatistics:
             return Status(Stage.COMMIT, f"the ledger cannot be written: {self.pipeline.ledger_error}")
         if self.pipeline.refused is not None:
             return Status(Stage.DESTINATION, self.pipeline.refused)
-        if self.retry.failing:
+        if self.failing_output is None and self.retry.failing:
             return Status(Stage.DESTINATION, str(self.retry.last_error), self.retry.in_a_row, self.next_try_in)
-        if self.pipeline.emitting > _PATIENCE:
-            return Status(Stage.DESTINATION, "it does not answer")
-        if self.failing_outputs:
-            return Status(Stage.DESTINATION, f"{self.failing_outputs} outputs take nothing: {self.retry.last_error}")
+        if self.hanging:
+            return Status(Stage.DESTINATION, f"{self.destination} does not answer: it is slow, or hangs")
+        if self.failing_output is not None:
+            return self._outputs_held_up(self.failing_output)
         if self.buffer.waiting:
             return Status(Stage.INGEST_BUFFER, "it is full: more comes in than the destination takes")
         return Status()
+
+    @property
+    def hanging(self) -> bool:
+        """Whether the destination takes longer than it should: it is slow, or does not answer at all."""
+        return self.pipeline.emitting > _PATIENCE
+
+    def _outputs_held_up(self, worst: Status) -> Status:
+        others = self.failing_outputs - 1
+        return replace(worst, cause=f"{worst.cause}, and {others} other outputs") if others > 0 else worst
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -59,8 +75,9 @@ class AggregatorStatistics:
             return False, f"the destination takes nothing: {self.retry.last_error}"
         if not self.pipeline.committing:
             return False, "the ledger cannot be written"
-        if self.pipeline.emitting > _PATIENCE:
-            return False, f"the destination takes nothing: it has not answered for {self.pipeline.emitting:.0f}s"
+        if self.hanging:
+            silent = f"{self.destination} has not answered for {self.pipeline.emitting:.0f} s"
+            return False, f"the destination takes nothing: {silent}"
         return True, "ready"
 
     @property
@@ -119,4 +136,21 @@ class AggregatorStatistics:
             yield Sample(f"mega_collector_aggregator_{name}", "gauge", help_, number)
         yield from certificate_expiry("aggregator", self.certificate_expires_at)
         yield from process_samples("aggregator")
-        yield from certificate_expiry("aggregator", self.certificate_expires_at)
+        if self.alerts is not None:
+            yield from _alert_samples(self.alerts)
+
+
+def _alert_samples(alerts: AlertStatistics) -> Iterator[Sample]:
+    named = "mega_collector_aggregator_alert"
+    for name, help_, value in (
+        ("s_accepted", "Events that PagerDuty took", alerts.accepted),
+        ("s_refused", "Events that PagerDuty refused for good", alerts.refused),
+        ("_failures", "Tries to send an event that did not get to PagerDuty", alerts.failed),
+    ):
+        yield Sample(f"{named}{name}_total", "counter", help_, value)
+    yield Sample(f"{named}s_pending", "gauge", "Events that wait to be sent to PagerDuty", alerts.pending)
+    failing = alerts.problem is not None
+    yield Sample(f"{named}s_failing", "gauge", "Whether the last event did not get to PagerDuty", failing)
+    if alerts.failed_at is not None:
+        help_ = "When an event last did not get to PagerDuty, in seconds since the epoch"
+        yield Sample(f"{named}_last_failure_timestamp_seconds", "gauge", help_, alerts.failed_at)

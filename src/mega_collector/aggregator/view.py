@@ -1,11 +1,13 @@
 """What an aggregator shows of itself, and of the collectors."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from mega_collector import __version__
 from mega_collector.aggregator.acquaintances import Acquaintance
 from mega_collector.aggregator.statistics import AggregatorStatistics
-from mega_collector.protocol import Behind
+from mega_collector.emitter.notify import AlertStatistics
+from mega_collector.protocol import Behind, Report
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
@@ -13,6 +15,8 @@ from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, Vi
 
 MOST_ROWS = 100
 """Collectors that are shown, and files of theirs."""
+
+_MADE = re.compile("[0-9a-f]{32}")
 
 _LONGEST_TAGS = 200
 """Characters of a collector's tags."""
@@ -38,9 +42,8 @@ def view(
     notes: Sequence[Note],
 ) -> View:
     """As of `now`, in seconds since the epoch. `destination` says what that is; `uptime` in seconds."""
-    ready, state = statistics.ready
-    if not ready and statistics.held_up.stage is not None:
-        state = f"the {statistics.held_up.stage.value} takes nothing: {statistics.held_up.words}"
+    behind = _behind(collectors)
+    ready, state = _state(statistics, behind)
     return View(
         half="aggregator",
         host=host,
@@ -49,18 +52,47 @@ def view(
         ready=ready,
         state=state,
         flows=flows(statistics),
-        groups=(_destination(statistics, destination), _on_the_way(statistics, now), _missing(statistics)),
-        tables=(_collectors(collectors), _behind(collectors)),
+        groups=(
+            _destination(statistics, destination),
+            _on_the_way(statistics, now),
+            _missing(statistics),
+            _alerts(statistics.alerts),
+        ),
+        tables=(behind, _collectors(collectors)),
         notes=tuple(notes),
     )
+
+
+def _state(statistics: AggregatorStatistics, behind: Table) -> tuple[bool, str]:
+    """Whether all is well, and if not, the one thing to know."""
+    ready, reason = statistics.ready
+    held_up = statistics.held_up
+    if not ready:
+        words = _silent(statistics) if statistics.hanging and not statistics.retry.failing else held_up.words
+        return False, f"the {held_up.stage.value} takes nothing: {words}" if held_up.stage is not None else reason
+    stuck = sum(row.bad for row in behind.rows)
+    if stuck:
+        more = " or more" if behind.left_out else ""
+        return False, f"files that are late or do not arrive: {count(stuck)}{more}, see below"
+    if statistics.failing_output is not None:
+        return False, f"some outputs take nothing: {held_up.words}"
+    if statistics.alerts is not None and statistics.alerts.problem is not None:
+        return False, f"an alert did not get out: {statistics.alerts.problem}"
+    return True, reason
+
+
+def _silent(statistics: AggregatorStatistics) -> str:
+    return f"{statistics.destination} has not answered for {age(statistics.pipeline.emitting)}: it is slow, or hangs"
 
 
 def _destination(statistics: AggregatorStatistics, destination: str) -> Group:
     retry, pipeline = statistics.retry, statistics.pipeline
     if retry.failing:
-        state = Fact("state", "fails", bad=True)
+        state = Fact("state", "takes nothing", bad=True)
+    elif statistics.failing_outputs:
+        state = Fact("state", f"{count(statistics.failing_outputs)} outputs take nothing", bad=True)
     elif pipeline.emitting >= 1:
-        state = Fact("state", f"has not answered for {age(pipeline.emitting)}", bad=pipeline.emitting > OLD)
+        state = Fact("state", f"has not answered for {age(pipeline.emitting)}", bad=statistics.hanging)
     else:
         state = Fact("state", "takes what comes")
     return Group(
@@ -105,6 +137,23 @@ def _missing(statistics: AggregatorStatistics) -> Group:
     )
 
 
+def _alerts(alerts: AlertStatistics | None) -> Group:
+    if alerts is None:
+        return Group("Alerts", (Fact("to", "nobody: AGGREGATOR_NOTIFY_CONFIGURATION is not set"),))
+    state = "nothing was sent yet" if not alerts.accepted else "the last one got there"
+    return Group(
+        "Alerts",
+        (
+            Fact("to", "PagerDuty"),
+            Fact("state", alerts.problem or state, bad=alerts.problem is not None),
+            Fact("taken", count(alerts.accepted)),
+            Fact("refused", count(alerts.refused)),
+            Fact("failed tries", count(alerts.failed)),
+            Fact("waiting", count(alerts.pending)),
+        ),
+    )
+
+
 def _collectors(collectors: Sequence[Acquaintance]) -> Table:
     return Table(
         "Collectors",
@@ -117,16 +166,28 @@ def _collectors(collectors: Sequence[Acquaintance]) -> Table:
 
 def _row(known: Acquaintance) -> Row:
     hello, report = known.hello, known.report
-    name = hello.host if hello.collector in {"", hello.host} else f"{hello.host} ({hello.collector})"
+    name = hello.host if hello.collector in {"", hello.host} else f"{hello.host} ({_short(hello.collector)})"
     state = f"connected for {age(known.since)}" if known.connected else f"gone for {age(known.since)}"
-    lag = ("", "", "") if report is None else (count(report.files), _lag(report.lag), _oldest(report.oldest))
+    lag = ("", "", "") if report is None else (_files(report), _lag(report), _oldest(report.oldest))
     tags = ", ".join(f"{key}={value}" for key, value in sorted(hello.tags.items()) if key != "host")
     shown = tags if len(tags) <= _LONGEST_TAGS else tags[:_LONGEST_TAGS] + "..."
-    return Row((name, state, *lag, hello.version, shown), bad=not known.connected)
+    idle = report is not None and not report.files and not report.behind
+    return Row((name, state, *lag, hello.version, shown), bad=not known.connected or idle)
 
 
-def _lag(size: int) -> str:
-    return readable(size) if size else "up to date"
+def _short(collector: str) -> str:
+    """An id that was made, not chosen, is long, and told apart by its beginning."""
+    return f"{collector[:8]}..." if _MADE.fullmatch(collector) else collector
+
+
+def _lag(report: Report) -> str:
+    if report.lag:
+        return readable(report.lag)
+    return "unknown" if report.behind else "up to date"
+
+
+def _files(report: Report) -> str:
+    return count(report.files) if report.files or report.behind else "none matches"
 
 
 def _oldest(seconds: float) -> str:
@@ -143,12 +204,12 @@ def _behind(collectors: Iterable[Acquaintance]) -> Table:
                 (
                     printable(file.path),
                     host,
-                    readable(file.lag),
+                    readable(file.lag) if file.lag else "unknown",
                     _oldest(file.oldest),
                     file.stage or "on its way",
                     file.cause,
                 ),
-                bad=bool(file.stage) and file.oldest >= OLD,
+                bad=bool(file.stage) and (file.oldest >= OLD or not file.lag),
             )
             for host, file in found[:MOST_ROWS]
         ),

@@ -9,8 +9,9 @@ from mega_collector.check.finding import Finding
 from mega_collector.check.ground import (
     check_directory,
     check_listening,
-    check_metrics,
+    check_operators,
     check_room,
+    check_running,
     check_state,
     check_tls,
     check_user,
@@ -26,6 +27,8 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
     state, dead_letters = settings.state_directory, settings.dead_letter_directory
     running = runs(state, "aggregator")
     yield check_user("aggregator")
+    if running:
+        yield from check_running(state, half="aggregator")
     yield from check_tls(settings)
     yield from check_destination(settings, running=running)
     yield check_state(state, look, half="aggregator", running=running)
@@ -40,7 +43,11 @@ def check_aggregator(settings: AggregatorSettings) -> Iterator[Finding]:
 
         yield check_alerts(settings.notify_configuration)
     yield check_listening("listening", settings.listen_address, half="aggregator", running=running)
-    yield from check_metrics(settings.metrics_address, half="aggregator", running=running)
+    if settings.metrics_address is not None:
+        yield check_listening("metrics", settings.metrics_address, half="aggregator", running=running)
+    if settings.operator_address is not None:
+        yield check_operators(settings)
+        yield check_listening("operators", settings.operator_address, half="aggregator", running=running)
     yield from _limits(settings)
 
 

@@ -1,18 +1,18 @@
 """What both halves stand on: TLS material, directories, room on disks, and ports."""
 
 import errno
-import http
-import http.client
 import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mega_collector import operator_client
 from mega_collector.address import Address
 from mega_collector.check.finding import Finding
 from mega_collector.check.leave import who
-from mega_collector.errors import SettingError, StartError
-from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.errors import MegaCollectorError, SettingError, StartError
+from mega_collector.operator_client import Half
+from mega_collector.settings import AggregatorSettings, CollectorSettings, refuse_collectors
 from mega_collector.state_lock import InUse, StateLock
 from mega_collector.telemetry.live import readable
 from mega_collector.telemetry.printable import text
@@ -20,6 +20,9 @@ from mega_collector.tls import verify
 
 DEADLINE = 3.0
 """Seconds for a connection, and for the answer on it."""
+
+_MOST_ROWS = 5
+"""Of what a half shows as bad: `top` has the others."""
 
 _LITTLE = 1 << 20
 """Bytes with which nothing can be done."""
@@ -43,6 +46,22 @@ def check_tls(settings: AggregatorSettings | CollectorSettings) -> Iterator[Find
     yield from (Finding(False, f"TLS: {warning}") for warning in warnings)
     if not warnings:
         yield Finding(True, "TLS: the certificate and the key fit")
+
+
+def check_operators(settings: AggregatorSettings) -> Finding:
+    """Look whether the list of operators can be used, and lets in nobody else."""
+    operators, certificate, key = settings.operator_certificates, settings.tls_certificate, settings.tls_key
+    assert operators is not None
+    assert certificate is not None
+    assert key is not None
+    try:
+        warnings = verify(operators, certificate, key, prefix="AGGREGATOR", ca_name="AGGREGATOR_OPERATOR_CERTIFICATES")
+        refuse_collectors(operators, settings.tls_ca_certificate)
+    except SettingError as error:
+        return Finding(False, f"operators: {error}")
+    if warnings:
+        return Finding(False, f"operators: {warnings[0]}")
+    return Finding(True, "operators: their certificates can be used, and let no collector in")
 
 
 def runs(state: Path, half: str) -> bool:
@@ -112,28 +131,23 @@ def writable(path: Path) -> str:
     return "writable" if os.access(path, os.W_OK) else f"not writable by {who()}; change its owner or mode"
 
 
-def check_metrics(address: Address | None, *, half: str, running: bool) -> Iterator[Finding]:
-    """Look whether the metrics can be served, if they are wanted; if they are, what they say."""
-    if address is None:
-        return
-    finding = check_listening("metrics", address, half=half, running=running)
-    yield finding
-    if running and finding.ok and not finding.look:
-        yield _says(address, half)
-
-
-def _says(address: Address, half: str) -> Finding:
-    """What the half that runs says of itself."""
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=DEADLINE)
+def check_running(state: Path, *, half: Half) -> Iterator[Finding]:
+    """What the half that runs with this state directory says of itself: the one thing to know, and what is bad."""
     try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        said = text(answer.read(4096).decode("utf-8", "backslashreplace").strip())
-    except (OSError, http.client.HTTPException) as error:
-        return Finding(False, f"running: {address} does not say how the {half} fares: {error}")
-    finally:
-        connection.close()
-    return Finding(answer.status == http.HTTPStatus.OK, f"running: the {half} says: {said}")
+        with operator_client.operator_of(state, half) as operator:
+            view = operator_client.look(operator)
+    except MegaCollectorError as error:
+        yield Finding(True, f"running: the {half} cannot be asked how it fares: {error}", look=True)
+        return
+    yield Finding(view.ready, f"running: the {half} says: {text(view.state)}")
+    rows = [(table, row) for table in view.tables for row in table.rows if row.bad]
+    for table, row in rows[:_MOST_ROWS]:
+        told = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns, row.cells, strict=True) if cell)
+        yield Finding(False, f"running: {text(told)}")
+    for group in view.groups:
+        for fact in group.facts:
+            if fact.bad and fact.value not in view.state:
+                yield Finding(True, text(f"running: {group.title}: {fact.name}: {fact.value}"), look=True)
 
 
 def check_listening(what: str, address: Address, *, half: str = "", running: bool = False) -> Finding:

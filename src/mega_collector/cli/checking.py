@@ -44,6 +44,7 @@ def _make_check_aggregator() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
     def start(loaded: "Loaded[AggregatorSettings]", *, as_json: bool) -> int:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # likewise
         from mega_collector.check.aggregator import check_aggregator
 
         return _tell(loaded, check_aggregator, as_json=as_json)

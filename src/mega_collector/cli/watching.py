@@ -1,4 +1,4 @@
-"""`top` and `tap`: what flows through the half that runs on this machine."""
+"""`top` and `tap`: what flows through a half, here or elsewhere."""
 
 # ruff: noqa: PLC0415
 
@@ -14,56 +14,73 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from mega_collector.cli.answer import CLEAN
+from mega_collector.cli.half import half_command
 from mega_collector.errors import MegaCollectorError, SettingError
 
 if TYPE_CHECKING:
-    from mega_collector.operate.connection import Half
     from mega_collector.operate.tap import Tapped
+    from mega_collector.operator_client import Half, Remote
+    from mega_collector.settings import Loaded, OperatorSettings
 
 _HALVES = ("aggregator", "collector")
 
 
 def make_top() -> click.Command:
-    def start(half: str | None, state_directory: str | None) -> int:
+    from mega_collector.settings import OperatorSettings
+
+    def start(loaded: "Loaded[OperatorSettings]", half: str | None, state_directory: str | None) -> int:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.top import top
 
-        which, where = _running(half, state_directory)
+        remote = None if state_directory or half == "collector" else _remote(loaded.settings)
+        which, here = _running(half, state_directory)
         with _until_seen_enough():
-            top(where, which)
+            top(remote or here, which if remote is None else "aggregator")
         return CLEAN
 
-    return click.Command(
-        "top",
-        callback=start,
-        params=[
-            click.Argument(["half"], required=False, type=click.Choice(_HALVES), metavar="[aggregator|collector]"),
-            _where("Default: where either half keeps it."),
-        ],
-        help="Show what the half that runs on this machine does, once a second. Default: the aggregator, if it runs.",
-    )
+    what = "Show what a half does, once a second: the one at --address, or the aggregator on this machine, if it runs."
+    arguments = [
+        click.Argument(["half"], required=False, type=click.Choice(_HALVES), metavar="[aggregator|collector]"),
+        _where("Default: where either half keeps it."),
+    ]
+    return half_command("top", OperatorSettings, start, what, arguments)
 
 
 def make_tap() -> click.Command:
-    def start(host: str, path: str, match: str, state_directory: str | None) -> int:
+    from mega_collector.settings import OperatorSettings
+
+    def start(loaded: "Loaded[OperatorSettings]", host: str, path: str, match: str, state_directory: str | None) -> int:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.tap import tap
 
+        remote = None if state_directory else _remote(loaded.settings)
+        where = remote or _running("aggregator", state_directory)[1]
         with _until_seen_enough():
-            _print_tapped(tap(_state_directory("aggregator", state_directory), host=host, path=path, match=match))
+            _print_tapped(tap(where, host=host, path=path, match=match))
         return CLEAN
 
-    return click.Command(
-        "tap",
-        callback=start,
-        params=[
-            click.Option(["--host"], default="", metavar="GLOB", help="Only of these hosts. Default: all."),
-            click.Option(["--path"], default="", metavar="GLOB", help="Only of these files. Default: all."),
-            click.Option(["--match"], default="", metavar="RE", help="Only lines in which this is found (RE2)."),
-            _where("Default: where an aggregator keeps it."),
-        ],
-        help="Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.",
-    )
+    what = "Show the lines that pass an aggregator, here or at --address, as they are delivered. Holds up nothing."
+    arguments = [
+        click.Option(["--host"], default="", metavar="GLOB", help="Only of these hosts. Default: all."),
+        click.Option(["--path"], default="", metavar="GLOB", help="Only of these files. Default: all."),
+        click.Option(["--match"], default="", metavar="RE", help="Only lines in which this is found (RE2)."),
+        _where("Default: where an aggregator keeps it."),
+    ]
+    return half_command("tap", OperatorSettings, start, what, arguments)
+
+
+def _remote(settings: "OperatorSettings") -> "Remote | None":
+    """The aggregator that is meant, if it runs elsewhere."""
+    ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
+    if settings.address is None or ca is None or certificate is None or key is None:
+        return None
+    from mega_collector.operator_client import Remote
+    from mega_collector.pem_file import Material
+    from mega_collector.tls import verify
+
+    for warning in verify(ca, certificate, key, prefix=settings.prefix.rstrip("_")):
+        click.echo(f"mega-collector: {warning}", err=True)
+    return Remote(settings.address, Material(ca, certificate, key), settings.tls_server_name)
 
 
 @contextlib.contextmanager
@@ -107,14 +124,22 @@ def _where(default: str) -> click.Option:
 
 
 def _running(half: str | None, named: str | None) -> "tuple[Half, Path]":
-    """Which half is meant, and where it runs: if neither is said, the first that does."""
-    from mega_collector.operate.connection import runs
+    """Which half is meant, and where it runs: the first that does of those that are meant, yours or the machine's."""
+    from mega_collector.operator_client import find
 
-    if half is not None or named is not None:
-        which = half or "aggregator"
-        return cast("Half", which), _state_directory(which, named)
-    found = [(cast("Half", each), _state_directory(each, None)) for each in _HALVES]
-    return next(((each, where) for each, where in found if runs(where)), found[0])
+    if named is not None:
+        return cast("Half", half or "aggregator"), Path(named)
+    halves = _HALVES if half is None else (half,)
+    return find([(cast("Half", each), where) for each in halves for where in _state_directories(each)])
+
+
+def _state_directories(half: str) -> "Iterator[Path]":
+    """Where a half may have its state, if nothing says where: as this user, or as a service of the machine."""
+    from mega_collector.settings.state_directory import state_directory
+
+    yield _state_directory(half, None)
+    if not os.environ.get(f"{half.upper()}_STATE_DIRECTORY") and os.geteuid() != 0:
+        yield state_directory(half, {}, user=0)
 
 
 def _state_directory(half: str, named: str | None) -> Path:

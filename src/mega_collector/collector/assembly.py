@@ -14,7 +14,7 @@ from mega_collector import __version__
 from mega_collector.boot import boot_id
 from mega_collector.collector import view
 from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.discovery import Discovery, Patterns
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.publisher import Publisher
@@ -24,6 +24,7 @@ from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer, TailerOptions
+from mega_collector.collector.view import Unfound
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.whereabouts import Surroundings, waiting
 from mega_collector.collector.window import Window
@@ -126,6 +127,7 @@ class Collector:
     ) -> None:
         self._shutdown = shutdown
         self._files_shown = settings.metrics_files
+        self._patterns = Patterns(settings.paths)
         self._certificates = _certificates(settings)
         try:
             self._checkpoint = Checkpoint(settings.state_directory)
@@ -275,6 +277,17 @@ class Collector:
             uptime=time.monotonic() - self._began,
             now=time.time(),
             notes=RECENT.notes(),
+            unfound=self._unfound(),
+        )
+
+    def _unfound(self) -> Unfound:
+        """Looked up only when somebody looks: a pattern without a file is held against all names."""
+        if not self._finder.scanned:
+            return Unfound()
+        hidden = self._finder.hidden_paths.items()
+        return Unfound(
+            tuple(self._patterns.without_match(self._finder.names())),
+            tuple((path, error.strerror or str(error)) for path, error in hidden),
         )
 
     def _surroundings(self) -> Surroundings:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mega_collector.collector.pattern import ANY_DEPTH, ANYTHING, Part, Parts, parse, path_matches
+from mega_collector.collector.pattern import ANY_DEPTH, ANYTHING, Part, Parts, names_one, parse, path_matches
 
 _GONE = (FileNotFoundError, NotADirectoryError)
 _PAUSE = 256
@@ -218,6 +218,23 @@ class Discovery:
                 scan.files[path] = found
         else:
             scan.odd[path] = _kind(facts.st_mode)
+
+
+class Patterns:
+    """The patterns by themselves, each as it was given."""
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        absolute = {pattern: _absolute(pattern) for pattern in patterns}
+        self._single = {pattern: path for pattern, path in absolute.items() if names_one(path)}
+        self._others = {pattern: parse(path) for pattern, path in absolute.items() if not names_one(path)}
+
+    def without_match(self, paths: Sequence[bytes]) -> Iterator[bytes]:
+        """Those that match none of the paths. There may be ten thousand, of one file each: a shell makes such."""
+        there = set(paths)
+        yield from (pattern for pattern, path in self._single.items() if path not in there)
+        for pattern, parts in self._others.items():
+            if not any(path_matches(path, parts) for path in paths):
+                yield pattern
 
 
 def _absolute(pattern: bytes) -> bytes:

@@ -128,6 +128,15 @@ class Finder:
         """Whether the last scan could not look there: what is not seen may be there all the same."""
         return is_hidden(path, self._last.unobservable)
 
+    @property
+    def hidden_paths(self) -> Mapping[bytes, OSError]:
+        """What the last scan could not look at. From any thread."""
+        return self._last.unobservable
+
+    def names(self) -> Sequence[bytes]:
+        """By which files were found that are not passed over. From any thread."""
+        return self._roster.names
+
     def fileno(self) -> int:
         """Readable when there is something to look at before `due`; negative if nothing tells."""
         return self._watch.fileno()

@@ -67,6 +67,11 @@ class Roster:
         return path in self._found
 
     @property
+    def names(self) -> list[bytes]:
+        """By which files were last found. From any thread: a list of a dict is made at once."""
+        return list(self._found)
+
+    @property
     def doubtful(self) -> bool:
         """Whether the last scan missed a file that the one before had found: the next one tells."""
         return bool(self._missed)

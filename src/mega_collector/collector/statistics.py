@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mega_collector.collector.lag import FileLag, Hold
 from mega_collector.collector.publisher import PublisherStatistics
 from mega_collector.collector.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
@@ -13,9 +14,16 @@ from mega_collector.telemetry.live import Progress, readable
 from mega_collector.telemetry.metrics import Sample, certificate_expiry
 from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.process import process_samples
+from mega_collector.telemetry.view import OLD
 
 _UNUSUAL = 5.0
 """Seconds by which a batch may be late."""
+
+_MOVING = {Hold.SENT, Hold.READABLE}
+_PASSED = {Stage.READING, Stage.WINDOW, Stage.INGEST_BUFFER}
+"""Of a file that is not held up, and stages that lines pass all the time."""
+
+_LATE = "it goes on, but more slowly than lines are written: the destination is slow, or there is much to catch up with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class FileState:
     """What for, in words."""
     usual: bool
     """Whether that may rightly take as long as it has."""
+    unreadable: bool = False
+    """Whether it cannot be opened or read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +73,22 @@ class CollectorStatistics:
     def files(self) -> Iterator[FileState]:
         """Every file with something that is not acknowledged, as of about a second ago."""
         for each in self.tailer.behind:
-            where = whereabouts(each, self.surroundings)
-            yield FileState(
-                each.path,
-                each.size,
-                self.tailer.now - each.oldest_at,
-                where.stage,
-                where.words or where.cause,
-                usual=where.patience > 0 and self.tailer.now - each.progressed_at < where.patience + _UNUSUAL,
-            )
+            yield self._state(each)
+
+    def _state(self, file: FileLag) -> FileState:
+        where = whereabouts(file, self.surroundings)
+        old, still = self.tailer.now - file.oldest_at, self.tailer.now - file.progressed_at
+        goes_on = still < where.patience + _UNUSUAL and file.hold in _MOVING and where.stage in _PASSED
+        late = goes_on and old >= where.patience + OLD
+        return FileState(
+            file.path,
+            file.size,
+            old,
+            where.stage,
+            _LATE if late else where.words or where.cause,
+            usual=goes_on and where.patience > 0 and not late,
+            unreadable=file.hold is Hold.UNREADABLE,
+        )
 
     @property
     def progress(self) -> Progress:

@@ -1,8 +1,10 @@
 """What a collector shows of itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mega_collector import __version__
+from mega_collector.collector.lag import Hold
 from mega_collector.collector.statistics import CollectorStatistics, FileState
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.live import readable
@@ -10,8 +12,22 @@ from mega_collector.telemetry.printable import printable
 from mega_collector.telemetry.recent import Note
 from mega_collector.telemetry.view import OLD, Fact, Flow, Group, Row, Table, View, age, count, expiry
 
+_FEW = 3
+
+_CHECK = "`mega-collector check collector`, as this user, says how to mend it"
+
 MOST_FILES = 50
 """Files that are shown: more than a person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfound:
+    """What was looked for and not found; nothing before the first look."""
+
+    patterns: Sequence[bytes] = ()
+    """Those that match no file."""
+    hidden: Sequence[tuple[bytes, str]] = ()
+    """What could not be looked at, and why."""
 
 
 def flows(statistics: CollectorStatistics) -> tuple[Flow, ...]:
@@ -31,9 +47,11 @@ def view(
     uptime: float,
     now: float,
     notes: Sequence[Note],
+    unfound: Unfound = Unfound(),
 ) -> View:
     """As of `now`, in seconds since the epoch. `uptime` in seconds."""
-    ready, state = _state(statistics)
+    behind = _behind(statistics)
+    ready, state = _state(statistics, behind, unfound)
     return View(
         half="collector",
         host=hello.host,
@@ -47,12 +65,12 @@ def view(
             _connection(statistics, hello, address, now),
             _missing(statistics),
         ),
-        tables=(_behind(statistics),),
+        tables=(behind, *_unfound(unfound)),
         notes=tuple(notes),
     )
 
 
-def _state(statistics: CollectorStatistics) -> tuple[bool, str]:
+def _state(statistics: CollectorStatistics, behind: Table, unfound: Unfound) -> tuple[bool, str]:
     """Whether all is well, and if not, the one thing to know."""
     ready, reason = statistics.ready
     if not ready:
@@ -61,7 +79,18 @@ def _state(statistics: CollectorStatistics) -> tuple[bool, str]:
     if status.stage is not None:
         return False, f"the aggregator waits for its {status.stage.value}: {status.words}"
     if statistics.files_stuck:
-        return False, f"{count(statistics.files_stuck)} of the files below are stuck"
+        return False, f"files that are stuck: {count(statistics.files_stuck)}, see below"
+    closed = [file for file in statistics.tailer.behind if file.hold is Hold.UNREADABLE]
+    if closed:
+        return False, f"files that cannot be read: {count(len(closed))} ({closed[0].reason}): {_CHECK}"
+    late = sum(row.bad for row in behind.rows)
+    if late:
+        more = " or more" if behind.left_out else ""
+        return False, f"files that are late: {count(late)}{more}, see below"
+    if not statistics.tailer.files and unfound.patterns:
+        named = " nor ".join(map(printable, unfound.patterns[:_FEW]))
+        more = ", nor any other pattern" if len(unfound.patterns) > _FEW else ""
+        return False, f"no file matches {named}{more}: {_CHECK}"
     return True, reason
 
 
@@ -130,7 +159,18 @@ def _behind(statistics: CollectorStatistics) -> Table:
 def _row(file: FileState) -> Row:
     size = readable(file.size) if file.size else "unknown"
     where = ("on its way", "") if file.usual else (file.stage.value, file.cause)
-    return Row((printable(file.path), size, age(file.seconds), *where), bad=not file.usual and file.seconds >= OLD)
+    bad = file.unreadable or (not file.usual and file.seconds >= OLD)
+    return Row((printable(file.path), size, age(file.seconds), *where), bad=bad)
+
+
+def _unfound(unfound: Unfound) -> Iterator[Table]:
+    """Nothing, where all was found: a pattern without a file may be in order, but a person should know of it."""
+    rows = [Row((printable(pattern), "no file matches it")) for pattern in unfound.patterns]
+    rows += [Row((printable(path), f"cannot be looked at: {why}"), bad=True) for path, why in unfound.hidden]
+    if rows:
+        yield Table(
+            "What was not found", ("pattern or path", "why"), tuple(rows[:MOST_FILES]), "", len(rows[MOST_FILES:])
+        )
 
 
 def tags(hello: Hello) -> str:

@@ -15,6 +15,7 @@ from mega_collector.emitter.notify import Notifier, Telling
 from mega_collector.emitter.protocol import Left, Taken
 from mega_collector.emitter.retry import RetryStatistics
 from mega_collector.errors import EmitError, RetriesExhausted
+from mega_collector.protocol import Stage, Status
 
 _FORGOTTEN = 600.0
 """Seconds after its next try was due in which nothing came for a failing output: then it counts as new."""
@@ -90,6 +91,14 @@ class EachEmitter:
     def failing(self) -> int:
         """How many outputs are failing."""
         return len(self._failing)
+
+    @property
+    def held_up(self) -> Status | None:
+        """Of the outputs that are failing, how it stands with the one that was tried most often. From any thread."""
+        worst = max(list(self._failing.values()), key=lambda each: each.failures, default=None)
+        if worst is None:
+            return None
+        return Status(Stage.DESTINATION, str(worst.cause), worst.failures, max(worst.again - self._clock(), 0.0))
 
     def close(self) -> None:
         """Close the next emitter, then the notifier."""

@@ -97,6 +97,13 @@ class EventsApi:
         return _one_line(text.replace(self._configuration.integration_key, "***"))[:_DETAIL_LIMIT]
 
 
+def explain(answer: Answer) -> str:
+    """Say why an event did not get there, and what to do."""
+    if answer.verdict is Verdict.REFUSED:
+        return f"PagerDuty refuses it: {answer.detail}: mend the integration_key in AGGREGATOR_NOTIFY_CONFIGURATION"
+    return f"PagerDuty cannot be reached: {answer.detail}: check the DNS, firewalls, and HTTPS_PROXY"
+
+
 class _Response(Exception):
     """What was answered, on its way around what the library would make of it."""
 

@@ -120,6 +120,8 @@ class FileTree:
         """Of the last emit: files whose states were answered, and closed ones that were."""
         self._told: set[str] = set()
         """Files of which it was said that they cannot be rotated."""
+        self.appending: str | None = None
+        """The file that is appended to just now: it hangs if that stays as it is. From any thread."""
         self._look_at = 0
         self._look_at_rows(list(rows), clean=clean)
 
@@ -243,6 +245,7 @@ class FileTree:
             return
         why = resting.get(path) or (taken.left[path].cause if path in taken.left else None)
         if why is None:
+            self.appending = path
             try:
                 file = self._file(path, taken.outputs)
                 done = file.emitter.emit(parts)
@@ -252,6 +255,8 @@ class FileTree:
                 why, count = done.cause if isinstance(done.cause, EmitError) else None, done.count
                 taken.outputs |= {state.path: state for state in done.outputs}
                 file.appended = self._clock()
+            finally:
+                self.appending = None
             parts = parts[count:]
         if parts:
             taken.leave(path, why or EmitError(f"{path}: it took only a part"), parts)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,20 @@ _INTERVAL = 60.0
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class AlertStatistics:
+    """Events since the start. `failed` counts tries, `pending` those that wait: at most 2."""
+
+    accepted: int
+    refused: int
+    failed: int
+    pending: int
+    problem: str | None = None
+    """Why the last one did not get there, and what to do; None: it did, or there was none."""
+    failed_at: float | None = None
+    """When one last did not, in seconds since the epoch."""
+
+
 class Notifier(Protocol):
     """Alerts people. Nothing here blocks, but `close`."""
 
@@ -25,6 +40,9 @@ class Notifier(Protocol):
 
     def recovered(self) -> None:
         """Batches were delivered. Called for each: the notifier knows whether this is news."""
+
+    def statistics(self) -> AlertStatistics:
+        """What became of what was told. From any thread."""
 
     def close(self, timeout: float) -> None:
         """Deliver what waits, within `timeout` seconds. Nothing is told afterwards."""

@@ -2,27 +2,17 @@
 
 import threading
 import time
-from dataclasses import dataclass
 
 import structlog
 
 from mega_collector.emitter.configuration import NotifyConfiguration
-from mega_collector.emitter.events_api import EventsApi
+from mega_collector.emitter.events_api import EventsApi, explain
 from mega_collector.emitter.incident import Answer, Event, Incident, Pace, Verdict
+from mega_collector.emitter.notify import AlertStatistics
 from mega_collector.errors import RetriesExhausted
 
 _log = structlog.get_logger(__name__)
 _PACE = Pace()
-
-
-@dataclass(frozen=True, slots=True)
-class PagerDutyStatistics:
-    """Events since the start. `failed` counts tries, `pending` those that wait: at most 2."""
-
-    accepted: int
-    refused: int
-    failed: int
-    pending: int
 
 
 class PagerDuty:
@@ -43,6 +33,8 @@ class PagerDuty:
         self._abandoned = False
         self._told: str | None = None
         """The problem that was told last, until it is over."""
+        self._problem: str | None = None
+        self._failed_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="pagerduty", daemon=True)
         self._thread.start()
 
@@ -61,14 +53,16 @@ class PagerDuty:
             if self._incident.recovered():
                 self._changed.notify()
 
-    def statistics(self) -> PagerDutyStatistics:
+    def statistics(self) -> AlertStatistics:
         """What was sent, as of now."""
         with self._changed:
-            return PagerDutyStatistics(
+            return AlertStatistics(
                 accepted=self._counts[Verdict.ACCEPTED],
                 refused=self._counts[Verdict.REFUSED],
                 failed=self._counts[Verdict.FAILED],
                 pending=self._incident.pending,
+                problem=self._problem,
+                failed_at=self._failed_at,
             )
 
     def close(self, timeout: float) -> None:
@@ -90,7 +84,7 @@ class PagerDuty:
             while (event := self._next()) is not None:
                 answer = self._api.send(event)
                 with self._changed:
-                    self._counts[answer.verdict] += 1
+                    self._note(answer)
                     self._incident.answered(now=time.monotonic(), answer=answer)
                     wait = self._incident.wait(now=time.monotonic())
                 self._report(event, answer, wait)
@@ -110,6 +104,12 @@ class PagerDuty:
                     return None
                 self._changed.wait(wait)
         return None
+
+    def _note(self, answer: Answer) -> None:
+        self._counts[answer.verdict] += 1
+        self._problem = None if answer.verdict is Verdict.ACCEPTED else explain(answer)
+        if self._problem is not None:
+            self._failed_at = time.time()
 
     def _report(self, event: Event, answer: Answer, wait: float | None) -> None:
         facts = {"action": event.action.value, "incident_key": self._configuration.incident_key}

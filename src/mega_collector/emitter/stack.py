@@ -8,11 +8,12 @@ from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistic
 from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.each import EachEmitter
 from mega_collector.emitter.file_tree import FileTree
-from mega_collector.emitter.notify import Notifier, NotifyEmitter
+from mega_collector.emitter.notify import AlertStatistics, Notifier, NotifyEmitter
 from mega_collector.emitter.pauses import Pauses
 from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
 from mega_collector.emitter.wait import WaitEmitter
+from mega_collector.protocol import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,22 @@ class Stack:
     retry: RetryEmitter | EachEmitter
     discard: DiscardEmitter | EachEmitter | None
     pauses: Pauses
+    notifier: Notifier | None = None
 
     @property
     def failing(self) -> int:
         """Of several outputs, how many are failing."""
         return self.emitter.failing if isinstance(self.emitter, EachEmitter) else 0
+
+    @property
+    def failing_output(self) -> Status | None:
+        """Of several outputs, how it stands with the one that fails worst."""
+        return self.emitter.held_up if isinstance(self.emitter, EachEmitter) else None
+
+    @property
+    def alerts(self) -> AlertStatistics | None:
+        """None: nobody is alerted."""
+        return None if self.notifier is None else self.notifier.statistics()
 
     @property
     def dead_letters(self) -> DeadLetterStatistics:
@@ -57,10 +69,10 @@ def stack(
             notifier=notifier,
             close_within=close_within,
         )
-        return Stack(each, each, discard=each, pauses=pauses)
+        return Stack(each, each, discard=each, pauses=pauses, notifier=notifier)
     retry = RetryEmitter(destination, count=retry_count, delay=retry_delay, pause=pauses)
     watched = retry if notifier is None else NotifyEmitter(retry, notifier, close_within=close_within)
     if after_retries is AfterRetries.WAIT:
-        return Stack(WaitEmitter(watched, pause=pauses), retry, discard=None, pauses=pauses)
+        return Stack(WaitEmitter(watched, pause=pauses), retry, discard=None, pauses=pauses, notifier=notifier)
     discard = DiscardEmitter(watched, dead_letters)
-    return Stack(discard, retry, discard, pauses)
+    return Stack(discard, retry, discard, pauses, notifier)

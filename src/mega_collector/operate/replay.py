@@ -9,7 +9,7 @@ import grpc
 
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operate.connection import operator_of
+from mega_collector.operator_client import operator_of
 
 _SUFFIX = ".dead"
 

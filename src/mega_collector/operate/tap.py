@@ -9,10 +9,10 @@ import grpc
 
 from mega_collector.api import api_pb2 as pb
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operate.connection import operator_of
+from mega_collector.operator_client import Remote, explain, operator_of
 from mega_collector.telemetry.printable import text
 
-_REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
+_ENDED = "the aggregator has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +25,22 @@ class Tapped:
     missed: int
 
 
-def tap(state_directory: Path, *, host: str, path: str, match: str) -> Iterator[Tapped]:
+def tap(where: Path | Remote, *, host: str, path: str, match: str) -> Iterator[Tapped]:
     """What is committed from now on. The first one is empty: from then on nothing is passed over unsaid.
 
     Raises:
         MegaCollectorError: there is no aggregator, it refuses, or it has ended: why.
     """
     wanted = pb.TapRequest(host=host, path=os.fsencode(path), match=os.fsencode(match))
-    with operator_of(state_directory, "aggregator") as operator:
+    tapped = None
+    with operator_of(where, "aggregator") as operator:
         try:
             for answer in operator.Tap(wanted):
-                yield Tapped(answer.host, answer.path, answer.lines, answer.missed)
+                tapped = Tapped(answer.host, answer.path, answer.lines, answer.missed)
+                yield tapped
         except grpc.RpcError as error:
-            raise MegaCollectorError(_why(error)) from error
-    raise MegaCollectorError("the aggregator has ended")
-
-
-def _why(error: grpc.RpcError) -> str:
-    code = error.code()
-    if code in _REFUSED:
-        return str(error.details())
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return "this aggregator cannot be tapped: it is of an earlier version than this command"
-    return "the aggregator has ended"
+            raise MegaCollectorError(explain(error) if tapped is None else _ENDED) from error
+    raise MegaCollectorError(_ENDED)
 
 
 class Terminal:

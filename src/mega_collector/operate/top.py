@@ -4,15 +4,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.api import api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operate.connection import Half, operator_of
+from mega_collector.operator_client import Half, Remote, look, operator_of
 from mega_collector.telemetry import view as shown
 from mega_collector.telemetry.history import History
 from mega_collector.telemetry.printable import text
@@ -21,27 +20,26 @@ from mega_collector.telemetry.view import View, age, bar, measure
 _PACE = 1.0
 """Seconds between two looks."""
 
-_PATIENCE = 5.0
-"""Seconds for an answer."""
-
 _CURVE = 40
 """Characters of a curve: as many seconds."""
 
 _FAINT, _BAD = "dim", "bold red"
 
+_FEW = 8
+"""Warnings and errors that are shown: below them stands more."""
 
 _WIDE = 1000
 """Characters of a line where no terminal says how many it has."""
 
 
-def top(state_directory: Path, half: Half) -> None:
+def top(where: Path | Remote, half: Half) -> None:
     """Show it once a second until interrupted; once, where it does not go to a terminal.
 
     Raises:
         MegaCollectorError: there is none, or it does not answer: why.
     """
     console = Console(highlight=False)
-    with operator_of(state_directory, half) as operator:
+    with operator_of(where, half) as operator:
         history = History()
         first = _look(operator, history)
         if not console.is_terminal:
@@ -67,13 +65,7 @@ def _screens(operator: api_pb2_grpc.OperatorStub, history: History, view: View) 
 
 
 def _look(operator: api_pb2_grpc.OperatorStub, history: History) -> View:
-    try:
-        answer: pb.TopResponse = operator.Top(pb.TopRequest(), timeout=_PATIENCE)
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            raise MegaCollectorError("it is of an earlier version than this command") from error
-        raise MegaCollectorError("no answer") from error
-    view = shown.decode(answer.view)
+    view = look(operator)
     history.add(time.monotonic(), [flow.total for flow in view.flows])
     return view
 
@@ -88,8 +80,8 @@ def screen(view: View, history: History, lost: str | None = None) -> RenderableT
         Text(),
         _flows(view, history),
         *(part for table in view.tables for part in _table(table)),
-        *(part for group in view.groups for part in _group(group)),
         *_notes(view),
+        *(part for group in view.groups for part in _group(group)),
     ]
     return Group(*parts)
 
@@ -149,10 +141,12 @@ def _notes(view: View) -> Iterator[RenderableType]:
     yield from (Text(), _words("Last warnings and errors", "bold"))
     if not view.notes:
         yield _words("none", _FAINT)
-    for note in view.notes:
+    for note in view.notes[:_FEW]:
         often = f" ({note.times} times)" if note.times > 1 else ""
         yield Text.assemble(
             (text(f"{note.at[:19].replace('T', ' ')} {note.level} "), _FAINT),
             (text(note.event), "bold" if note.level == "warning" else _BAD),
             text(f"{often} {note.words}"),
         )
+    if len(view.notes) > _FEW:
+        yield _words(f"and {len(view.notes) - _FEW} more", _FAINT)

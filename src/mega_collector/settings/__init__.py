@@ -3,6 +3,18 @@
 from mega_collector.settings.aggregator import AggregatorSettings
 from mega_collector.settings.collector import CollectorSettings
 from mega_collector.settings.load import Loaded, Origin, Source, load
-from mega_collector.settings.tls_fields import tls_material
+from mega_collector.settings.operator import OperatorSettings
+from mega_collector.settings.tls_fields import operator_material, refuse_collectors, tls_material
 
-__all__ = ["AggregatorSettings", "CollectorSettings", "Loaded", "Origin", "Source", "load", "tls_material"]
+__all__ = [
+    "AggregatorSettings",
+    "CollectorSettings",
+    "Loaded",
+    "OperatorSettings",
+    "Origin",
+    "Source",
+    "load",
+    "operator_material",
+    "refuse_collectors",
+    "tls_material",
+]

@@ -19,7 +19,7 @@ from mega_collector.settings.declaration import derived, optional, setting
 from mega_collector.settings.destinations import FILE, NOTIFY, TEXT
 from mega_collector.settings.pem import PEM
 from mega_collector.settings.state_directory import SHOWN, default_state_directory
-from mega_collector.settings.tls_fields import require_tls_complete
+from mega_collector.settings.tls_fields import require_operators, require_tls_complete
 
 
 def _dead_letters(_environ: Mapping[str, str], values: Mapping[str, Any]) -> Path | None:
@@ -92,6 +92,16 @@ class AggregatorSettings:
     metrics_address: Address | None = optional(
         kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
     )
+    operator_address: Address | None = optional(
+        kinds.METRICS_ADDRESS,
+        "where `top` and `tap` are served to other machines, with TLS, whatever AGGREGATOR_TLS is; it needs the "
+        "certificate, the key and AGGREGATOR_OPERATOR_CERTIFICATES",
+    )
+    operator_certificates: bytes | None = optional(
+        PEM,
+        "who may use that address and see every line that passes: their certificates, or a CA that signs for nobody "
+        "else, never the collectors'",
+    )
     stuck_after: float = setting(
         kinds.DURATION, "1m", "how long lines may wait without an acknowledgement before the log says where and why"
     )
@@ -105,3 +115,4 @@ class AggregatorSettings:
 
     def __post_init__(self) -> None:
         require_tls_complete(self, self.prefix)
+        require_operators(self)

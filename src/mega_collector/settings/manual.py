@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mega_collector import __version__
-from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.settings import AggregatorSettings, CollectorSettings, OperatorSettings
 from mega_collector.settings.declaration import Setting, Settings, declared
 
 PATH = Path("packaging/mega-collector.1")
@@ -31,10 +31,12 @@ mega\-collector \- tail log files and ship them to one place: whole, in order, o
 [\fB\-\-json\fR] [\fB\-\-release\fR \fICOLLECTOR_ID\fR [\fB\-\-to\fR \fIHOLDER\fR]] [\fIOPTION\fR]...
 .br
 .B mega\-collector top
-[\fB\-\-state\-directory\fR \fIDIRECTORY\fR] [\fBaggregator\fR|\fBcollector\fR]
+[\fB\-\-state\-directory\fR \fIDIRECTORY\fR | \fB\-\-address\fR \fIADDRESS\fR \fIOPTION\fR...]
+[\fBaggregator\fR|\fBcollector\fR]
 .br
 .B mega\-collector tap
 [\fB\-\-host\fR \fIGLOB\fR] [\fB\-\-path\fR \fIGLOB\fR] [\fB\-\-match\fR \fIRE\fR]
+[\fB\-\-address\fR \fIADDRESS\fR \fIOPTION\fR...]
 .br
 .B mega\-collector check collector
 [\fIOPTION\fR]... [\fIPATH\fR]...
@@ -71,10 +73,10 @@ Show what an aggregator has committed: sources, what is missing of them, output 
 take the id of a collector from whoever holds it.
 .TP
 .B top
-Show what the half that runs on this machine does, once a second: what flows, what is behind and why, the last errors.
+Show what a half does, once a second: what flows, what is behind and why, the last errors.
 .TP
 .B tap
-Show the lines that pass the aggregator on this machine, as they are delivered. Holds up nothing.
+Show the lines that pass an aggregator, as they are delivered. Holds up nothing.
 .TP
 .B check
 Show the settings of a half and where each comes from, and try what they need. Changes nothing.
@@ -117,7 +119,11 @@ mega\-collector collector \(aq/var/log/**/*.log\(aq
 .EE
 """
 
-_HALVES: list[tuple[str, type[Settings]]] = [("collector", CollectorSettings), ("aggregator", AggregatorSettings)]
+_HALVES: list[tuple[str, type[Settings]]] = [
+    ("Options of the collector", CollectorSettings),
+    ("Options of the aggregator", AggregatorSettings),
+    ("Options of top and tap, for an aggregator on another machine", OperatorSettings),
+]
 
 
 def manual() -> str:
@@ -127,7 +133,7 @@ def manual() -> str:
 
 
 def _section(name: str, half: type[Settings]) -> Iterator[str]:
-    yield f".SS Options of the {name}"
+    yield f".SS {name}"
     for setting in declared(half):
         yield from _option(setting)
 

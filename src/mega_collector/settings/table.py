@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mega_collector.settings import AggregatorSettings, CollectorSettings
+from mega_collector.settings import AggregatorSettings, CollectorSettings, OperatorSettings
 from mega_collector.settings.declaration import Setting, Settings, declared
 
 _HEAD = """\
@@ -74,7 +74,11 @@ made.
 - What comes late for a file that is compressed already begins the plain file anew, which then stays plain.
 """
 
-_HALVES: list[tuple[str, type[Settings]]] = [("Aggregator", AggregatorSettings), ("Collector", CollectorSettings)]
+_HALVES: list[tuple[str, type[Settings]]] = [
+    ("Aggregator", AggregatorSettings),
+    ("Collector", CollectorSettings),
+    ("`top` and `tap` from another machine", OperatorSettings),
+]
 
 
 def page() -> str:

@@ -27,7 +27,10 @@ _CAUSES = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "a client showed no certificate: set COLLECTOR_TLS_CERTIFICATE there",
     "certificate has expired": "a client's certificate has expired: renew COLLECTOR_TLS_CERTIFICATE there",
     "certificate is not yet valid": "a client's certificate is not valid yet: check the clocks of both machines",
-    "CERTIFICATE_VERIFY_FAILED": "a client's certificate is not signed by AGGREGATOR_TLS_CA_CERTIFICATE",
+    "CERTIFICATE_VERIFY_FAILED": (
+        "a client's certificate is not signed by AGGREGATOR_TLS_CA_CERTIFICATE, "
+        "or an operator's not in AGGREGATOR_OPERATOR_CERTIFICATES"
+    ),
     "WRONG_VERSION_NUMBER": "a client does not speak TLS: set COLLECTOR_TLS=1 there",
     "HTTP_REQUEST": "a client speaks plain HTTP: it may have taken this port for another",
 }

@@ -32,6 +32,7 @@ border-radius:6px;background:var(--card);font-weight:600;overflow-wrap:anywhere}
 .good{color:var(--good)}
 .bad b,.state.bad,b.bad{color:var(--bad)}
 .cards{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));margin-bottom:.9rem}
+.twos{grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.8rem .9rem;
 min-width:0;overflow-x:auto}
 main>section{margin-bottom:.9rem}
@@ -41,12 +42,13 @@ svg{display:block;width:100%;height:44px;margin:.35rem 0 .25rem;border-bottom:1p
 path.curve{fill:none;stroke:var(--curve);stroke-width:1.5;vector-effect:non-scaling-stroke}
 path.under{fill:var(--under)}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.15rem .9rem;margin:0}
-dt{color:var(--soft)}
+dt{color:var(--soft);white-space:nowrap}
 dd{margin:0;text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:500;color:var(--soft)}
 th,td{padding:.3rem .9rem .3rem 0;vertical-align:top;border-top:1px solid var(--line);overflow-wrap:anywhere}
 th,td:not(:first-child,:last-child){white-space:nowrap}
+td:first-child{min-width:15rem}td:last-child{min-width:12rem}tr.bad td:last-child{color:var(--bad)}
 thead th{border-top:0;padding-top:0}
 td{font-variant-numeric:tabular-nums}
 ol{list-style:none;margin:0;padding:0}
@@ -55,7 +57,10 @@ li:first-child{border-top:0}
 p{margin:.25rem 0}
 #lost{position:sticky;top:0;margin:0;padding:.6rem 1rem;background:var(--bad);color:var(--paper);text-align:center}
 a{color:inherit}
-@media (max-width:40rem){thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
+@media (max-width:40rem){.flows{grid-template-columns:1fr;gap:.4rem}.flow{display:grid;align-items:center;
+grid-template-columns:1fr 1fr;column-gap:.9rem;padding:.5rem .9rem}.flow h2{margin:0}.flow strong{font-size:1.1rem;
+grid-row:2}.flow svg{grid-row:1/4;grid-column:2;height:40px}td:first-child,td:last-child{min-width:0}
+thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
 tbody,tr,td{display:block}tr{border-top:1px solid var(--line);padding:.45rem 0}tr:first-child{border-top:0}
 td,td:not(:first-child,:last-child){display:grid;white-space:normal;
 grid-template-columns:7.5rem 1fr;border-top:0;padding:.1rem 0}td::before{content:attr(data-name);
@@ -122,11 +127,17 @@ def _main(view: View, history: History) -> str:
     parts = [
         f"<header><h1>{_text(view.half)}</h1><span>{about}</span></header>",
         f'<p class="state{_bad(not view.ready)}">{_sign(not view.ready)} {_text(view.state)}</p>',
-        f'<div class="cards">{flows}</div><div class="cards">{groups}</div>',
+        f'<div class="cards flows">{flows}</div>',
         *map(_table, view.tables),
+        f'<div class="cards{_in_twos(view.groups)}">{groups}</div>',
         _notes(view.notes),
     ]
     return f"<main>{''.join(parts)}</main>"
+
+
+def _in_twos(groups: Sequence[Group]) -> str:
+    """Three stand side by side; of four, two and two."""
+    return " twos" if len(groups) % 3 else ""
 
 
 def _bad(bad: bool) -> str:

@@ -31,7 +31,7 @@ class Note:
 
 
 class Recent:
-    """What was said at warning or above, the latest last; what is said again stands there once, with its count.
+    """What was said at warning or above; what is said again stands there once, with its count.
 
     A processor of structlog's; from any thread.
     """
@@ -47,8 +47,9 @@ class Recent:
         return event
 
     def notes(self) -> list[Note]:
+        """The latest first."""
         with self._lock:
-            return list(self._notes)
+            return list(reversed(self._notes))
 
     def count(self, level: Literal["warning", "error"]) -> int:
         """How often something was said at that level."""

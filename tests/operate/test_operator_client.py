@@ -1,0 +1,42 @@
+"""The half that is meant is found, or whose it is."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cases.nobody import as_nobody, site_of_nobody
+from harness.process import SOURCE
+from harness.site import Site
+from harness.template import Template
+from mega_collector.operator_client import find
+
+FIND = "import sys; from pathlib import Path; from mega_collector.operator_client import find; "
+FIND += "print(find([('aggregator', Path(each)) for each in sys.argv[1:]])[1].name)"
+
+
+@pytest.fixture
+def site(tmp_path: Path, template: Template) -> Iterator[Site]:
+    with Site(tmp_path, template) as site:
+        yield site
+
+
+def test_the_first_that_runs_is_found(site: Site) -> None:
+    site.aggregator()
+    nowhere, here = site.directory / "nowhere", site.directory / "aggregator"
+    assert find([("collector", nowhere), ("aggregator", here)]) == ("aggregator", here)
+    assert find([("collector", nowhere), ("aggregator", nowhere)]) == ("collector", nowhere)
+
+
+def test_what_may_be_somebody_elses_comes_before_what_is_not_there() -> None:
+    with site_of_nobody() as site:
+        if not as_nobody():
+            pytest.skip("only root can be somebody else")
+        site.aggregator()
+        state = site.directory / "aggregator"
+        state.chmod(0o700)
+        command = [*as_nobody(), sys.executable, "-c", FIND, str(site.directory / "nowhere"), str(state)]
+        found = subprocess.run(command, env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True)
+        assert found.stdout == "aggregator\n"
