@@ -14,7 +14,7 @@ from mega_collector.cli import command
 
 command.get_command(None, sys.argv[1])
 importlib.import_module(sys.argv[2])
-print("structlog" in sys.modules, "rich" in sys.modules)
+print("structlog" in sys.modules, "rich" in sys.modules, "asyncio.events" in sys.modules)
 """
 
 
@@ -28,7 +28,7 @@ print("structlog" in sys.modules, "rich" in sys.modules)
         ("tap", "mega_collector.operate.tap"),
     ],
 )
-def test_rich_is_imported_only_where_something_is_drawn(command: str, module: str) -> None:
+def test_neither_rich_nor_asyncio_is_imported_where_nothing_is_drawn_or_served(command: str, module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _STARTED, command, module],
         env={"PYTHONPATH": str(_SOURCE)},
@@ -37,4 +37,29 @@ def test_rich_is_imported_only_where_something_is_drawn(command: str, module: st
         timeout=60,
         check=True,
     )
-    assert done.stdout.split() == ["True", "False"]
+    assert done.stdout.split() == ["True", "False", "False"]
+
+
+_AWAITED = """
+import sys
+from mega_collector.lazily import import_lazily
+
+import_lazily("asyncio", "json")
+import asyncio, json
+assert "asyncio.events" not in sys.modules
+{use}
+assert "asyncio.events" in sys.modules and sys.modules["asyncio"].run is asyncio.run
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["asyncio.run(asyncio.sleep(0))", "import asyncio.events", "from asyncio import run", "from asyncio import *"],
+)
+def test_what_is_imported_lazily_is_imported_when_it_is_used(use: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", _AWAITED.format(use=use)],
+        env={"PYTHONPATH": str(_SOURCE)},
+        timeout=60,
+        check=True,
+    )

@@ -53,6 +53,8 @@ class Followed:
 
     def replace(self, old: Source, follower: Follower) -> None:
         """The follower was shipped as `old` until now."""
+        if follower.source is old:
+            return
         self._forget(old, follower)
         self.add(follower, found=self._by_identity.get(follower.identity) is follower)
 

@@ -79,7 +79,8 @@ class _Lag:
 
     def __init__(self, acknowledged: int, now: float) -> None:
         self._acknowledged = acknowledged
-        self._marks: list[tuple[int, float]] = []
+        self._marks: tuple[tuple[int, float], ...] = ()
+        """A tuple: nearly all are of one, and a list takes twice the memory."""
         self.progressed_at = now
 
     @property
@@ -89,11 +90,11 @@ class _Lag:
     def observe(self, size: int, acknowledged: int, now: float) -> None:
         if acknowledged > self._acknowledged:
             self.progressed_at = now
-            while self._marks and self._marks[0][0] <= acknowledged:
-                del self._marks[0]
+            self._marks = tuple(mark for mark in self._marks if mark[0] > acknowledged)
         self._acknowledged = acknowledged
         if not self._marks or size > self._marks[-1][0]:
-            self._marks.append((size, now))
+            self._marks = (*self._marks, (size, now))
         if len(self._marks) > _MOST_MARKS:
             # What came with the second of two is taken for as old as the first.
-            self._marks = [(size, at) for (_, at), (size, _) in zip(self._marks[::2], self._marks[1::2], strict=False)]
+            pairs = zip(self._marks[::2], self._marks[1::2], strict=False)
+            self._marks = tuple((size, at) for (_, at), (size, _) in pairs)

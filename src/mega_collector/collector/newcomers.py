@@ -324,6 +324,8 @@ class Newcomers:
             self._missed[identity] = path, self._finder.scans
             self._finder.hurry()
             return False
+        # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
+        facts = facts._replace(device=identity[0], inode=identity[1])
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         entry = self._remembered.recognise(facts.inode, file, self._sources.taken)

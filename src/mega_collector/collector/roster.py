@@ -92,7 +92,7 @@ class Roster:
         self, files: Mapping[bytes, Facts], unobservable: Collection[bytes], wall_clock_ns: int
     ) -> list[Appeared | Renamed]:
         """What a scan changes: `files` by path, `unobservable` the files and directories it could not look at."""
-        self._found = {path: (facts.device, facts.inode) for path, facts in files.items()}
+        self._find(files)
         self._found_as = _by_identity(self._found)
         names = {identity: paths[0] for identity, paths in self._found_as.items()}
         changes: list[Appeared | Renamed] = []
@@ -111,6 +111,16 @@ class Roster:
                 changes.append(Appeared(identity, found))
         self._passed_over.turn(keep=bool(unobservable))
         return changes
+
+    def _find(self, files: Mapping[bytes, Facts]) -> None:
+        """What is as it was keeps its objects, which others have too: of ten thousand files it is a megabyte."""
+        found = self._found
+        for path in found.keys() - files.keys():
+            del found[path]
+        for path, facts in files.items():
+            identity = facts.device, facts.inode
+            if found.get(path) != identity:
+                found[path] = identity
 
     def passes_over(self, facts: Facts, wall_clock_ns: int) -> bool:
         """Whether a file that a scan finds need not be told to `update`: then nothing is kept of it but what it is."""

@@ -240,14 +240,17 @@ class Shipper:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._unsaid += self._window.send(item)
         self._unsaid_size += item.end - item.start
-        if len(self._unsaid) >= _TOGETHER or self._unsaid_size >= _MUCH:
-            self.say()
+        self._say_enough()
 
     def say(self) -> None:
         """Hand over to the publisher what is to be said so far, behind each step: what is small goes out together."""
         if self._unsaid:
             unsaid, self._unsaid, self._unsaid_size = self._unsaid, [], 0
             self._publisher.send(self._session, *unsaid)
+
+    def _say_enough(self) -> None:
+        if len(self._unsaid) >= _TOGETHER or self._unsaid_size >= _MUCH:
+            self.say()
 
     def end(self, source: Source, *, keep: bool = False, lost: bool = False) -> None:
         """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry.
@@ -339,6 +342,7 @@ class Shipper:
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
                 case _:
                     self._unsaid.append(outcome)
+        self._say_enough()
 
     # What is kept
 

@@ -9,6 +9,7 @@ import select
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import structlog
 
@@ -489,7 +490,7 @@ class Tailer:
 
     def _measure(self, now: float) -> None:
         began = self._clock()
-        self._lags.observe([*self._behind(now), *self._newcomers.behind()], now)
+        self._lags.observe(chain(self._behind(now), self._newcomers.behind()), now)
         took = self._clock() - began
         self._measure_at = now + max(_MEASURE_INTERVAL, took * _MEASURE_SHARE)
 
