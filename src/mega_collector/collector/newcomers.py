@@ -270,7 +270,7 @@ class Newcomers:
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
-        path, home = self._siblings.find(entry.path, entry.inode), self._disk.home(entry.path)
+        path, home = self._siblings.find(entry.path, entry.inode), self._siblings.home(entry.path)
         return path if path is not None or home is None else self._siblings.find(home, entry.inode)
 
     def _has_its_name(self, entry: Entry) -> bool:
@@ -340,7 +340,7 @@ class Newcomers:
             entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
-        follower.home = self._disk.home(path)
+        follower.home = self._siblings.home(path)
         follower.nuls_at_head = rewritten
         self._files.keep(follower, file)
         self._finder.follow(identity, path)
