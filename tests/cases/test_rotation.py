@@ -119,6 +119,29 @@ def test_what_comes_after_a_file_without_a_name_was_let_go_is_left_and_its_end_w
 
 
 @pytest.mark.case(24)
+def test_what_a_quiet_file_gets_after_the_link_to_its_directory_was_turned_is_shipped(site: Site, watch: str) -> None:
+    """It was closed for being idle, and its name leads to the next release's directory by now."""
+    for release in ("one", "two"):
+        (site.logs / release).mkdir()
+    link, next_link = site.logs / "current", site.logs / "next"
+    link.symlink_to("one")
+    next_link.symlink_to("two")
+    site.aggregator()
+    collector = site.collector(
+        paths=str(link / "*.log"), watch=watch, close_inactive="100ms", rotate_wait="2s", poll_interval="50ms"
+    )
+    old = site.writer("current/a.log")
+    old.write(10)
+    site.assert_delivered()
+    (site.logs / "one" / "a.log").rename(site.logs / "one" / "b.log")
+    until(lambda: not collector.holds(site.logs / "one" / "b.log"), "an idle file should be closed")
+    next_link.rename(link)
+    old.write(10)
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(24)
 def test_what_a_quiet_file_gets_after_it_was_moved_to_a_directory_below_is_shipped(site: Site, watch: str) -> None:
     """It was closed for being idle. logrotate calls that olddir."""
     _, collector, writer = site.shipped(watch=watch, close_inactive="100ms", rotate_wait="2s")

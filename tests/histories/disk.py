@@ -167,6 +167,9 @@ class MemoryDisk:
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)
 
+    def real(self, directory: bytes) -> bytes:
+        return directory
+
     def entries(self, _directory: bytes) -> Iterator[tuple[int, bytes]]:
         """In two parts, as a large directory is read: what is renamed from the second into the first is missed."""
         self._asked()

@@ -41,7 +41,7 @@ class World:
         self._dates = count(1)
         self._unnoted: set[bytes] = set()
         """Sources of which a collector had noted nothing when it was killed, or did not know yet how far they had come
-        when they were truncated."""
+        when they were truncated or removed."""
         self.operations: list[str] = []
         self.start()
 
@@ -303,9 +303,7 @@ class World:
 
     def _truncate(self, inode: Inode) -> None:
         least = self._read_of(inode)
-        follower = self.collector.follower(inode.number) if self.collector is not None else None
-        if follower is not None and not follower.settled:
-            self._unnoted.add(follower.source.id)
+        self._excuse_unsettled(inode)
         old = self.disk.truncate(inode)
         self._parts.pop(inode, None)
         self._excuse(old, least)
@@ -329,6 +327,7 @@ class World:
         """What nobody holds, and cannot be found again, may be lost."""
         if any(each is inode for _, each in self.disk.matched()):
             return
+        self._excuse_unsettled(inode)
         if self.collector is None:
             found = inode.names > 0 and self._is_remembered(inode.generation)
         else:
@@ -355,6 +354,12 @@ class World:
             min(generation.least, delivered) if generation.excused else (delivered if least is None else least)
         )
         generation.excused = True
+
+    def _excuse_unsettled(self, inode: Inode) -> None:
+        """What ends before its collector has heard how far it had come: nobody can say where its source ended."""
+        follower = self.collector.follower(inode.number) if self.collector is not None else None
+        if follower is not None and not follower.settled:
+            self._unnoted.add(follower.source.id)
 
     def _delivered(self, generation: Generation) -> int:
         ends = [

@@ -9,6 +9,7 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import head_of, holds
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Turns
 from mega_collector.marker import Marker
@@ -24,12 +25,14 @@ class Departures:
         *,
         finder: Finder,
         files: OpenFiles,
+        siblings: Siblings,
         shipper: Shipper,
         sources: Sources,
         turns: Turns,
     ) -> None:
         self._finder = finder
         self._files = files
+        self._siblings = siblings
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
@@ -53,6 +56,7 @@ class Departures:
             self._leaving.pop(follower, None)
             self._missed.discard(follower)
             follower.vanished = False
+            follower.home = self._siblings.home(name)
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
         self.add(follower, near=follower.home or old or follower.source.path)

@@ -50,6 +50,9 @@ class Filesystem(Protocol):
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
 
+    def real(self, directory: bytes, /) -> bytes:
+        """A directory's path without any link in it."""
+
     def entries(self, directory: bytes, /) -> Iterator[tuple[int, bytes]]:
         """What is in a directory: inodes, with their paths. Nothing if it is not there, or may not be listed.
 
@@ -106,6 +109,9 @@ class Disk:
 
     def home(self, path: bytes) -> bytes | None:
         return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes
+
+    def real(self, directory: bytes) -> bytes:
+        return os.path.realpath(directory)
 
     def entries(self, directory: bytes) -> Iterator[tuple[int, bytes]]:
         with contextlib.suppress(*_GONE), os.scandir(directory) as found:

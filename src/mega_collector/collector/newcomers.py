@@ -85,8 +85,8 @@ class Newcomers:
         """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
-        self._doubted: dict[bytes, int] = {}
-        """Likewise, remembered sources whose file was not found anywhere."""
+        self._doubted: dict[bytes, tuple[bool, int]] = {}
+        """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -240,7 +240,7 @@ class Newcomers:
                 continue
             try:
                 if not entry.ended:
-                    self._seek(entry, now, since=doubted.get(entry.source_id, self._finder.scans))
+                    self._seek(entry, now, doubted.get(entry.source_id))
                 elif entry.trailer.length and not self._archives.know(entry):
                     self._remembered.forget(entry)
             except TooManyOpenFiles as error:
@@ -253,8 +253,8 @@ class Newcomers:
             self._finder.hurry()
         return done and not self._doubted
 
-    def _seek(self, entry: Entry, now: float, *, since: int) -> None:
-        """`since`: how many scans there were when it was not found at first. One beside a rename may have missed it."""
+    def _seek(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> None:
+        """`doubted`: as it was left the last time. A scan beside a rename may have missed it."""
         named = self._has_its_name(entry)
         if named and self._sources.follow_now(entry):
             self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
@@ -262,15 +262,16 @@ class Newcomers:
         path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
             return
+        since = doubted[1] if doubted is not None and doubted[0] == named else self._finder.scans
         if self._finder.scans - since < _MISSES:
-            self._doubted[entry.source_id] = since
+            self._doubted[entry.source_id] = named, since
         elif not named:
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
         # Else no pattern matches it any more.
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
-        path, home = self._siblings.find(entry.path, entry.inode), self._disk.home(entry.path)
+        path, home = self._siblings.find(entry.path, entry.inode), self._siblings.home(entry.path)
         return path if path is not None or home is None else self._siblings.find(home, entry.inode)
 
     def _has_its_name(self, entry: Entry) -> bool:
@@ -342,7 +343,7 @@ class Newcomers:
             entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
-        follower.home = self._disk.home(path)
+        follower.home = self._siblings.home(path)
         follower.nuls_at_head = rewritten
         self._files.keep(follower, file)
         self._finder.follow(identity, path)

@@ -26,11 +26,24 @@ class Siblings:
         self._most = most
         self._listed: dict[bytes, dict[int, bytes]] = {}
         self._below: dict[bytes, list[bytes]] = {}
+        self._real: dict[bytes, bytes] = {}
 
     def forget(self) -> None:
         """The turn is over: names may change from here on."""
         self._listed.clear()
         self._below.clear()
+        self._real.clear()
+
+    def home(self, path: bytes) -> bytes | None:
+        """Where the file lies to which a path leads by links, be it the name or a directory; None if there are none."""
+        home = self._disk.home(path)
+        if home is not None:
+            return home
+        directory, name = os.path.split(path)
+        real = self._real.get(directory)
+        if real is None:
+            real = self._real[directory] = self._disk.real(directory)
+        return None if real == directory else os.path.join(real, name)  # noqa: PTH118 - bytes
 
     def find(self, path: bytes, inode: int) -> bytes | None:
         """Another name in the directory of `path`, or in one below, by which that inode is found now.

@@ -137,6 +137,7 @@ class Tailer:
         self._departures = Departures(
             finder=finder,
             files=self._files,
+            siblings=self._siblings,
             shipper=shipper,
             sources=self._sources,
             turns=self._turns,
