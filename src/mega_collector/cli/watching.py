@@ -32,7 +32,7 @@ def make_top() -> click.Command:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.top import top
 
-        remote = None if state_directory or half == "collector" else _remote(loaded.settings)
+        remote = _remote(loaded, here=state_directory is not None or half == "collector")
         which, here = _running(half, state_directory)
         with _until_seen_enough():
             top(remote or here, which if remote is None else "aggregator")
@@ -53,7 +53,7 @@ def make_tap() -> click.Command:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.tap import tap
 
-        remote = None if state_directory else _remote(loaded.settings)
+        remote = _remote(loaded, here=state_directory is not None)
         where = remote or _running("aggregator", state_directory)[1]
         with _until_seen_enough():
             _print_tapped(tap(where, host=host, path=path, match=match))
@@ -69,8 +69,15 @@ def make_tap() -> click.Command:
     return half_command("tap", OperatorSettings, start, what, arguments)
 
 
-def _remote(settings: "OperatorSettings") -> "Remote | None":
-    """The aggregator that is meant, if it runs elsewhere."""
+def _remote(loaded: "Loaded[OperatorSettings]", *, here: bool) -> "Remote | None":
+    """The aggregator that is meant, if it runs elsewhere. `here`: what is said beside is of this machine."""
+    from mega_collector.settings import Source
+
+    settings = loaded.settings
+    if here and loaded.origins["address"].source is Source.FLAG:
+        raise click.UsageError("--address is an aggregator's on another machine: leave out what is said of this one.")
+    if here:
+        return None
     ca, certificate, key = settings.tls_ca_certificate, settings.tls_certificate, settings.tls_key
     if settings.address is None or ca is None or certificate is None or key is None:
         return None
