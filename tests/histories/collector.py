@@ -66,6 +66,7 @@ class MemoryCollector:
         max_open_files: int = 100,
         batch_age: float = 0.0,
         watch: Watch | None = None,
+        once: bool = False,
     ) -> None:
         self._aggregator = aggregator
         self._batch_age = batch_age
@@ -86,6 +87,7 @@ class MemoryCollector:
                 close_inactive=CLOSE_INACTIVE,
                 max_line_size=1000,
                 max_open_files=max_open_files,
+                once=once,
             ),
             hello=Hello("me", "here"),
             finder=Finder(

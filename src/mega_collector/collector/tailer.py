@@ -169,6 +169,8 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
+        self._done: set[Identity] = set()
+        """With `once`: files that are shipped, or cannot be."""
         self._suspects: set[Follower] = set()
         """Files that may have been rewritten, and could not be looked at."""
         self._lags = Lags()
@@ -196,7 +198,8 @@ class Tailer:
                 self._stepping_since = self._clock()
                 self.step()
                 self._stepping_since = None
-                self._sleep(said, either)
+                if not self.ended():
+                    self._sleep(said, either)
         finally:
             self._shipper.save(now=True)
             self.close()
@@ -357,9 +360,11 @@ class Tailer:
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
                     quiet = False
-                case Appeared(identity, path):
+                case Appeared(identity, path) if identity not in self._done:
                     self._newcomers.appeared(identity, path, now)
                     quiet = False
+                case _:
+                    pass
         self._newcomers.tell_missed()
         if self._finder.stirred:
             self._turns.hurry()
@@ -480,12 +485,17 @@ class Tailer:
             source = follower.source
             if self._shipper.stopped(source):
                 self.failed = True
-                self._departures.let_go(follower)
+                self._leave(follower)
             elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
             elif self._shipper.acknowledged(source):
-                self._departures.let_go(follower)
+                self._leave(follower)
                 self._sources.remember(source)
+
+    def _leave(self, follower: Follower) -> None:
+        """Nothing more is to come of its file, though a scan finds it."""
+        self._done.add(follower.identity)
+        self._departures.let_go(follower)
 
     # How far behind the files are
 
@@ -534,7 +544,7 @@ class Tailer:
                 self._warn(follower, error)
                 if self._options.once:
                     self.failed = True
-                    self._departures.let_go(follower)
+                    self._leave(follower)
 
     def _warn(self, follower: Follower, error: OSError) -> None:
         """It is tried again at the next poll; meanwhile the others go on. Said once, until a read succeeds."""
