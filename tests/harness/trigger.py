@@ -75,7 +75,8 @@ class Trigger:
         """Wait until it has happened so often, at most so many seconds; whether it has."""
         end, seen = time.monotonic() + timeout, 0
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
+        if self._descriptor >= 0:
+            poll.register(self._descriptor, select.POLLIN)
         while seen < times and (left := end - time.monotonic()) > 0:
             if poll.poll(left * 1000):
                 seen += self._read()
