@@ -9,7 +9,7 @@ from mega_collector.protocol import block_size
 
 MIB = 1 << 20
 BUFFER = 12 * MIB
-TURN = BUFFER // 4
+TURN = BUFFER // 6
 EVEN = 128 << 10
 """What each of fifty has."""
 FULL = block_size(EVEN)
@@ -61,18 +61,18 @@ def test_who_has_little_to_send_keeps_its_share() -> None:
     assert streams[20].window == EVEN
 
 
-def test_those_behind_the_first_two_wait() -> None:
+def test_those_behind_the_first_three_wait() -> None:
     shares = Shares(BUFFER)
     streams = _streams(shares, 50)
     for stream in streams:
         _send(shares, stream, FULL)
-    assert [stream.window for stream in streams] == [TURN] * 2 + [0] * 48
+    assert [stream.window for stream in streams] == [TURN] * 3 + [0] * 47
 
 
 def test_a_turn_goes_to_the_next_after_so_many_bytes_and_comes_again() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
     _send(shares, first, 8 * MIB, largest=MIB)
     first.confirm(shares)
@@ -84,8 +84,8 @@ def test_a_turn_goes_to_the_next_after_so_many_bytes_and_comes_again() -> None:
 
 def test_the_next_turn_begins_when_it_is_confirmed_that_the_one_before_is_over() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
     _send(shares, first, 8 * MIB, largest=MIB)
     shares.confirm(first, TURN, 0.0)  # it had not heard yet
@@ -96,10 +96,10 @@ def test_the_next_turn_begins_when_it_is_confirmed_that_the_one_before_is_over()
 
 def test_one_that_confirms_nothing_is_waited_for_a_second() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
-    for stream in (first, second):
+    for stream in (first, second, beside):
         _send(shares, stream, 8 * MIB, 0.25, largest=MIB)
     assert third.window == 0
     assert shares.next_due == 1.25
@@ -109,8 +109,8 @@ def test_one_that_confirms_nothing_is_waited_for_a_second() -> None:
 
 def test_what_was_sent_before_a_turn_was_heard_of_does_not_end_it() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
     shares.receive(first, FULL, FULL, 0.0)
     assert first.window == TURN
@@ -129,8 +129,8 @@ def test_a_turn_goes_on_while_nobody_waits() -> None:
 
 def test_a_turn_ends_with_a_block_that_is_not_full() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
     _send(shares, first, FULL)
     first.confirm(shares)
@@ -139,8 +139,8 @@ def test_a_turn_ends_with_a_block_that_is_not_full() -> None:
 
 def test_a_turn_ends_with_silence() -> None:
     shares = Shares(BUFFER)
-    first, second, third = _streams(shares, 50)[:3]
-    for stream in (first, second, third):
+    first, second, beside, third = _streams(shares, 50)[:4]
+    for stream in (first, second, beside, third):
         _send(shares, stream, FULL)
     first.confirm(shares, 0.01)
     _send(shares, second, MIB, 0.015)
@@ -177,9 +177,12 @@ def test_who_leaves_lets_the_next_have_its_turn() -> None:
     streams = _streams(shares, 50)
     for stream in streams:
         _send(shares, stream, FULL)
+    waiting = streams[3:]
     shares.leave(streams[0], 1.0)
-    shares.leave(streams[3], 1.0)
-    assert [stream.window for stream in streams[1:5] if stream is not streams[3]] == [TURN, TURN, 0]
+    assert [stream.window for stream in waiting[:3]] == [TURN, 0, 0]
+    shares.leave(waiting[1], 1.0)
+    shares.leave(streams[1], 1.0)
+    assert [stream.window for stream in waiting[2:4]] == [TURN, 0]
 
 
 def test_nobody_waits_where_few_are_left() -> None:
@@ -187,10 +190,10 @@ def test_nobody_waits_where_few_are_left() -> None:
     streams = _streams(shares, 8)
     for stream in streams:
         _send(shares, stream, block_size(stream.window))
-    assert [stream.window for stream in streams] == [TURN] * 2 + [0] * 6
+    assert [stream.window for stream in streams] == [TURN] * 3 + [0] * 5
     for stream in streams[:4]:
         shares.leave(stream, 1.0)
-    assert [stream.window for stream in streams[4:]] == [TURN] * 4
+    assert [stream.window for stream in streams[4:]] == [BUFFER // 4] * 4
 
 
 def test_few_of_a_thousand_are_told_that_another_came_or_went() -> None:
@@ -232,8 +235,8 @@ def test_whatever_happens_what_is_granted_fits_and_nobody_waits_for_ever(
             shares.due(now)
         windows = [each.window for each in streams]
         smallest = len(streams) * EVEN
-        assert sum(sorted(windows)[:-2]) <= max(buffer, smallest)
-        assert sum(windows) <= max(buffer, smallest) + 2 * buffer // 4
+        assert sum(sorted(windows)[:-3]) <= max(buffer, smallest)
+        assert sum(windows) <= max(buffer, smallest) + 3 * buffer // 6
     for _ in range(2 * len(streams)):
         # Whoever has a turn says nothing more.
         now += 1.1

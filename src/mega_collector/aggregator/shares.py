@@ -14,10 +14,13 @@ _SMALLEST = 128 << 10
 """Bytes that may be in flight on every stream that does not wait for its turn, however many there are."""
 
 _FEW = 4
-"""So many streams share the buffer evenly, and a turn is as much as one of so many has."""
+"""So many streams share the buffer evenly."""
 
-_AT_ONCE = 2
-"""Streams whose turn it is: while one begins, the other keeps the aggregator busy."""
+_PARTS = 6
+"""A turn has one of so many parts of it: blocks of half a MiB, of which several are under way."""
+
+_AT_ONCE = 3
+"""Streams whose turn it is: while one begins, the others keep the aggregator busy."""
 
 _TURN = 8 << 20
 """Bytes after which a turn goes to the next that waits for it."""
@@ -68,7 +71,7 @@ class Shares:
     acknowledgement on: otherwise those that come first would have filled the buffer before the others are there.
 
     An even share of many is small, and small blocks cost several times as much as large ones. So of many streams those
-    that have more to send than fits into their share take turns: two of them have half of the buffer, and the others
+    that have more to send than fits into their share take turns: three of them have half of the buffer, and the others
     wait, as long as those whose turn it is make use of it. The next turn begins when it is confirmed that the one
     before is over: what was sent in it is in the buffer then. The other half is for those that have little to send,
     which nobody holds up.
@@ -166,7 +169,7 @@ class Shares:
     @property
     def _turn(self) -> int:
         """Bytes that may be in flight of one whose turn it is."""
-        return self._buffer_size // _FEW
+        return self._buffer_size // _PARTS
 
     def _share_out(self) -> None:
         even = self._even_share()
