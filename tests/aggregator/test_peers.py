@@ -75,7 +75,7 @@ def test_nobody_is_left_without_anything() -> None:
     for outbox in outboxes:
         peers.join("a", outbox)
     _commit(peers, "a")
-    assert [_grants(outbox) for outbox in outboxes] == [[Grant(128 << 10)]] * 4 + [[]] * 96  # the others had no more
+    assert [_grants(outbox) for outbox in outboxes] == [[Grant(64 << 10)]] * 4 + [[]] * 96  # the others had no more
 
 
 def test_of_many_streams_those_that_have_much_to_send_take_turns() -> None:
@@ -85,7 +85,7 @@ def test_of_many_streams_those_that_have_much_to_send_take_turns() -> None:
         peers.join("a", outbox)
     _commit(peers, "a")
     for outbox in outboxes[:4]:
-        peers.receive(outbox, [128 << 10])
+        peers.receive(outbox, [64 << 10])
     assert [outbox.window for outbox in outboxes[:4]] == [2 * MIB, 2 * MIB, 2 * MIB, 0]
     assert peers.next_turn < math.inf
 

@@ -10,7 +10,7 @@ from mega_collector.protocol import block_size
 MIB = 1 << 20
 BUFFER = 12 * MIB
 TURN = BUFFER // 6
-EVEN = 128 << 10
+EVEN = 64 << 10
 """What each of fifty has."""
 FULL = block_size(EVEN)
 

@@ -10,7 +10,7 @@ from mega_collector.protocol import block_size
 _FIRST = 256 << 10
 """Bytes that may be in flight at the most on a stream of which nothing is committed yet."""
 
-_SMALLEST = 128 << 10
+_SMALLEST = 64 << 10
 """Bytes that may be in flight on every stream that does not wait for its turn, however many there are."""
 
 _FEW = 4
