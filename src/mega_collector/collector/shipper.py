@@ -145,6 +145,11 @@ class Shipper:
         return replace(status, next_try_in=max(status.next_try_in - passed, 0.0))
 
     @property
+    def next_size(self) -> int:
+        """How many bytes the next block should have, where one can be sent."""
+        return min(self._window.next_size, self.largest_block)
+
+    @property
     def block_size(self) -> int:
         """How many bytes a block should have."""
         return min(self._window.block_size, self.largest_block)

@@ -122,13 +122,13 @@ class Turns:
             self._ready |= self._growing
             self._growing.clear()
             self._read_at = now + self._pace
-        shipper, size, max_line = self._shipper, self._shipper.block_size, self._max_line
+        shipper, max_line = self._shipper, self._max_line
         for follower in list(self._ready):
             if not shipper.open:
                 return
             del self._ready[follower]
             if shipper.ready(follower.source):
-                self._read(follower, size, max_line, now, trouble)
+                self._read(follower, shipper.next_size, max_line, now, trouble)
             else:
                 # It is marked again when its handshake is done.
                 shipper.begin(follower.source)

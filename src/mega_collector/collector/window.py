@@ -169,7 +169,12 @@ class Window:
         if not self._limit:
             return False
         in_flight = self._in_flight - self._held
-        return in_flight == 0 or in_flight + self.block_size <= self._limit
+        return in_flight == 0 or in_flight + self._least <= self._limit
+
+    @property
+    def next_size(self) -> int:
+        """How many bytes the next block should have where there is room: a whole one, or as many as fit."""
+        return max(min(self.block_size, self._limit - self._in_flight + self._held), 1)
 
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
@@ -350,6 +355,8 @@ class Window:
         self._limit = limit
         self.block_size = min(self._largest_block, block_size(limit))
         """How large a block should be, in bytes."""
+        self._least = min(self.block_size, limit // 4)
+        """Bytes of room for which another is made: with less, blocks would be small."""
 
     def _release(self, flight: _Flight, position: int) -> bytes:
         """Let go of what is committed; the bytes before the position."""
