@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cases.noted import acknowledged
 from collector.accepting import Accepting
 from collector.scripted_aggregator import scripted
 from harness.pipe import Pipe
@@ -95,6 +96,8 @@ def test_where_nothing_is_written_nothing_is_said_or_touched(site: Site) -> None
         for _ in range(2):
             writer.write(10)
             site.assert_delivered()
+            what = "the checkpoint should know that all is acknowledged"
+            until(lambda: acknowledged(site.directory / "collector") == site.bytes_written, what)
             quiet(lambda: (proxy.carried, site.out.stat().st_mtime_ns), "an idle connection and destination", 0.5)
     assert b"\n\n" not in site.output()
 

@@ -61,7 +61,7 @@ def test_names_that_mean_harm_are_words_on_both_pages_and_in_the_metrics(seen: S
 
 
 def test_metrics_name_so_many_files_and_no_more(seen: Seen) -> None:
-    seen.aggregator()
+    """Of those that are behind: nobody takes what they have."""
     for number in range(20):
         (seen.site.logs / f"{number}.log").write_bytes(b"a line\n" * number)
     seen.collector(metrics_files="3")
