@@ -1,6 +1,6 @@
 """`audit`, `ledger` and `replay`: what is committed, and what is missing."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import json
 import os

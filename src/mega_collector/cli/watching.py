@@ -1,6 +1,6 @@
 """`top` and `tap`: what flows through a half, here or elsewhere."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import contextlib
 import errno
