@@ -167,9 +167,10 @@ def _row(file: FileState) -> Row:
 
 def _unfound(unfound: Unfound) -> Iterator[Table]:
     """Nothing, where all was found: a pattern without a file may be in order, but a person should know of it."""
-    why = f"no file matches it, but perhaps one of {count(unfound.passed_over)} that are passed over"
-    why = why if unfound.passed_over else "no file matches it"
-    rows = [Row((printable(pattern), why)) for pattern in unfound.patterns]
+    none = "no file matches it"
+    if unfound.passed_over:
+        none += f", but perhaps one of {count(unfound.passed_over)} that are passed over"
+    rows = [Row((printable(pattern), none)) for pattern in unfound.patterns]
     rows += [Row((printable(path), f"cannot be looked at: {why}"), bad=True) for path, why in unfound.hidden]
     if rows:
         yield Table(
