@@ -158,7 +158,7 @@ def _per_gigabyte(key: str) -> Callable[[Run], float]:
 
 _STAGES = {
     "read": ("collector: read from tmpfs", "one copy out of the kernel"),
-    "count": ("collector: count newlines", "one look at each byte, with memchr(3)"),
+    "count": ("collector: count newlines", "one look at each byte, by StringZilla"),
     "checksum": ("both: CRC-32", "one look at each byte"),
     "serialize": ("collector: checksum, and the message around the payload", "the same, and one copy"),
     "compress": ("collector, where it compresses: zstd level 1, and the same", "what zstd takes"),

@@ -44,6 +44,8 @@ def test_of_several_outputs_the_worst_is_told_and_how_many_others_take_nothing()
     assert some.held_up.words == words
     assert some.ready == (True, "ready"), "the others flow"
     assert (shown(some).ready, shown(some).state) == (False, f"some outputs take nothing: {words}")
+    two = statistics(failing_outputs=2, failing_output=FULL)
+    assert two.held_up.words == "/x/a.log: No space left on device, and 1 other output, 4th try, next in 8 s"
     alone = statistics(failing=True, failing_outputs=1, failing_output=FULL)
     assert shown(alone).state == (
         "the destination takes nothing: /x/a.log: No space left on device, 4th try, next in 8 s"

@@ -44,6 +44,21 @@ def test_a_file_that_one_scan_missed_is_looked_for_again_at_once(finder: Finder,
     assert finder.due > 225, "there is no doubt any more"
 
 
+def test_files_that_match_and_are_not_to_be_followed_are_counted(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (tmp_path / "old.log").touch()
+    for path in (own / "a.log", tmp_path / "new.log"):
+        path.write_text("new")
+    discovery = Discovery([bytes(tmp_path / "**/*.log")], passes_over=lambda facts: not facts.size)
+    finder = Finder(discovery=discovery, watch=Watch(), roster=Roster(), poll_interval=3600, own=[own])
+    assert finder.passed_over == 0
+    found(finder, 0)
+    assert finder.names() == [bytes(tmp_path / "new.log")]
+    assert finder.passed_over == 2
+    finder.close()
+
+
 # What is said of what cannot be followed
 
 

@@ -118,6 +118,13 @@ def test_where_others_have_files_a_pattern_without_one_is_shown_and_is_no_bad_st
     assert len(shown(followed).tables) == 1, "nothing is said of what was found"
 
 
+def test_a_pattern_whose_files_are_passed_over_is_not_said_to_match_none() -> None:
+    found = shown(statistics(surroundings=around()), Unfound(patterns=(b"/a/*.log",), passed_over=7))
+    assert found.ready
+    ((_, why),) = [row.cells for row in found.tables[1].rows]
+    assert why == "no file matches it, but perhaps one of 7 that are passed over"
+
+
 def test_so_many_files_are_shown_and_the_others_counted() -> None:
     files = [lag(b"/%d" % number, seconds=number) for number in range(200)]
     (table,) = shown(statistics(*files, surroundings=around())).tables

@@ -434,6 +434,17 @@ def test_an_end_that_a_process_before_may_not_have_told_is_told_on_the_next_conn
     assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
 
 
+@pytest.mark.parametrize(("reason", "again"), [(RefusalReason.NOT_YOURS, False), (RefusalReason.WRONG_START, True)])
+def test_an_end_that_is_refused_for_good_is_not_said_on_every_connection(reason: RefusalReason, again: bool) -> None:
+    window = Window(limit=1000)
+    window.finish_again(SOURCE, 100)
+    end = [Open(SOURCE, 100), Finish(SOURCE, 100)]
+    assert window.connect(1000) == end
+    assert window.refuse(_refusal(100, 50, reason)) == ([] if again else [Finished(SOURCE)])
+    window.disconnect()
+    assert window.connect(1000) == (end if again else [])
+
+
 def test_an_end_without_a_connection_is_said_on_the_next_one() -> None:
     window = _open(_window())
     _sent(window, 100)

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from cases.nobody import as_nobody
 from certificates import Authority, Material
 from harness.process import Process
 from harness.site import Site
@@ -51,11 +52,15 @@ class Place:
         self.site.collector(remote_address=self.port, **collector)
         return process
 
-    def look(self, command: str, shown: Material, *arguments: str, trusted: bytes = COLLECTORS.pem) -> Process:
-        """Start `top` or `tap`, which shows that certificate."""
+    def look(
+        self, command: str, shown: Material, *arguments: str, trusted: bytes = COLLECTORS.pem, homeless: bool = False
+    ) -> Process:
+        """Start `top` or `tap`, which shows that certificate. `homeless`: by a user without a home."""
         parts = {"CERTIFICATE": shown.certificate, "KEY": shown.key, "CA_CERTIFICATE": trusted}
         variables = {f"MEGA_COLLECTOR_OPERATOR_TLS_{name}": pem.decode() for name, pem in parts.items()}
-        return self.site.start(command, "--address", self.address, *arguments, variables)
+        variables |= {"HOME": "", "XDG_STATE_HOME": ""} if homeless else {}
+        wrapper = as_nobody() if homeless else ()
+        return self.site.start(command, "--address", self.address, *arguments, variables, wrapper=wrapper)
 
 
 @pytest.fixture
@@ -90,6 +95,12 @@ def test_an_operator_sees_what_the_aggregator_does_and_what_passes(place: Place)
     tap.signal(signal.SIGINT)
     assert tap.wait() == 0
     assert set(tap.stdout.read_bytes().splitlines()) == {b"beacon"}
+
+
+def test_whoever_looks_elsewhere_needs_no_home_here(place: Place) -> None:
+    place.aggregator(OPERATORS.pem.decode())
+    top = place.look("top", ANN, homeless=True)
+    assert top.wait() == 0, top.said()
 
 
 @pytest.mark.parametrize("command", ["top", "tap"])

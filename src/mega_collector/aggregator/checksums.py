@@ -1,6 +1,6 @@
 """The running checksum of what is committed of each source."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mega_collector.block import Block
 from mega_collector.checksum import crc32
@@ -34,20 +34,24 @@ class Checksums:
                 self._running[source_id] = self._committed(source_id) or 0
                 self._asked.add(source_id)
 
-    def extend(self, source_id: bytes, blocks: Iterable[Block]) -> tuple[int, int | None]:
+    def extend(self, source_id: bytes, blocks: Sequence[Block]) -> tuple[int, int | None]:
         """The checksum with these blocks behind all that came before; and that of these alone, if the ledger was asked.
 
         It may have forgotten what came before, as that of a source that had ended, until these are committed.
         """
-        checksum = before = self._running[source_id]
-        for block in blocks:
-            checksum = crc32(block.data, checksum)
-        self._running[source_id] = checksum
+        checksum = self._running[source_id] = _checksum_of(blocks, self._running[source_id])
         if source_id not in self._asked:
             return checksum, None
         self._asked.discard(source_id)
-        return checksum, crc32(b"".join(block.data for block in blocks)) if before else checksum
+        return checksum, _checksum_of(blocks)
 
     def forget(self, source_id: bytes) -> None:
         """The source has ended: the ledger may forget it too."""
         self._running.pop(source_id, None)
+
+
+def _checksum_of(blocks: Iterable[Block], before: int = 0) -> int:
+    checksum = before
+    for block in blocks:
+        checksum = crc32(block.data, checksum)
+    return checksum

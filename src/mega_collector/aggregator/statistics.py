@@ -66,7 +66,9 @@ class AggregatorStatistics:
 
     def _outputs_held_up(self, worst: Status) -> Status:
         others = self.failing_outputs - 1
-        return replace(worst, cause=f"{worst.cause}, and {others} other outputs") if others > 0 else worst
+        if others <= 0:
+            return worst
+        return replace(worst, cause=f"{worst.cause}, and {others} other output{'s' if others > 1 else ''}")
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -141,16 +143,16 @@ class AggregatorStatistics:
 
 
 def _alert_samples(alerts: AlertStatistics) -> Iterator[Sample]:
-    named = "mega_collector_aggregator_alert"
+    ours = "mega_collector_aggregator"
     for name, help_, value in (
-        ("s_accepted", "Events that PagerDuty took", alerts.accepted),
-        ("s_refused", "Events that PagerDuty refused for good", alerts.refused),
-        ("_failures", "Tries to send an event that did not get to PagerDuty", alerts.failed),
+        ("alerts_accepted", "Events that PagerDuty took", alerts.accepted),
+        ("alerts_refused", "Events that PagerDuty refused for good", alerts.refused),
+        ("alert_failures", "Tries to send an event that did not get to PagerDuty", alerts.failed),
     ):
-        yield Sample(f"{named}{name}_total", "counter", help_, value)
-    yield Sample(f"{named}s_pending", "gauge", "Events that wait to be sent to PagerDuty", alerts.pending)
+        yield Sample(f"{ours}_{name}_total", "counter", help_, value)
+    yield Sample(f"{ours}_alerts_pending", "gauge", "Events that wait to be sent to PagerDuty", alerts.pending)
     failing = alerts.problem is not None
-    yield Sample(f"{named}s_failing", "gauge", "Whether the last event did not get to PagerDuty", failing)
+    yield Sample(f"{ours}_alerts_failing", "gauge", "Whether the last event did not get to PagerDuty", failing)
     if alerts.failed_at is not None:
         help_ = "When an event last did not get to PagerDuty, in seconds since the epoch"
-        yield Sample(f"{named}_last_failure_timestamp_seconds", "gauge", help_, alerts.failed_at)
+        yield Sample(f"{ours}_alert_last_failure_timestamp_seconds", "gauge", help_, alerts.failed_at)

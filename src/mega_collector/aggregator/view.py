@@ -187,7 +187,7 @@ def _lag(report: Report) -> str:
 
 
 def _files(report: Report) -> str:
-    return count(report.files) if report.files or report.behind else "none matches"
+    return count(report.files) if report.files or report.behind else "none"
 
 
 def _oldest(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 
@@ -38,13 +39,8 @@ def ask(
     Raises:
         Unanswered: in words that say what to do.
     """
-    with open_channel(target, credentials, channel_options(server_name)) as channel:
-        try:
-            return _gathered(_answered(channel, hello, silence))
-        except grpc.RpcError as error:
-            raise Unanswered(_cause(error, target, tls=credentials is not None)) from error
-        except WireError as error:
-            raise Unanswered(f"the aggregator at {target} cannot be understood: {error}") from error
+    with _channel(target, credentials, server_name) as channel:
+        return _gathered(_answered(channel, hello, silence))
 
 
 def ask_which_are_own(
@@ -62,17 +58,26 @@ def ask_which_are_own(
         Unanswered: in words that say what to do.
     """
     own: set[bytes] = set()
+    with _channel(target, credentials, server_name) as channel:
+        for begin in range(0, len(files), wire.MAX_RECORDS):
+            request = wire.serialize_audit_request(hello, files=files[begin : begin + wire.MAX_RECORDS])
+            for page in _pages(channel, request, silence):
+                own |= wire.parse_own(page)
+    return own
+
+
+@contextmanager
+def _channel(
+    target: str, credentials: grpc.ChannelCredentials | None, server_name: str | None
+) -> Iterator[grpc.Channel]:
+    """What goes wrong on it is Unanswered, in words that say what to do."""
     with open_channel(target, credentials, channel_options(server_name)) as channel:
         try:
-            for begin in range(0, len(files), wire.MAX_RECORDS):
-                request = wire.serialize_audit_request(hello, files=files[begin : begin + wire.MAX_RECORDS])
-                for page in _pages(channel, request, silence):
-                    own |= wire.parse_own(page)
+            yield channel
         except grpc.RpcError as error:
             raise Unanswered(_cause(error, target, tls=credentials is not None)) from error
         except WireError as error:
             raise Unanswered(f"the aggregator at {target} cannot be understood: {error}") from error
-    return own
 
 
 def _answered(channel: grpc.Channel, hello: Hello, silence: float) -> Iterator[Record]:

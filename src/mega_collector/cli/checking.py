@@ -1,6 +1,6 @@
 """`check`, of either half."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Commands that are told the settings of a half, by variable or flag."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import json
 import os

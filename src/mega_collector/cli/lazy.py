@@ -1,6 +1,6 @@
 """Commands that are made when they are asked for."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import sys
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """`audit`, `ledger` and `replay`: what is committed, and what is missing."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import json
 import os
@@ -54,12 +54,12 @@ def make_ledger() -> click.Command:
     from mega_collector.settings import AggregatorSettings
 
     def start(loaded: "Loaded[AggregatorSettings]", as_json: bool, collector: str | None, holder: str | None) -> int:
-        from mega_collector.operate.ledger import document, lines
-
         directory = loaded.settings.state_directory
         if collector is not None or holder is not None:
             say(_released(directory, collector, holder))
             return CLEAN
+        from mega_collector.operate.ledger import document, lines
+
         for line in [document(directory)] if as_json else lines(directory):
             say(line)
         return CLEAN

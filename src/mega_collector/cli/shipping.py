@@ -1,6 +1,6 @@
 """The commands that ship: both halves, in one process or two."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import os
 import sys

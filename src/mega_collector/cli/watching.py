@@ -1,6 +1,6 @@
 """`top` and `tap`: what flows through a half, here or elsewhere."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - imported when it is asked for: see the package
 
 import contextlib
 import errno
@@ -32,10 +32,12 @@ def make_top() -> click.Command:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from mega_collector.operate.top import top
 
-        remote = _remote(loaded, here=state_directory is not None or half == "collector")
-        which, here = _running(half, state_directory)
+        which: Half = "aggregator"
+        where: Path | Remote | None = _remote(loaded, here=state_directory is not None or half == "collector")
+        if where is None:
+            which, where = _running(half, state_directory)
         with _until_seen_enough():
-            top(remote or here, which if remote is None else "aggregator")
+            top(where, which)
         return CLEAN
 
     what = "Show what a half does, once a second: the one at --address, or the aggregator on this machine, if it runs."

@@ -288,6 +288,7 @@ class Collector:
         return Unfound(
             tuple(self._patterns.without_match(self._finder.names())),
             tuple((path, error.strerror or str(error)) for path, error in hidden),
+            self._finder.passed_over,
         )
 
     def _surroundings(self) -> Surroundings:

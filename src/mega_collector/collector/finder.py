@@ -133,6 +133,11 @@ class Finder:
         """What the last scan could not look at. From any thread."""
         return self._last.unobservable
 
+    @property
+    def passed_over(self) -> int:
+        """How many files the last scan found that are not to be followed. From any thread."""
+        return self._last.passed_over
+
     def names(self) -> Sequence[bytes]:
         """By which files were found that are not passed over. From any thread."""
         return self._roster.names
@@ -235,6 +240,7 @@ class Finder:
             self._scan_at = min(self._scan_at, self._seldom)
         if self._roster.doubtful or again:
             self.hurry()
+        scan.passed_over += len(own)
         # The roster knows the files from now on.
         scan.files.clear()
         self._last = scan

@@ -289,6 +289,7 @@ class Tailer:
                 return
             now = self._stepping_since = self._clock()
             quiet = self._look(now)
+            self._siblings.forget()
             self._stepping_since = None
             if not quiet:
                 return

@@ -28,6 +28,8 @@ class Unfound:
     """Those that match no file."""
     hidden: Sequence[tuple[bytes, str]] = ()
     """What could not be looked at, and why."""
+    passed_over: int = 0
+    """Files that match some pattern and are not followed: too old, or written by the aggregator or the collector."""
 
 
 def flows(statistics: CollectorStatistics) -> tuple[Flow, ...]:
@@ -87,7 +89,7 @@ def _state(statistics: CollectorStatistics, behind: Table, unfound: Unfound) -> 
     if late:
         more = " or more" if behind.left_out else ""
         return False, f"files that are late: {count(late)}{more}, see below"
-    if not statistics.tailer.files and unfound.patterns:
+    if not statistics.tailer.files and unfound.patterns and not unfound.passed_over:
         named = " nor ".join(map(printable, unfound.patterns[:_FEW]))
         more = ", nor any other pattern" if len(unfound.patterns) > _FEW else ""
         return False, f"no file matches {named}{more}: {_CHECK}"
@@ -165,7 +167,10 @@ def _row(file: FileState) -> Row:
 
 def _unfound(unfound: Unfound) -> Iterator[Table]:
     """Nothing, where all was found: a pattern without a file may be in order, but a person should know of it."""
-    rows = [Row((printable(pattern), "no file matches it")) for pattern in unfound.patterns]
+    none = "no file matches it"
+    if unfound.passed_over:
+        none += f", but perhaps one of {count(unfound.passed_over)} that are passed over"
+    rows = [Row((printable(pattern), none)) for pattern in unfound.patterns]
     rows += [Row((printable(path), f"cannot be looked at: {why}"), bad=True) for path, why in unfound.hidden]
     if rows:
         yield Table(

@@ -69,7 +69,7 @@ def whereabouts(file: FileLag, around: Surroundings) -> Whereabouts:
         cause = "the aggregator has what was sent, and does not say why it waits"
         return Whereabouts(Stage.INGEST_BUFFER, cause, patience=around.batch_age)
     if not around.room:
-        cause = "COLLECTOR_WINDOW_SIZE bytes are sent and not acknowledged"
+        cause = "as much is in flight as may be: by COLLECTOR_WINDOW_SIZE, or the share that the aggregator grants"
         return Whereabouts(Stage.WINDOW, cause, patience=around.batch_age)
     return Whereabouts(Stage.READING, "it has not been its turn")
 

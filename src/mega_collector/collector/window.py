@@ -61,7 +61,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The aggregator has answered the end of a source."""
+    """The aggregator has answered the end of a source, or refuses it for good."""
 
     source: Source
 
@@ -163,10 +163,8 @@ class Window:
 
     @property
     def room(self) -> bool:
-        """Whether another block may be sent. One may always be in flight, whatever the window."""
-        if self._items - self._held_items >= _MOST_ITEMS:
-            return False
-        if not self._limit:
+        """Whether another block may be sent. One may always be in flight, whatever the window, unless that is 0."""
+        if not self._limit or self._items - self._held_items >= _MOST_ITEMS:
             return False
         in_flight = self._in_flight - self._held
         return in_flight == 0 or in_flight + self._least <= self._limit
@@ -387,6 +385,9 @@ class Window:
             # It is described already, and will be answered when it may go on.
             self._hold(flight)
             return []
+        if flight is None and not refusal.retry and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
+            # Another collector's by now, perhaps: saying it again cannot help.
+            return [Finished(finish.source)]
         if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []
         if not refusal.retry:

@@ -90,10 +90,10 @@ class AggregatorSettings:
         kinds.SIZE, "1GiB", "how many bytes of discarded batches are kept; the oldest make room"
     )
     metrics_address: Address | None = optional(
-        kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
+        kinds.TCP_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
     )
     operator_address: Address | None = optional(
-        kinds.METRICS_ADDRESS,
+        kinds.TCP_ADDRESS,
         "where `top` and `tap` are served to other machines, with TLS, whatever AGGREGATOR_TLS is; it needs the "
         "certificate, the key and AGGREGATOR_OPERATOR_CERTIFICATES",
     )

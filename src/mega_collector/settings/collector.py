@@ -76,7 +76,7 @@ class CollectorSettings:
         "auto: by inotify where it tells all, else by polling; poll: always by polling",
     )
     metrics_address: Address | None = optional(
-        kinds.METRICS_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
+        kinds.TCP_ADDRESS, "where the page, /metrics, /healthz and /readyz are served"
     )
     metrics_files: int = setting(
         kinds.at_least(0), "100", "of how many files /metrics shows each by itself: those that lag most"

@@ -127,7 +127,7 @@ def _remote_address(text: str) -> Address:
     return address
 
 
-def _metrics_address(text: str) -> Address:
+def _tcp_address(text: str) -> Address:
     if text.startswith("unix:"):
         raise ValueError("is no host and port")
     return Address.parse(text)
@@ -184,7 +184,7 @@ DIRECTORY = Kind("DIRECTORY", "the path of a directory, made if it is missing", 
 KEPT_DIRECTORY = Kind("DIRECTORY", "the path of a directory, made if it is missing; empty: not kept", _kept_directory)
 LISTEN_ADDRESS = Kind("ADDRESS", "host:port (port 0: any free one), [v6]:port or unix:PATH", _listen_address)
 REMOTE_ADDRESS = Kind("ADDRESS", "host:port, [v6]:port or unix:PATH", _remote_address)
-METRICS_ADDRESS = Kind("ADDRESS", "host:port or [v6]:port (port 0: any free one)", _metrics_address)
+TCP_ADDRESS = Kind("ADDRESS", "host:port or [v6]:port (port 0: any free one)", _tcp_address)
 START_AT: Kind[Literal["beginning", "end"]] = one_of("beginning", "end")
 COMPRESSION: Kind[Literal["auto", "zstd", "none"]] = one_of("auto", "zstd", "none")
 NAME = Kind("NAME", f"1 to {MAX_NAME} printable characters", _name)

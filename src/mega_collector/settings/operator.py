@@ -9,7 +9,7 @@ from mega_collector.address import Address
 from mega_collector.errors import SettingError
 from mega_collector.settings import kinds
 from mega_collector.settings.declaration import optional
-from mega_collector.settings.pem import PEM
+from mega_collector.settings.pem import PEM_AT_START
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,11 @@ class OperatorSettings:
     address: Address | None = optional(
         kinds.REMOTE_ADDRESS, "the AGGREGATOR_OPERATOR_ADDRESS of an aggregator on another machine"
     )
-    tls_certificate: bytes | None = optional(PEM, "your certificate")
-    tls_key: bytes | None = optional(PEM, "the certificate's key", secret=True)
-    tls_ca_certificate: bytes | None = optional(PEM, "the CA that must have signed the aggregator's certificate")
+    tls_certificate: bytes | None = optional(PEM_AT_START, "your certificate")
+    tls_key: bytes | None = optional(PEM_AT_START, "the certificate's key", secret=True)
+    tls_ca_certificate: bytes | None = optional(
+        PEM_AT_START, "the CA that must have signed the aggregator's certificate"
+    )
     tls_server_name: str | None = optional(
         kinds.NAME, "the name to expect in the aggregator's certificate, where its address differs"
     )

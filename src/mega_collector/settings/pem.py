@@ -30,4 +30,7 @@ def pem(text: str) -> bytes:
     return content
 
 
-PEM = Kind("PEM", "PEM text, or the path of a PEM file, which is read again when it changes", pem)
+PEM_AT_START = Kind("PEM", "PEM text, or the path of a PEM file", pem)
+"""For a command that looks, and ends."""
+
+PEM = Kind("PEM", f"{PEM_AT_START.allowed}, which is read again when it changes", pem)

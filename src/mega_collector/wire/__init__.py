@@ -1,4 +1,4 @@
-"""Messages become bytes and back: with the publisher and the server the only place that knows the generated code.
+"""Messages become bytes and back. Else only those who call a service, or stand for one, know the generated code.
 
 What arrives is not trusted: whatever contradicts itself is a `WireError`.
 """

@@ -1,4 +1,4 @@
-"""What is committed, for an audit: in pages, which are of a bounded size."""
+"""What is committed, for an audit, in pages, which are of a bounded size; and which files are the aggregator's own."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

@@ -20,7 +20,7 @@ MAX_GROUP_SIZE: Final = 256 << 10
 memory that it has on the wire."""
 
 MAX_RECORDS: Final = 256
-"""Records in a page of an audit, which has at most about `MAX_GROUP_SIZE` bytes too."""
+"""Records in a page of an audit, which has at most about `MAX_GROUP_SIZE` bytes too; and files that are asked for."""
 
 MAX_PASSAGES: Final = 1024
 """Ranges in one of them."""
