@@ -1,5 +1,6 @@
 """`mega-collector top` beside real processes: what is wrong is on the screen, and nothing moves the cursor."""
 
+import codecs
 import os
 import pty
 import re
@@ -101,8 +102,8 @@ def test_on_a_terminal_it_goes_on_and_ends_when_interrupted(seen: Seen) -> None:
         where = environ("AGGREGATOR", {"state_directory": str(seen.site.directory / "aggregator")}, {})
         process = seen.site.start("top", where | {"TERM": "xterm", "COLUMNS": "120", "LINES": "60"}, stdout=follower)
         screen = Screen(leader)
-        until(lambda: "measuring" in screen.read(), "the first look")
-        until(lambda: "0 B/s" in screen.read(), "the second")
+        until(lambda: screen.read() and "measuring" in screen.text, "the first look")
+        until(lambda: screen.read() and "0 B/s" in screen.text, "the second")
         process.signal(2)
         assert until(lambda: not screen.read() and not process.running, "the end") is True
         assert process.wait() == 0
@@ -117,12 +118,14 @@ class Screen:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.text = ""
 
     def read(self) -> str:
         """What has come since."""
-        new = b""
+        new = ""
         while select.select([self._descriptor], [], [], 0)[0]:
-            new += os.read(self._descriptor, 65536)
-        self.text += new.decode()
-        return new.decode()
+            # What is read may end within a character.
+            new += self._decoder.decode(os.read(self._descriptor, 65536))
+        self.text += new
+        return new
