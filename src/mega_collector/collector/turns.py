@@ -80,9 +80,10 @@ class Turns:
     def grew(self, follower: Follower, now: float) -> bool:
         """It was written to: whether that can wait until it is `due`.
 
-        What is less than a block is read no more often than its batch needs it; but at once after a pause.
+        What is less than a block is read no more often than its batch needs it; but at once after a pause, and if it is
+        not open: whoever deletes it meanwhile would take what it has grown by.
         """
-        if not self._pace or follower.lag >= self._shipper.block_size:
+        if not self._pace or follower.lag >= self._shipper.block_size or follower not in self._files:
             self.mark(follower, now)
             return False
         if follower.settled and follower.readable(now):
