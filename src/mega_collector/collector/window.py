@@ -171,6 +171,11 @@ class Window:
         in_flight = self._in_flight - self._held
         return in_flight == 0 or in_flight + self.block_size <= self._limit
 
+    @property
+    def waits(self) -> bool:
+        """Whether the aggregator lets others send for now."""
+        return self._connected and not self._limit
+
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
         flight = self._flights.get(source.id)
