@@ -46,6 +46,8 @@ _CAUSES = {
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
+    # What takes connections and says nothing hangs: gRPC would wait 20 seconds to tell.
+    ("grpc.min_reconnect_backoff_ms", int(_PATIENCE * 1000)),
     # Who watches should see it soon when it runs again.
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
@@ -102,6 +104,13 @@ def explain(error: grpc.RpcError) -> str:
     if code in _REFUSED:
         return details
     return next((words for phrase, words in _CAUSES.items() if phrase in details), "no answer")
+
+
+def unheard(error: grpc.RpcError) -> str | None:
+    """That the half hangs, and has not heard of the call; None: it is something else that failed."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE and "failed to connect" in str(error.details()):
+        return "it does not answer: see whether it hangs, and try again"
+    return None
 
 
 def look(operator: api_pb2_grpc.OperatorStub) -> View:

@@ -9,6 +9,7 @@ import pytest
 
 from certificates import Authority
 from harness.health import SERVING, health
+from harness.metrics import metric, unused_port
 from harness.site import Site, environ
 from harness.until import quiet, until
 from mega_collector.collector.checkpoint import Checkpoint
@@ -45,6 +46,26 @@ def test_a_collector_that_ended_under_load_has_noted_exactly_what_is_committed(s
         writer.write(10_000)
     assert site.size() < site.bytes_written, "it was over already"
     site.collector()
+    site.assert_delivered()
+
+
+@pytest.mark.case(83)
+def test_a_deleted_log_that_is_acknowledged_only_at_the_end_is_not_taken_for_lost_at_the_next_start(site: Site) -> None:
+    """Nothing else was waited for: it was read to its end, and had been quiet for long enough."""
+    metrics = f"127.0.0.1:{unused_port()}"
+    site.aggregator(minimum_publish_frequency="1h")
+    writer = site.writer()
+    collector = site.collector(metrics_address=metrics, rotate_wait="0s")
+    writer.write(10)
+    in_flight = "mega_collector_collector_in_flight_bytes"
+    until(lambda: metric(metrics, in_flight) == site.bytes_written, "it should be sent")
+    writer.path.unlink()
+    collector.wait_for("file_gone")
+    assert metric(metrics, in_flight) == site.bytes_written
+    assert collector.stop() == 0
+    checkpoint = Checkpoint(site.directory / "collector")
+    assert all(entry.ended for entry in checkpoint.entries.values())
+    checkpoint.close()
     site.assert_delivered()
 
 

@@ -121,6 +121,25 @@ def test_a_whole_block_is_read_at_once() -> None:
     assert rig.unread() < before
 
 
+def test_what_was_closed_as_idle_is_opened_at_once_since_it_may_be_deleted() -> None:
+    rig = Rig(15.0)
+    other = rig.disk.create(_OTHER)
+    rig.watch.events.named.add(_OTHER)
+    rig.until(lambda: rig.collector.follower(other.number) is not None)
+    rig.step(400.0)
+    rig.collector.tailer._poll(rig.now)
+    assert len(rig.collector.tailer._files) == 0
+    for _ in range(3):
+        rig.write(1)
+        rig.step(0.001)
+    rig.write(1, other, _OTHER)
+    rig.step(0.001)
+    follower = rig.collector.follower(other.number)
+    assert follower is not None
+    assert follower.lag > 0, "it waits until it is due"
+    assert follower in rig.collector.tailer._files
+
+
 def test_when_a_name_comes_or_goes_what_grew_is_read_at_once() -> None:
     """It may be the copy that is made before the file is truncated."""
     rig = waiting()

@@ -31,6 +31,7 @@ def a_file(hold: Hold, reason: str = "") -> FileLag:
         (Hold.DESCRIBED, WELL, Stage.CONNECTION, "does not say from where on"),
         (Hold.SENT, WELL, Stage.INGEST_BUFFER, "does not say why it waits"),
         (Hold.READABLE, replace(WELL, room=False), Stage.WINDOW, "COLLECTOR_WINDOW_SIZE"),
+        (Hold.READABLE, replace(WELL, room=False, waits=True), Stage.INGEST_BUFFER, "other collectors have their turn"),
         (Hold.READABLE, WELL, Stage.READING, "it has not been its turn"),
     ],
 )

@@ -223,6 +223,7 @@ def test_the_smaller_of_both_windows_holds() -> None:
 def test_nothing_is_sent_until_another_grant_where_none_may_be_in_flight() -> None:
     window = _open(_window())
     window.grant(0)
+    assert window.waits
     assert not window.room
     window.grant(1)
     assert window.room

@@ -42,6 +42,16 @@ def test_one_that_was_killed_has_left_its_socket(site: Site) -> None:
     refused(replay(site.directory), "no aggregator runs", "Connection refused")
 
 
+def test_one_that_hangs_is_told_as_that_by_whoever_hands_something_over(site: Site) -> None:
+    site.aggregator().freeze()
+    kept = letter(site.directory / "aggregator" / "dead-letters" / "1.dead")
+    refused(replay(site.directory), "not delivered: it does not answer: see whether it hangs")
+    assert kept.exists()
+    environ = {"AGGREGATOR_STATE_DIRECTORY": str(site.directory / "aggregator")}
+    released = attempt("ledger", "--release", "web-1", cwd=site.directory, environ=environ)
+    refused(released, "nothing is released: it does not answer: see whether it hangs")
+
+
 def test_no_such_directory(tmp_path: Path) -> None:
     refused(replay(tmp_path, str(tmp_path / "none")), f"{tmp_path}/none: No such file or directory")
 

@@ -299,6 +299,7 @@ class Collector:
             status=self._shipper.status,
             batch_age=self._shipper.batch_age,
             room=self._shipper.room,
+            waits=self._shipper.waits,
             hanging=self._tailer.hanging(self._stuck_after),
         )
 

@@ -78,9 +78,13 @@ class Departures:
                     self._bury(follower)
             elif follower not in self._files:
                 self._find(follower)
-            elif follower.finished(now) and self._shipper.acknowledged(follower.source):
+            elif self._is_done(follower, now):
                 done.append(follower)
         self._retire(done)
+
+    def retire(self, now: float) -> None:
+        """Let go of those that, as they were seen last, gave all that they had; nothing else is looked for."""
+        self._retire([each for each in self._leaving if each in self._files and self._is_done(each, now)])
 
     def lost(self, follower: Follower, reason: str) -> None:
         """It vanished before it could be opened: what it held, if anything, cannot be had any more."""
@@ -99,6 +103,9 @@ class Departures:
         if self._sources.is_found(follower):
             self._finder.forget(follower.identity)
         self._sources.remove(follower)
+
+    def _is_done(self, follower: Follower, now: float) -> bool:
+        return follower.finished(now) and self._shipper.acknowledged(follower.source)
 
     def _find(self, follower: Follower) -> None:
         """See that its file is open, by whatever name; if it has none, it has vanished."""

@@ -137,6 +137,11 @@ class Shipper:
         return self._window.room
 
     @property
+    def waits(self) -> bool:
+        """Whether the aggregator lets others send for now. From any thread."""
+        return self._window.waits
+
+    @property
     def status(self) -> Status:
         """What holds up the aggregator, by what it said last on this connection. From any thread."""
         status, passed = self._status, self._clock() - self._told_at

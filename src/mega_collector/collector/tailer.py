@@ -200,6 +200,7 @@ class Tailer:
                 self._stepping_since = None
                 if not self.ended():
                     self._sleep(said, either)
+            self._retire_at_last()
         finally:
             self._shipper.save(now=True)
             self.close()
@@ -479,6 +480,14 @@ class Tailer:
             self._observe(follower, facts.size, facts.changed_ns, now)
         # Its last line may be final by now, though it has no end.
         self._turns.mark(follower, now)
+
+    def _retire_at_last(self) -> None:
+        """What is gone, and was shipped to its end, the next process would take for lost."""
+        now = self._clock()
+        for follower in self._departures:
+            self._look_through_descriptor(follower, now)
+        self._departures.retire(now)
+        self._shipper.say()
 
     def _poll_once(self, now: float) -> None:
         """Let go of the files whose end is shipped, or that cannot be shipped."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mega_collector.block import Block
@@ -80,7 +81,8 @@ class Turns:
     def grew(self, follower: Follower, now: float) -> bool:
         """It was written to: whether that can wait until it is `due`.
 
-        What is less than a block is read no more often than its batch needs it; but at once after a pause.
+        What is less than a block is read no more often than its batch needs it; but at once after a pause. It is opened
+        at once: whoever deletes it meanwhile would take what it has grown by.
         """
         if not self._pace or follower.lag >= self._shipper.block_size:
             self.mark(follower, now)
@@ -88,6 +90,9 @@ class Turns:
         if follower.settled and follower.readable(now):
             self._growing[follower] = None
             self.behind.add(follower)
+            with suppress(OSError):
+                # What is wrong with it is told when it is read.
+                self._files.of(follower)
         return True
 
     def hurry(self) -> None:

@@ -32,6 +32,8 @@ class Surroundings:
     """Seconds that the aggregator may wait for a batch to be full."""
     room: bool
     """Whether there is room in the window."""
+    waits: bool = False
+    """Whether the aggregator lets other collectors send for now."""
     hanging: Step | None = None
     """What the tailer has been at for so long that a filesystem must hang."""
 
@@ -68,6 +70,8 @@ def whereabouts(file: FileLag, around: Surroundings) -> Whereabouts:
     if file.hold is Hold.SENT:
         cause = "the aggregator has what was sent, and does not say why it waits"
         return Whereabouts(Stage.INGEST_BUFFER, cause, patience=around.batch_age)
+    if around.waits:
+        return Whereabouts(Stage.INGEST_BUFFER, "other collectors have their turn to send")
     if not around.room:
         cause = "as much is in flight as may be: by COLLECTOR_WINDOW_SIZE, or the share that the aggregator grants"
         return Whereabouts(Stage.WINDOW, cause, patience=around.batch_age)

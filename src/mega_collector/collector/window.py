@@ -174,6 +174,11 @@ class Window:
         """How many bytes the next block should have where there is room: a whole one, or as many as fit."""
         return max(min(self.block_size, self._limit - self._in_flight + self._held), 1)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the aggregator lets others send for now."""
+        return self._connected and not self._limit
+
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
         flight = self._flights.get(source.id)

@@ -6,8 +6,11 @@ import grpc
 
 from mega_collector.api import api_pb2 as pb
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operator_client import operator_of
+from mega_collector.operator_client import operator_of, unheard
 from mega_collector.telemetry.printable import text
+
+_PATIENCE = 30.0
+"""Seconds for an answer: the ledger may be busy."""
 
 HOLDERS = ("CN=", "SAN=", "SHA-256=")
 """As holders are shown: by the common name of their certificate, by its other names, or by its fingerprint."""
@@ -20,8 +23,9 @@ def release(state_directory: Path, collector: str, holder: str | None) -> str:
         MegaCollectorError: nothing was done: why, and what to do.
     """
     with operator_of(state_directory, "aggregator") as operator:
+        request = pb.ReleaseRequest(collector=collector, holder=holder or "")
         try:
-            answer: pb.ReleaseResponse = operator.Release(pb.ReleaseRequest(collector=collector, holder=holder or ""))
+            answer: pb.ReleaseResponse = operator.Release(request, timeout=_PATIENCE)
         except grpc.RpcError as error:
             raise MegaCollectorError(_why(error)) from error
     now = f"held by {holder}" if holder else "whoever's comes first with it"
@@ -34,5 +38,7 @@ def _why(error: grpc.RpcError) -> str:
             return f"{error.details()}: `mega-collector ledger` shows those that are held"
         case grpc.StatusCode.UNIMPLEMENTED:
             return "this aggregator cannot release an id: it is of an earlier version than this command"
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return "the aggregator does not answer: `mega-collector ledger` shows whether it has done so all the same"
         case _:
-            return f"nothing is released: {error.details()}"
+            return f"nothing is released: {unheard(error) or error.details()}"

@@ -9,7 +9,7 @@ import grpc
 
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operator_client import operator_of
+from mega_collector.operator_client import operator_of, unheard
 
 _SUFFIX = ".dead"
 
@@ -113,7 +113,7 @@ def _why(error: grpc.RpcError) -> str:
         return "this aggregator cannot replay: it is of another version than this command"
     if code not in _NOT_NOW:
         return f"the aggregator failed: {details}"
-    return f"not delivered: {details}"
+    return f"not delivered: {unheard(error) or details}"
 
 
 def _told(replayed: Replayed) -> str:
