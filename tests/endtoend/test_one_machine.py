@@ -53,6 +53,9 @@ def test_once_ends_where_files_have_gone_and_been_moved_meanwhile_and_tells_of_e
     process = site.start("run", str(site.logs / "*.log*"), "--output", str(site.out), "--once")
     assert process.wait() == 0
     assert [event["path"] for event in process.events("source_lost") if "reason" in event] == [str(gone)]
+    process = site.start("run", str(site.logs / "*.log*"), "--output", str(site.out), "--once")
+    assert process.wait() == 0
+    assert not process.events("source_lost"), "the aggregator had heard of it"
     assert_exactly(site.output(), site.written)
 
 

@@ -88,7 +88,7 @@ class Newcomers:
         self._doubted: dict[bytes, tuple[bool, int]] = {}
         """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
         self._sought: set[bytes] = set()
-        """Remembered sources of which was told or read what became of them: they may be remembered on, to be recognised."""
+        """Remembered sources whose fate is known: they may be remembered on, to be recognised."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
