@@ -1,5 +1,6 @@
 """Both halves in one process: `mega-collector run`."""
 
+import gzip
 import subprocess
 
 import pytest
@@ -35,6 +36,26 @@ def test_once_to_a_file_ships_each_line_once_over_all_runs(site: Site) -> None:
     writer.rotate(site.logs / "b.log")
     writer.write(10)
     assert _to_output(site, "--once").wait() == 0
+    assert_exactly(site.output(), site.written)
+
+
+def test_once_ends_where_files_have_gone_and_been_moved_meanwhile_and_tells_of_each_once(site: Site) -> None:
+    """What is moved is found beside at once, what is gone is looked for longer, and an archive takes its time."""
+    writers = [site.writer(f"{name}.log") for name in "abcd"]
+    for writer in writers:
+        writer.write(100)
+    assert _to_output(site, "--once").wait() == 0
+    gone, moved, compressed, _ = (writer.path for writer in writers)
+    gone.unlink()
+    moved.rename(moved.with_suffix(".old"))
+    compressed.with_suffix(".log.gz").write_bytes(gzip.compress(compressed.read_bytes()))
+    compressed.unlink()
+    process = site.start("run", str(site.logs / "*.log*"), "--output", str(site.out), "--once")
+    assert process.wait() == 0
+    assert [event["path"] for event in process.events("source_lost") if "reason" in event] == [str(gone)]
+    process = site.start("run", str(site.logs / "*.log*"), "--output", str(site.out), "--once")
+    assert process.wait() == 0
+    assert not process.events("source_lost"), "the aggregator had heard of it"
     assert_exactly(site.output(), site.written)
 
 

@@ -87,6 +87,8 @@ class Newcomers:
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
         self._doubted: dict[bytes, tuple[bool, int]] = {}
         """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
+        self._sought: set[bytes] = set()
+        """Remembered sources whose fate is known: they may be remembered on, to be recognised."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -236,7 +238,7 @@ class Newcomers:
         done, doubted = True, self._doubted
         self._doubted = {}
         for entry in self._remembered:
-            if self._finder.hidden(entry.path):
+            if self._finder.hidden(entry.path) or entry.source_id in self._sought:
                 continue
             try:
                 if not entry.ended:
@@ -285,6 +287,7 @@ class Newcomers:
         """What was written to it behind its position, if anything, cannot be had any more."""
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
         source = self._sources.make(entry.path, facts, entry.head, entry)
+        self._sought.add(entry.source_id)
         self._departures.lost(self._follower(source, None, facts, now), reason)
 
     def _follow_nameless(self, entry: Entry, path: bytes, now: float) -> bool:
@@ -312,6 +315,7 @@ class Newcomers:
         self._files.keep(follower, file)
         self._finder.follow(follower.identity, None)
         self._sources.begin(follower)
+        self._sought.add(entry.source_id)
         self._departures.add(follower, near=path)
         return True
 

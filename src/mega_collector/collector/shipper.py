@@ -165,6 +165,11 @@ class Shipper:
         return self._window.idle
 
     @property
+    def telling_loss(self) -> bool:
+        """Whether the aggregator has not answered the end of a source that is lost: the next process tells it again."""
+        return self._window.telling_loss
+
+    @property
     def save_at(self) -> float | None:
         """When the checkpoint is to be written; None: nothing has changed."""
         return self._save_at if self._unsaved else None

@@ -50,6 +50,9 @@ _MEASURE_INTERVAL = 1.0
 
 _MEASURE_SHARE = 100
 """Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
+_LAST_WORDS = 10.0
+"""Seconds that the end waits for an answer to what is told last."""
+
 _IDLE = 1.0
 """Seconds of sleep at the most: by its steps it is known to live."""
 
@@ -178,6 +181,8 @@ class Tailer:
         self._stepping_since: float | None = None
         self._steps = 0
         self._stop_at: float | None = None
+        self._answers_by = math.inf
+        """Until when, with `once`, the answer to what was told last is waited for."""
         self.failed = False
         """Whether, with `once`, a file could not be shipped to its end."""
 
@@ -271,7 +276,13 @@ class Tailer:
         if not self._options.once or not self._finder.scanned:
             return False
         undecided = self._archives.busy or self._newcomers.waiting or self._newcomers.doubtful
-        return not (self._followed or undecided or self._losses)
+        if self._followed or undecided or self._losses:
+            self._answers_by = math.inf
+            return False
+        if not self._shipper.telling_loss:
+            return True
+        self._answers_by = min(self._answers_by, self._clock() + _LAST_WORDS)
+        return self._clock() >= self._answers_by
 
     def _sleep(self, said: select.poll, either: select.poll) -> None:
         """Until something is to be done: what has only grown meanwhile is noted."""

@@ -212,6 +212,11 @@ class Window:
         """The end of a source that the aggregator has not answered yet."""
         return self._finishes.get(source_id)
 
+    @property
+    def telling_loss(self) -> bool:
+        """Whether the aggregator has not answered the end of a source that is lost."""
+        return any(finish.lost for finish in self._finishes.values())
+
     def statistics(self) -> WindowStatistics:
         # Copied first: whoever asks is another thread than the one that ships.
         flights = list(self._flights.values())
