@@ -16,7 +16,7 @@ from deaths.audit import assert_complete
 from deaths.judgement import Expected, told
 from deaths.plan import OUT, Act, Mode, Plan
 from deaths.scribe import Scribe
-from harness.outputs import compressed_all, held_by
+from harness.outputs import held_by
 from harness.process import Process
 from harness.relay import Relay
 from harness.site import Site
@@ -245,7 +245,11 @@ class Ordeal:
         expected = Expected(self.site.written, self._plan.longest)
         try:
             until(lambda: self._arrived(expected), "everything should have arrived", _PATIENCE)
-            quiet(lambda: len(self._output()), "the destination", 0.4)
+            if self._rotated:
+                # Until nothing is compressed any more: what is just then may be missing, or there twice.
+                until(lambda: self._is_quiet() and not self._wrong(expected), "it should stay like that", _PATIENCE)
+            else:
+                self._be_quiet()
         except AssertionError as error:
             raise Unfaithful(told([str(error), *self._wrong(expected)])) from error
         if wrong := self._wrong(expected):
@@ -253,13 +257,23 @@ class Ordeal:
         forgotten = self._plan.mode is Mode.AGGREGATOR_WIPED
         assert_complete(self.site, self._collector_settings, forgotten=forgotten)
 
+    def _be_quiet(self) -> None:
+        quiet(lambda: len(self._output()), "the destination", 0.4)
+
+    def _is_quiet(self) -> bool:
+        try:
+            self._be_quiet()
+        except AssertionError:
+            return False
+        return True
+
     def _arrived(self, expected: Expected) -> bool:
         for process in self._processes.values():
             assert process is not None
             assert process.running, f"{process} ended by itself: {process.said()[-2000:]}"
         if self._rotated:
-            # What is compressed meanwhile would be missing, or there twice.
-            return compressed_all(self.site.out.parent) and not expected.exactly(self._output())
+            # What is compressed meanwhile is looked at again.
+            return not expected.exactly(self._output())
         if self.site.size() < expected.size:
             return False
         return self._plan.mode is not Mode.AGGREGATOR_WIPED or not expected.missing(self.site.output())

@@ -13,12 +13,6 @@ def held_by(directory: Path) -> bytes:
     return b"".join(map(_content, sorted((path for path in paths if not _is_twice(path)), key=_order)))
 
 
-def compressed_all(directory: Path) -> bool:
-    """Whether nothing that was rotated in it, or below, is still to be compressed."""
-    names = [path.name for path in directory.rglob("*")]
-    return not any(name.endswith(".compressing") or name.rpartition(".")[2].isdigit() for name in names)
-
-
 def _is_twice(path: Path) -> bool:
     """A kill between compressing and removing leaves both."""
     return path.suffix == ".gz" and path.with_suffix("").exists()
