@@ -157,7 +157,8 @@ class Logs:
     def swap(self, back: bool) -> None:
         """The symlink is pointed at a new file, or at the one before."""
         now = self._path(LINKED)
-        others = [path for path in self._names if path.parent == now.parent and path != now]
+        beside_it = [path for path in self._names if path.parent == now.parent and path != now]
+        others = [path for path in beside_it if path.suffix != ".gz"]  # an archive is one by its name
         target = others[-1] if back and others else now.with_name(f"{LINKED}.{self._next()}")
         with self._naming():
             beside = self.directory / "logs" / f".{LINKED}.tmp"
