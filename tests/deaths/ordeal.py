@@ -31,8 +31,8 @@ _SCRIBES = 3
 _LONGEST_WAIT = 0.7
 """Seconds after which it is done without its trigger: nothing may come of what is silent, or full."""
 
-_PATIENCE = 30.0
-"""Seconds until everything has arrived: only a defect gets there."""
+_PATIENCE = 60.0
+"""Seconds: a connection on which nothing comes through any more is left after thirty."""
 
 _TWICE = 0.25
 """Seconds after which a second signal is meant as one."""
@@ -207,6 +207,9 @@ class Ordeal:
 
     def _limit_aggregator(self, size: int) -> None:
         process = self._processes["aggregator"]
+        if process is not None and process not in self._frozen:
+            # At its start a full disk is a reason to end.
+            until(lambda: process.events("listening") or not process.running, "the aggregator should have begun")
         if process is not None and process.running:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
