@@ -65,6 +65,7 @@ class MegaCollector:
         return {
             "COLLECTOR_REMOTE_ADDRESS": f"127.0.0.1:{job.port}",
             "COLLECTOR_STATE_DIRECTORY": str(job.work / f"collector-{number}"),
+            "COLLECTOR_ID": f"collector-{number}",  # as each machine has its own
             "COLLECTOR_COMPRESSION": "zstd" if "zstd" in job.features else "auto",
             **({"COLLECTOR_TAGS": "service=shop,stage=production"} if "json" in job.features else {}),
             **_tls("COLLECTOR", job),
