@@ -24,10 +24,10 @@ def newlines(data: bytes, start: int = 0, end: int | None = None) -> int:
     as long as those of logs.
     """
     end = len(data) if end is None else end
-    few = min(start + _FEW, end)
+    few = start + _FEW
+    if few >= end:
+        return data.count(NEWLINE, start, end)
     first = data.count(NEWLINE, start, few)
-    if few == end:
-        return first
     count = bytes.count if first * _DENSE > _FEW else _count
     return first + count(data, NEWLINE, few, end)
 

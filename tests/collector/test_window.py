@@ -249,13 +249,13 @@ def test_a_smaller_grant_stops_further_blocks_and_takes_none_back() -> None:
 
 def test_where_the_window_is_small_several_blocks_fit_into_it_that_are_not_whole() -> None:
     window = _open(_window(limit=1000, block_size=1000))
-    assert window.next_size == 1000
+    assert window.next_size() == 1000
     _sent(window, 300)
-    assert (window.room, window.next_size) == (True, 700)
+    assert (window.room, window.next_size()) == (True, 700)
     _sent(window, 450)
-    assert (window.room, window.next_size) == (True, 250)
+    assert (window.room, window.next_size()) == (True, 250)
     _sent(window, 10)
-    assert not window.room
+    assert (window.room, window.next_size()) == (False, 0)
 
 
 # Reconnecting

@@ -1,6 +1,6 @@
 """The followed files, by what they are and by the sources as which they are shipped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from mega_collector.block import Source
 from mega_collector.collector.follower import Follower
@@ -15,6 +15,11 @@ class Followed:
         self._by_source: dict[bytes, Follower] = {}
         self._by_name: dict[bytes, tuple[Follower, ...]] = {}
         """Tuples: nearly all are of one, and a list takes twice the memory."""
+        # As both are asked for each line of files that grow slowly, they are the dictionaries' own.
+        self.get: Callable[[Identity], Follower | None] = self._by_identity.get
+        """The follower of the file that a scan found."""
+        self.of: Callable[[bytes], Follower | None] = self._by_source.get
+        """The follower that is shipped as this source."""
 
     def __len__(self) -> int:
         return len(self._by_source)
@@ -25,14 +30,6 @@ class Followed:
 
     def __contains__(self, source_id: object) -> bool:
         return source_id in self._by_source
-
-    def get(self, identity: Identity) -> Follower | None:
-        """The follower of the file that a scan found."""
-        return self._by_identity.get(identity)
-
-    def of(self, source_id: bytes) -> Follower | None:
-        """The follower that is shipped as this source."""
-        return self._by_source.get(source_id)
 
     def named(self, path: bytes) -> Sequence[Follower]:
         """The followers of the files that had this name when they were found."""

@@ -34,7 +34,6 @@ class Follower:
 
     __slots__ = (
         "_changed_ns",
-        "_failures",
         "_grew_at",
         "_head_checksum",
         "_looked_to",
@@ -42,6 +41,7 @@ class Follower:
         "_rotate_wait",
         "_written_to",
         "complete",
+        "failures",
         "head_size",
         "home",
         "in_long_line",
@@ -87,7 +87,8 @@ class Follower:
         """Whether NULs at the position were left by a writer that went on at its old offset after a truncation."""
         self.vanished = False
         """Whether its bytes cannot be had any more: it was not open when it lost its name."""
-        self._failures: tuple[int | None, ...] = ()
+        self.failures: tuple[int | None, ...] = ()
+        """Numbers of the errors with which reading it has failed since it succeeded last."""
         self.in_long_line = False
         """Whether what was read last is a piece of a line that goes on."""
         self.next_hole = -1
@@ -133,7 +134,8 @@ class Follower:
         """A look at the file: its size and when it was last written to."""
         if self.complete:
             return Sight.SAME
-        before, written, cut = self.size, changed_ns != self._changed_ns, self.is_cut(size)
+        before, written = self.size, changed_ns != self._changed_ns
+        cut = (size <= before or size < self.position) and self.is_cut(size)
         self.size, self._changed_ns = size, changed_ns
         if cut:
             self.shrunk_by = max(before - self.position, 0)
@@ -217,19 +219,15 @@ class Follower:
 
     def fails(self, error: int | None) -> bool:
         """Reading it fails with an error of that number: whether that is new since a read succeeded last."""
-        new = error not in self._failures
+        new = error not in self.failures
         if new:
-            self._failures += (error,)
+            self.failures += (error,)
         return new
 
     @property
     def failure(self) -> int | None:
         """The number of the last new error with which reading it fails; None: it does not, as far as is known."""
-        return self._failures[-1] if self._failures else None
-
-    def recovers(self) -> None:
-        """A read of it succeeded."""
-        self._failures = ()
+        return self.failures[-1] if self.failures else None
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""

@@ -52,12 +52,13 @@ class OpenFiles:
             FileNotFoundError: it has no name any more, or another file has it.
             OSError: it cannot be opened.
         """
-        file = self.get(follower)
-        if file is None:
-            if follower.path is None or follower.complete:
-                raise FileNotFoundError(errno.ENOENT, "it has no name any more")
-            file = self._reopen(follower, follower.path)
-        return file
+        file = self._open.pop(follower, None)
+        if file is not None:
+            self._open[follower] = file
+            return file
+        if follower.path is None or follower.complete:
+            raise FileNotFoundError(errno.ENOENT, "it has no name any more")
+        return self._reopen(follower, follower.path)
 
     def of_any(self, follower: Follower) -> File:
         """The file of a follower that is open, whatever its name."""

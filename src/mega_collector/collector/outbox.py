@@ -33,6 +33,7 @@ class Outbox:
         self._mentioned: FromCollector | None = None
         self._gathered: deque[FromCollector] = deque()
         """What was taken out, of the emptying thread alone: whoever says something never waits long for the lock."""
+        self._gathered_weight = 0
         self._not_before = 0.0
         self._closed = False
         self._lock = threading.Lock()
@@ -63,10 +64,12 @@ class Outbox:
             with self._lock:
                 while not self._closed and (pause := self._pause()):
                     self._changed.wait(None if pause < 0 else pause)
-                self._gathered.extend(self._unsaid)
                 if self._mentioned is not None:
-                    self._gathered.append(self._mentioned)
+                    self._unsaid.append(self._mentioned)
+                    self._weight += wire.weight(self._mentioned)
                     self._mentioned = None
+                self._gathered.extend(self._unsaid)
+                self._gathered_weight = self._weight
                 self._unsaid.clear()
                 self._weight = 0
         return [] if self._closed else self._next()
@@ -86,6 +89,17 @@ class Outbox:
 
     def _next(self) -> list[FromCollector]:
         """As many as go together, from the front: always one."""
+        if self._gathered_weight <= _MOST and len(self._gathered) <= wire.MAX_GROUP:
+            messages, total = list(self._gathered), self._gathered_weight
+            self._gathered.clear()
+        else:
+            messages, total = self._first()
+        self._gathered_weight -= total
+        self._not_before = self._clock() + self._pace if total < _ENOUGH else 0.0
+        return messages
+
+    def _first(self) -> tuple[list[FromCollector], int]:
+        """As `_next`, where not all go together; and their weight."""
         messages = [self._gathered.popleft()]
         total = wire.weight(messages[0])
         while self._gathered and len(messages) < wire.MAX_GROUP:
@@ -94,5 +108,4 @@ class Outbox:
                 break
             messages.append(self._gathered.popleft())
             total += weight
-        self._not_before = self._clock() + self._pace if total < _ENOUGH else 0.0
-        return messages
+        return messages, total

@@ -35,19 +35,25 @@ def read(
     Raises:
         OSError: the file could not be read; nothing has changed.
     """
-    left = sys.maxsize if until is None else until - follower.position
-    size = min(size, left, _to_next_hole(follower))
-    data, offset = _read(file, follower, size)
-    if _is_rewritten(file, follower, data, ended=len(data) - offset < size):
+    position, offset = follower.position, len(follower.tail)
+    left = sys.maxsize if until is None else until - position
+    if follower.next_hole >= position:
+        # Where there are many holes, most of a whole block would be holes, and be read once for each of them; but so
+        # many bytes of the next one that it is seen.
+        size = min(size, follower.next_hole + RUN - position)
+    size = min(size, left)
+    data = file.read(offset + size, position - offset)
+    length = len(data) - offset
+    if _is_rewritten(file, follower, data, position + length, ended=length < size):
         return Reading.REWRITTEN
-    gap = find_gap(file, follower, data, offset)
+    gap = find_gap(file, follower, data, offset) if NUL in data else None
     if gap is not None:
-        if gap.start == follower.position:
+        if gap.start == position:
             return _pass(follower, gap)
         # A gap ends the line before it; but not space that was set aside behind it, which is written to later.
-        data, left = data[: offset + gap.start - follower.position], gap.start - follower.position
+        data, left = data[: offset + gap.start - position], gap.start - position
         final = gap.certain and (final or gap.end != AT_END)
-    part = cut(data, offset, max_line=max_line, final=final and (size >= left or len(data) - offset < size))
+    part = cut(data, offset, max_line=max_line, final=final and (size >= left or length < size))
     if part is None and len(data) - offset == size <= max_line and size < left:
         # A line that is longer than a block.
         follower.next_hole = -1
@@ -55,27 +61,21 @@ def read(
     if part is None and gap is not None and not gap.certain:
         return Reading.UNDECIDED
     if part is None:
-        end = follower.size if gap else follower.position + len(data) - offset
-        follower.looked(end, written_to=follower.position + len(data[offset:].rstrip(NUL)))
+        end = follower.size if gap else position + len(data) - offset
+        follower.looked(end, written_to=position + len(data[offset:].rstrip(NUL)))
         return Reading.NOTHING
     end = offset + part.size
-    block = Block(follower.source, follower.position, _payload(data, offset, end), part.entries, part.unterminated)
-    follower.took(block.end, data[max(offset, end - TAIL_SIZE) : end])
-    _keep_head(follower, block)
+    payload = data[offset:end] if part.size <= _SMALL else _payload(data, offset, end)
+    block = Block(follower.source, position, payload, part.entries, part.unterminated)
+    follower.took(position + part.size, data[max(offset, end - TAIL_SIZE) : end])
+    if follower.head_size < HEAD_SIZE and position == follower.head_size and not follower.complete:
+        # Else there is a hole, which may still be filled.
+        follower.extend_head(block.data[: HEAD_SIZE - position])
     return block
 
 
-def _keep_head(follower: Follower, block: Block) -> None:
-    """As much of it as there is, until it is all that is wanted."""
-    if follower.head_size == HEAD_SIZE or follower.complete:
-        return
-    if block.start == follower.head_size:
-        follower.extend_head(block.data[: HEAD_SIZE - follower.head_size])
-    # Else there is a hole, which may still be filled.
-
-
-def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -> bool:
-    """Whether these are other bytes than those that were read, described or seen before."""
+def _is_rewritten(file: File, follower: Follower, data: bytes, end: int, *, ended: bool) -> bool:
+    """Whether these, up to `end`, are other bytes than those that were read, described or seen before."""
     if follower.position == 0:
         # Nothing is known but how the source was described.
         head = follower.source.head
@@ -86,7 +86,6 @@ def _is_rewritten(file: File, follower: Follower, data: bytes, *, ended: bool) -
         return True
     if not data.startswith(follower.tail):
         return True
-    end = follower.position + len(data) - len(follower.tail)
     return end < follower.size and (ended if follower.complete else _is_shorter(file, follower))
 
 
@@ -94,14 +93,6 @@ def _is_shorter(file: File, follower: Follower) -> bool:
     """There are files that hold less than their size says: those in sysfs(5)."""
     facts = file.facts()
     return facts is None or follower.is_cut(facts.size)
-
-
-def _to_next_hole(follower: Follower) -> int:
-    """How many bytes there are up to the next hole, if it is known, and so many of it that it is seen.
-
-    Where there are many holes, most of a whole block would be holes, and be read once for each of them.
-    """
-    return follower.next_hole + RUN - follower.position if follower.next_hole >= follower.position else sys.maxsize
 
 
 def _pass(follower: Follower, gap: Gap) -> Skip | Reading:
@@ -117,10 +108,5 @@ def _pass(follower: Follower, gap: Gap) -> Skip | Reading:
 
 
 def _payload(data: bytes, start: int, end: int) -> bytes | memoryview:
-    """A part of what was read: not copied, unless it is small, or that would hold much more than the window counts."""
-    return memoryview(data)[start:end] if end - start > max(len(data) // 2, _SMALL) else data[start:end]
-
-
-def _read(file: File, follower: Follower, size: int) -> tuple[bytes, int]:
-    offset = len(follower.tail)
-    return file.read(offset + size, follower.position - offset), offset
+    """A part of what was read: not copied, unless that would hold much more than the window counts."""
+    return memoryview(data)[start:end] if end - start > len(data) // 2 else data[start:end]

@@ -61,10 +61,11 @@ class Roster:
         self._passed_over = PassedOver()
         self._missed: set[Identity] = set()
         self._unnamed: set[Identity] = set()
-
-    def knows(self, path: bytes) -> bool:
+        # As both are asked for each line of files that grow slowly, they are the dictionaries' own.
+        self.knows: Callable[[bytes], bool] = self._found.__contains__
         """Whether a file was last found by that name."""
-        return path in self._found
+        self.follows: Callable[[Identity], bool] = self._names.__contains__
+        """Whether the file is followed."""
 
     @property
     def names(self) -> list[bytes]:
@@ -80,10 +81,6 @@ class Roster:
     def unsettled(self) -> bool:
         """Whether the last looks left a file without a name: its new one is told soon, or it is gone."""
         return bool(self._unnamed)
-
-    def follows(self, identity: Identity) -> bool:
-        """Whether the file is followed."""
-        return identity in self._names
 
     def __contains__(self, identity: Identity) -> bool:
         return identity in self._names or identity in self._passed_over

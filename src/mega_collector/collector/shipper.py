@@ -4,11 +4,12 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain, starmap
 
 import structlog
 
 from mega_collector import wire
-from mega_collector.block import Skip, Source
+from mega_collector.block import Block, Skip, Source
 from mega_collector.boot import boot_id
 from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
@@ -95,6 +96,13 @@ class Shipper:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._window = window
+        # As these are asked for each line of files that grow slowly, they are the window's own.
+        self.ready = window.ready
+        """Whether a source's handshake is done on this connection."""
+        self.next_size = window.next_size
+        """How many bytes the next block should have; 0: none can be sent."""
+        self.at_rest = window.at_rest
+        """Whether nothing of a source is in flight, and it may go on."""
         self._publisher = publisher
         self._checkpoint = checkpoint
         self._inbox = inbox
@@ -150,14 +158,9 @@ class Shipper:
         return replace(status, next_try_in=max(status.next_try_in - passed, 0.0))
 
     @property
-    def next_size(self) -> int:
-        """How many bytes the next block should have, where one can be sent."""
-        return min(self._window.next_size, self.largest_block)
-
-    @property
     def block_size(self) -> int:
         """How many bytes a block should have."""
-        return min(self._window.block_size, self.largest_block)
+        return self._window.block_size
 
     @property
     def idle(self) -> bool:
@@ -173,10 +176,6 @@ class Shipper:
     def save_at(self) -> float | None:
         """When the checkpoint is to be written; None: nothing has changed."""
         return self._save_at if self._unsaved else None
-
-    def ready(self, source: Source) -> bool:
-        """Whether the source's handshake is done on this connection."""
-        return self._window.ready(source)
 
     def stopped(self, source: Source) -> bool:
         """Whether the aggregator refuses the source for good."""
@@ -254,18 +253,16 @@ class Shipper:
     def ship(self, item: Item) -> None:
         """Send a block, or pass over bytes, of a source that is ready."""
         self._unsaid += self._window.send(item)
-        self._unsaid_size += item.end - item.start
-        self._say_enough()
+        if isinstance(item, Block):
+            self._unsaid_size += len(item.data)
+        if len(self._unsaid) >= _TOGETHER or self._unsaid_size >= _MUCH:
+            self.say()
 
     def say(self) -> None:
         """Hand over to the publisher what is to be said so far, behind each step: what is small goes out together."""
         if self._unsaid:
             unsaid, self._unsaid, self._unsaid_size = self._unsaid, [], 0
             self._publisher.send(self._session, *unsaid)
-
-    def _say_enough(self) -> None:
-        if len(self._unsaid) >= _TOGETHER or self._unsaid_size >= _MUCH:
-            self.say()
 
     def end(self, source: Source, *, keep: bool = False, lost: bool = False) -> None:
         """Nothing more will come of a source; what is in flight of it still counts. `keep` its entry.
@@ -308,7 +305,7 @@ class Shipper:
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self.batch_age, self._status = welcome.batch_age, Status()
-                    self._do(self._window.connect(welcome.window))
+                    self._do(self._window.connect(welcome.window, largest_block=self.largest_block))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
                     self.batch_age, self._status = 0.0, Status()
@@ -324,9 +321,7 @@ class Shipper:
         match message:
             case Ack(positions):
                 self._flushing = False
-                ack, do = self._window.ack, self._do
-                for source_id, position in positions.items():
-                    do(ack(source_id, position))
+                self._do(chain.from_iterable(starmap(self._window.ack, positions.items())))
             case Resume():
                 # What is sent again may be held back to fill a batch again.
                 self._flushing = False
@@ -357,7 +352,8 @@ class Shipper:
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
                 case _:
                     self._unsaid.append(outcome)
-        self._say_enough()
+        if len(self._unsaid) >= _TOGETHER:
+            self.say()
 
     # What is kept
 

@@ -48,8 +48,9 @@ _SLOW_PACE = 25
 _MEASURE_INTERVAL = 1.0
 """Seconds between two looks at how far behind the files are."""
 
-_MEASURE_SHARE = 100
-"""Likewise, at least so many times as long as a look takes: 1% of a core, if a hundred thousand files are behind."""
+_MEASURE_SHARE = 200
+"""Likewise, at least so many times as long as a look takes: half a percent of a core, if thousands are behind."""
+
 _LAST_WORDS = 10.0
 """Seconds that the end waits for an answer to what is told last."""
 
@@ -536,7 +537,9 @@ class Tailer:
 
     def _seen_behind(self, follower: Follower, now: float) -> Seen | None:
         """How far behind it is; None if it is not."""
-        source, unread = follower.source, follower.lag > 0 and not follower.vanished
+        source, unread = follower.source, follower.size > follower.position and not follower.vanished
+        if not unread and self._shipper.at_rest(source):
+            return None
         acknowledged = self._shipper.committed(source)
         position = follower.position if acknowledged is None else acknowledged
         refusal = self._shipper.refusal(source)

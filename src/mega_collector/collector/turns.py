@@ -58,6 +58,10 @@ class Turns:
         self._growing: dict[Follower, None] = {}
         """What has grown by less than a block, and is read when its time has come."""
         self._read_at = 0.0
+        self._pace = 0.0
+        """Seconds between two reads of what grows; 0: none are waited for."""
+        self._small = 0
+        """Bytes below which what a file has grown by can wait."""
         self._unreadable: set[Follower] = set()
         self._flush_at: float | None = None
         self.blocks = self.bytes = self.entries = self.long_lines = 0
@@ -84,15 +88,16 @@ class Turns:
         What is less than a block is read no more often than its batch needs it; but at once after a pause. It is opened
         at once: whoever deletes it meanwhile would take what it has grown by.
         """
-        if not self._pace or follower.lag >= self._shipper.block_size:
+        if not self._pace or follower.size - follower.position >= self._small:
             self.mark(follower, now)
             return False
-        if follower.settled and follower.readable(now):
+        if follower.settled:
             self._growing[follower] = None
             self.behind.add(follower)
-            with suppress(OSError):
-                # What is wrong with it is told when it is read.
-                self._files.of(follower)
+            if follower not in self._files:
+                with suppress(OSError):
+                    # What is wrong with it is told when it is read.
+                    self._files.of(follower)
         return True
 
     def hurry(self) -> None:
@@ -123,17 +128,19 @@ class Turns:
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
+        self._set_pace()
         if self._growing and now >= self._read_at:
             self._ready |= self._growing
             self._growing.clear()
             self._read_at = now + self._pace
         shipper, max_line = self._shipper, self._max_line
         for follower in list(self._ready):
-            if not shipper.open:
+            size = shipper.next_size()
+            if not size:
                 return
             del self._ready[follower]
             if shipper.ready(follower.source):
-                self._read(follower, shipper.next_size, max_line, now, trouble)
+                self._read(follower, size, max_line, now, trouble)
             else:
                 # It is marked again when its handshake is done.
                 shipper.begin(follower.source)
@@ -175,7 +182,7 @@ class Turns:
             return
         finally:
             self.reading = None
-        follower.recovers()
+        follower.failures = ()
         if isinstance(result, Reading):
             if result is Reading.REWRITTEN:
                 trouble(Rewritten(follower))
@@ -192,15 +199,16 @@ class Turns:
         self.blocks += 1
         self.bytes += len(block.data)
         self.entries += block.entries
-        piece = block.unterminated and len(block.data) == self._max_line
-        self.long_lines += piece and not follower.in_long_line
-        follower.in_long_line = piece
+        if block.unterminated or follower.in_long_line:
+            piece = block.unterminated and len(block.data) == self._max_line
+            self.long_lines += piece and not follower.in_long_line
+            follower.in_long_line = piece
 
-    @property
-    def _pace(self) -> float:
-        """Seconds between two reads of what grows; 0: none are waited for."""
+    def _set_pace(self) -> None:
+        """By what the aggregator says of its batches, on this connection."""
         pace = min(self._shipper.batch_age / _PACE_SHARE, _SLOWEST_PACE)
-        return 0.0 if self._once or pace < _FASTEST_PACE else pace
+        self._pace = 0.0 if self._once or pace < _FASTEST_PACE else pace
+        self._small = self._shipper.block_size
 
     @property
     def _max_line(self) -> int:

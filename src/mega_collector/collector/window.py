@@ -126,7 +126,7 @@ class Window:
 
     def __init__(self, *, limit: int, largest_block: int = BLOCK_SIZE) -> None:
         self._own_limit = limit
-        self._largest_block = largest_block
+        self._own_largest = self._largest_block = largest_block
         self._allow(limit)
         self._flights: dict[bytes, _Flight] = {}
         self._in_flight = 0
@@ -137,14 +137,11 @@ class Window:
         """Bytes and items of those that are held up: in flight, but in nobody's way."""
         self._unsent: set[bytes] = set()
         """Sources that have something in flight which was not sent on this connection: it waits for a handshake."""
-        self._connected = False
+        self.connected = False
+        """Whether a connection stands."""
         self._acknowledged = 0
 
     # What the tailer asks
-
-    @property
-    def connected(self) -> bool:
-        return self._connected
 
     @property
     def in_flight(self) -> int:
@@ -169,15 +166,17 @@ class Window:
         in_flight = self._in_flight - self._held
         return in_flight == 0 or in_flight + self._least <= self._limit
 
-    @property
     def next_size(self) -> int:
-        """How many bytes the next block should have where there is room: a whole one, or as many as fit."""
-        return max(min(self.block_size, self._limit - self._in_flight + self._held), 1)
+        """How many bytes the next block should have: a whole one, or as many as fit; 0: none can be sent."""
+        if not self.connected or not self.room:
+            return 0
+        left = self._limit - self._in_flight + self._held
+        return self.block_size if left >= self.block_size else max(left, 1)
 
     @property
     def waits(self) -> bool:
         """Whether the aggregator lets others send for now."""
-        return self._connected and not self._limit
+        return self.connected and not self._limit
 
     def ready(self, source: Source) -> bool:
         """Whether blocks of the source can be sent now."""
@@ -193,6 +192,11 @@ class Window:
         """Whether nothing of the source is in flight."""
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
+
+    def at_rest(self, source: Source) -> bool:
+        """Whether nothing of the source is in flight, and it may go on."""
+        flight = self._flights.get(source.id)
+        return flight is None or not (flight.items or flight.stopped)
 
     def refusal(self, source: Source) -> str | None:
         """Why the aggregator refuses the source for good; None: it does not."""
@@ -238,7 +242,7 @@ class Window:
         flight = self._flights.setdefault(source.id, _Flight(source))
         # It goes on after all.
         self._finishes.pop(source.id, None)
-        if flight.asked or flight.opened or not self._connected:
+        if flight.asked or flight.opened or not self.connected:
             return []
         flight.asked = True
         return [Describe(source)]
@@ -260,7 +264,7 @@ class Window:
             self._drop(given_up)
         flight = self._flights[source.id] = _Flight(source, acked=position)
         self._finishes.pop(source.id, None)
-        if not self._connected:
+        if not self.connected:
             return []
         flight.asked = flight.opened = True
         return [Open(source, position)]
@@ -290,9 +294,10 @@ class Window:
 
     # What the aggregator says
 
-    def connect(self, window: int) -> list[Outcome]:
+    def connect(self, window: int, *, largest_block: int = BLOCK_SIZE) -> list[Outcome]:
         """A new connection stands: what is in flight goes through the handshake again."""
-        self._connected = True
+        self.connected = True
+        self._largest_block = min(self._own_largest, largest_block)
         self._allow(min(self._own_limit, window))
         outcomes: list[Outcome] = []
         for finish in self._finishes.values():
@@ -308,7 +313,7 @@ class Window:
 
     def disconnect(self) -> None:
         """The connection is gone."""
-        self._connected = False
+        self.connected = False
         for flight in self._flights.values():
             flight.asked = flight.opened = False
             self._let_go_on(flight)
@@ -348,15 +353,17 @@ class Window:
             del self._finishes[source_id]
             return [Finished(finish.source)]
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
-        if flight is None or flight.acked is None or not flight.acked < position <= flight.end:
+        if flight is None or flight.acked is None or position <= flight.acked:
+            return []
+        tail = self._release(flight, position)
+        if tail is None:
             return []
         self._acknowledged += position - flight.acked
         flight.acked = position
-        tail = self._release(flight, position)
         if flight.rewound_to < position:
             flight.rewound_to = -1
-        acknowledged = Acknowledged(flight.source, position, tail, ended=flight.ended and not flight.items)
-        return [acknowledged, *self._finish(flight)] if flight.ended else [acknowledged]
+        ended = flight.ended and not flight.items
+        return [Acknowledged(flight.source, position, tail, ended), *(self._finish(flight) if ended else ())]
 
     def _allow(self, limit: int) -> None:
         """So many bytes may be in flight from now on."""
@@ -366,24 +373,25 @@ class Window:
         self._least = min(self.block_size, limit // 4)
         """Bytes of room for which another is made: with less, blocks would be small."""
 
-    def _release(self, flight: _Flight, position: int) -> bytes:
-        """Let go of what is committed; the bytes before the position."""
-        items, done, tail = flight.items, 0, b""
+    def _release(self, flight: _Flight, position: int) -> bytes | None:
+        """Let go of what is committed; the bytes before the position, or None: nothing that was sent ends there."""
+        items, done, size = flight.items, 0, 0
         for item in items:
-            if item.start >= position:
-                break
             end = item.end
+            if end <= position:
+                done += 1
+                size += _size(item)
             if end >= position:
-                tail = _tail(item, position)
-            if end > position:
                 break
-            if isinstance(item, Block):
-                self._in_flight -= end - item.start
-                self._held -= flight.held * (end - item.start)
-            done += 1
+        else:
+            return None
+        tail = _tail(item, position)
         del items[:done]
+        self._in_flight -= size
         self._items -= done
-        self._held_items -= flight.held * done
+        if flight.held:
+            self._held -= size
+            self._held_items -= done
         if not items:
             self._unsent.discard(flight.source.id)
         return tail
@@ -458,7 +466,7 @@ class Window:
         self._finishes[flight.source.id] = finish
         if len(self._finishes) > _MOST_FINISHES:
             del self._finishes[next(iter(self._finishes))]
-        if not self._connected:
+        if not self.connected:
             return []
         # What rested since the connection was made was never opened on it.
         return [finish] if flight.opened else [Open(finish.source, finish.position), finish]
