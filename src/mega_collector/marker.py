@@ -1,7 +1,8 @@
 """What a run of bytes looked like, to recognise it later."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
+
+from mega_collector.digest import blake2b
 
 HEAD_SIZE = 1024
 """Bytes at the start of a file that its head marker covers, as far as they are written."""

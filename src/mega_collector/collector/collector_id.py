@@ -1,7 +1,8 @@
 """Who a collector is when nobody says."""
 
-import hashlib
 from pathlib import Path
+
+from mega_collector.digest import blake2b
 
 MACHINE_ID = Path("/etc/machine-id")
 
@@ -18,4 +19,4 @@ def machine_based_id(machine_id: Path) -> str | None:
     if machine in _UNSET:
         return None
     # The machine's own id is not to be given away: machine-id(5).
-    return hashlib.blake2b(machine, digest_size=16, person=b"mega-collector").hexdigest()
+    return blake2b(machine, digest_size=16, person=b"mega-collector").hexdigest()

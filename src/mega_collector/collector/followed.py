@@ -1,10 +1,13 @@
 """The followed files, by what they are and by the sources as which they are shipped."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mega_collector.block import Source
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.roster import Identity
+
+if TYPE_CHECKING:
+    from mega_collector.collector.roster import Identity
 
 
 class Followed:

@@ -10,7 +10,6 @@ size, entries, unterminated, nanoseconds since the epoch at which it was taken i
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import orjson
 
 from mega_collector.batch import Batch
 from mega_collector.block import Block, Source
+from mega_collector.digest import blake2b
 from mega_collector.errors import MegaCollectorError
 from mega_collector.marker import Marker
 

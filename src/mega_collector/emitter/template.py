@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 
 from mega_collector.block import Source
+from mega_collector.digest import blake2b
 
 _PARTS = re.compile(r"\{\{|\}\}|%%|\{([^{}]*)\}|%(.?)|[{}]", re.DOTALL)
 
