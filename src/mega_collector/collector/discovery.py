@@ -243,7 +243,7 @@ def _absolute(pattern: bytes) -> bytes:
 
 
 def _excluded(path: bytes, patterns: Sequence[Parts]) -> bool:
-    return any(path_matches(path, parts) for parts in patterns)
+    return bool(patterns) and any(path_matches(path, parts) for parts in patterns)
 
 
 def _join(directory: bytes, name: bytes) -> bytes:
@@ -271,7 +271,7 @@ def _entries(directory: bytes, scan: Scan) -> Iterator["os.DirEntry[bytes]"]:
 
 def _passed_over(entry: "os.DirEntry[bytes]", matching: Sequence[Part], scan: Scan) -> bool:
     """Whether it is a directory that nobody meant: `*` says no more than 'what is in here'."""
-    return all(part is ANYTHING for part in matching) and _is_directory(entry, scan, follow_links=False)
+    return matching == [ANYTHING] and _is_directory(entry, scan, follow_links=False)
 
 
 def _is_directory(entry: "os.DirEntry[bytes]", scan: Scan, *, follow_links: bool) -> bool:

@@ -228,7 +228,7 @@ class Tailer:
             sources_truncated=self._sources.truncations,
             sources_lost=self._losses.sources,
             bytes_lost=self._losses.bytes,
-            lag=sum(follower.lag for follower in self._followed),
+            lag=sum([max(follower.size - follower.position, 0) for follower in self._followed]),
             behind=self._lags.files,
             step=self._step(),
             now=self._clock(),

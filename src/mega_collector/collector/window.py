@@ -224,14 +224,15 @@ class Window:
     def statistics(self) -> WindowStatistics:
         # Copied first: whoever asks is another thread than the one that ships.
         flights = list(self._flights.values())
+        stopped = [flight for flight in flights if flight.stopped]
         return WindowStatistics(
             limit=self._limit,
             items=self._items,
             in_flight=self._in_flight,
             acknowledged=self._acknowledged,
             sources=len(flights),
-            stopped=sum(flight.stopped for flight in flights),
-            refused=sum(flight.refused for flight in flights),
+            stopped=len(stopped),
+            refused=sum(flight.refused for flight in stopped),
             held=self._held,
         )
 
