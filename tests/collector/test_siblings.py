@@ -87,3 +87,18 @@ def test_what_is_moved_into_a_directory_below_is_found(tmp_path: Path, disk: Cou
 
 def test_in_a_directory_that_is_gone_nothing_is_found(tmp_path: Path, siblings: Siblings) -> None:
     assert siblings.find(bytes(tmp_path / "gone" / "a.log"), 1) is None
+
+
+def test_where_a_file_lay_is_kept_once_the_link_to_it_leads_elsewhere(siblings: Siblings, tmp_path: Path) -> None:
+    for release in ("one", "two"):
+        (tmp_path / release).mkdir()
+    [(path, inode)] = _make(tmp_path / "one", 1)
+    link = tmp_path / "current"
+    link.symlink_to("one")
+    home = siblings.home_of(inode, bytes(link / path.name))
+    assert home == bytes(path)
+    siblings.forget()
+    link.unlink()
+    link.symlink_to("two")
+    assert siblings.home_of(inode, bytes(link / path.name), before=home) == home
+    assert siblings.home_of(inode, bytes(path), before=home) is None

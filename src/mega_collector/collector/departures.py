@@ -56,7 +56,7 @@ class Departures:
             self._leaving.pop(follower, None)
             self._missed.discard(follower)
             follower.vanished = False
-            follower.home = self._siblings.home(name)
+            follower.home = self._siblings.home_of(follower.source.inode, name, before=follower.home)
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
         self.add(follower, near=follower.home or old or follower.source.path)

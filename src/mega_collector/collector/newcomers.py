@@ -347,7 +347,7 @@ class Newcomers:
             entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._follower(source, path, facts, now)
-        follower.home = self._siblings.home(path)
+        follower.home = self._siblings.home_of(facts.inode, path)
         follower.nuls_at_head = rewritten
         self._files.keep(follower, file)
         self._finder.follow(identity, path)

@@ -45,6 +45,11 @@ class Siblings:
             real = self._real[directory] = self._disk.real(directory)
         return None if real == directory else os.path.join(real, name)  # noqa: PTH118 - bytes
 
+    def home_of(self, inode: int, path: bytes, *, before: bytes | None = None) -> bytes | None:
+        """As `home`, of that inode, which had the name a moment ago; `before` where a link was turned since."""
+        home = self.home(path)
+        return home if home is None or self._is_there(home, inode) else before
+
     def find(self, path: bytes, inode: int) -> bytes | None:
         """Another name in the directory of `path`, or in one below, by which that inode is found now.
 
