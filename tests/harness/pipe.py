@@ -43,7 +43,9 @@ class Pipe:
         # This process may have closed its end for writing.
         end = os.open(f"/proc/self/fd/{self._reading}", os.O_WRONLY | os.O_NONBLOCK)
         try:
-            return not select.select((), (end,), (), 0)[1]
+            poll = select.poll()
+            poll.register(end, select.POLLOUT)
+            return not poll.poll(0)
         finally:
             os.close(end)
 
