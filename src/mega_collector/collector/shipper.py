@@ -24,6 +24,8 @@ from mega_collector.protocol import (
     FromCollector,
     Grant,
     Granted,
+    Holdings,
+    Inventory,
     Refusal,
     Resume,
     Status,
@@ -65,7 +67,7 @@ class Resumed:
     source_id: bytes
 
 
-Task = Decide | Reconnected | Resumed
+Task = Decide | Reconnected | Resumed | Holdings
 """What only the tailer can do, who has the files."""
 
 
@@ -117,6 +119,7 @@ class Shipper:
         """Seconds that the aggregator may wait for a batch to be full; 0 if it does not say so, or is not there."""
         self._status = Status()
         self._told_at = 0.0
+        self._takes_stock = False
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -130,6 +133,11 @@ class Shipper:
     @property
     def connected(self) -> bool:
         return self._window.connected
+
+    @property
+    def takes_stock(self) -> bool:
+        """Whether there is an aggregator that tells what it holds."""
+        return self._window.connected and self._takes_stock
 
     @property
     def room(self) -> bool:
@@ -198,6 +206,10 @@ class Shipper:
         """Where the next block of a source that is ready begins."""
         return self._window.position(source)
 
+    def knows(self, source_id: bytes) -> bool:
+        """Whether a source is shipped, or remembered, or its end is to be answered."""
+        return source_id in self._checkpoint.entries or self._window.knows(source_id)
+
     def noted(self, source: Source) -> Entry | None:
         """What the checkpoint holds of the source, or is about to."""
         if (acknowledged := self._notes.pop(source.id, None)) is not None:
@@ -242,6 +254,10 @@ class Shipper:
         self._notes.pop(source.id, None)
         self._put(source, position, before)
         self._hurry()
+
+    def ask(self, inventory: Inventory) -> None:
+        """What does the aggregator hold? What it answers is a task."""
+        self._unsaid.append(inventory)
 
     def abandon(self, source_id: bytes) -> None:
         """What was said and settled of the source until now does not count: it is begun anew."""
@@ -308,6 +324,7 @@ class Shipper:
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self.batch_age, self._status = welcome.batch_age, Status()
+                    self._takes_stock = welcome.inventory
                     self._do(self._window.connect(welcome.window))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
@@ -339,6 +356,8 @@ class Shipper:
             case Grant(window):
                 self._window.grant(window)
                 self._unsaid.append(Granted(window))
+            case Holdings():
+                self._tasks.append(message)
             case Status():
                 self._status, self._told_at = message, self._clock()
             case _:

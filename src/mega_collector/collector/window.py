@@ -208,6 +208,10 @@ class Window:
         """Where the next item of a source that is `ready` begins."""
         return self._flights[source.id].end
 
+    def knows(self, source_id: bytes) -> bool:
+        """Whether a source is shipped, or its end is to be answered."""
+        return source_id in self._flights or source_id in self._finishes
+
     def unanswered(self, source_id: bytes) -> Finish | None:
         """The end of a source that the aggregator has not answered yet."""
         return self._finishes.get(source_id)
