@@ -74,6 +74,33 @@ def test_a_start_beside_a_rename_tells_of_no_loss(instant: int, lines: int) -> N
     assert world.aggregator.lost == []
 
 
+def test_what_was_truncated_before_its_collector_had_heard_of_it_does_not_stay_in_the_ledger() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.start()
+    assert world.collector is not None
+    world.collector.tailer.step()
+    assert [follower.settled for follower in world.collector.tailer._followed] == [False]
+    world.truncate(log)
+    world.append(log, 1)
+    world.finish()
+    assert [row.gone for row in world.aggregator.ledger.values()] == [True, False]
+
+
+def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -> None:
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill_aggregator()
+    world.finish()
+    assert world.aggregator.lost == []
+    assert [row.gone for row in world.aggregator.ledger.values()] == [False]
+
+
 @settings(max_examples=60)
 @given(
     names=st.lists(st.sampled_from(sorted(OPERATIONS)), max_size=40),

@@ -98,12 +98,12 @@ class World:
     def copy_and_truncate(self) -> None:
         inode = self._any_writable()
         if inode is not None:
-            self._truncate(inode)
+            self.truncate(inode)
 
     def truncate_and_refill(self) -> None:
         inode = self._any_writable()
         if inode is not None:
-            self._truncate(inode)
+            self.truncate(inode)
             self.append(inode, self.random.randint(1, 12))
 
     def unlink(self) -> None:
@@ -311,7 +311,7 @@ class World:
     def _create(self, name: bytes) -> None:
         self.add(name, self.random.randint(0, 4))
 
-    def _truncate(self, inode: Inode) -> None:
+    def truncate(self, inode: Inode) -> None:
         least = self._read_of(inode)
         old = self.disk.truncate(inode)
         self._parts.pop(inode, None)
