@@ -98,6 +98,11 @@ def test_an_inventory_arrives_as_it_was_asked_for(after: Source | None) -> None:
     assert wire.weight(Inventory(after)) >= len(wire.serialize(Inventory(after)))
 
 
+def test_an_inventory_behind_no_source_that_can_be_is_refused() -> None:
+    with pytest.raises(WireError, match="a source id has 1 to 64 bytes"):
+        wire.decode_inventory(pb.Inventory(after=pb.Description()), Hello("me", "here"))
+
+
 @given(HOLDINGS)
 def test_what_is_held_arrives_as_it_was_said(holdings: Holdings) -> None:
     heard = wire.decode_answer(wire.encode_answer(holdings))

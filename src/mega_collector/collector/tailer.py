@@ -282,8 +282,8 @@ class Tailer:
         if self._followed or undecided or self._losses:
             self._answers_by = math.inf
             return False
-        stocktaking = self._shipper.takes_stock and self._stocktaking.pending(self._clock())
-        if not (self._shipper.telling_loss or stocktaking):
+        takes_stock = self._shipper.takes_stock and not self._seeking and self._stocktaking.pending(self._clock())
+        if not (self._shipper.telling_loss or takes_stock):
             return True
         self._answers_by = min(self._answers_by, self._clock() + _LAST_WORDS)
         return self._clock() >= self._answers_by
