@@ -1,5 +1,6 @@
 """What the ledger forgets in time: sources that are gone, though nobody but the ledger remembers them. Nothing else."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -81,4 +82,21 @@ def test_what_is_there_or_cannot_be_looked_at_is_kept(site: Site, remembered: bo
     for writer in writers.values():
         writer.write(10)
     collector(site, *everywhere)
+    site.assert_delivered()
+
+
+def test_what_was_shipped_and_compressed_while_nobody_looked_ends_and_is_not_lost(site: Site) -> None:
+    site.aggregator(forget_after=SOON)
+    first = collector(site, "*.log", "*.log.gz")
+    for name in ("a.log", "b.log"):
+        site.writer(name).write(10)
+    site.assert_delivered()
+    assert first.stop() == 0
+    plain = site.logs / "a.log"
+    (site.logs / "a.log.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    second = collector(site, "*.log", "*.log.gz")
+    second.wait_for("archive_recognised")
+    wait_until_held(site, {"b.log": "open"})
+    assert not second.events("source_lost")
     site.assert_delivered()

@@ -295,8 +295,8 @@ class Shipper:
         self._do(outcomes)
 
     def finish_again(self, source: Source, position: int) -> None:
-        """A process before has ended the source, and may not have been heard."""
-        self._window.finish_again(source, position)
+        """A process before has come to the end of the source, and may not have been heard."""
+        self._do(self._window.finish_again(source, position))
 
     def note(self, entry: Entry) -> None:
         """Keep where a source is to begin, whatever the aggregator says of it and when."""

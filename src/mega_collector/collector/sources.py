@@ -208,6 +208,13 @@ class Sources:
         self._followed.replace(old, follower)
         self._ask(follower)
 
+    def conclude(self, entry: Entry) -> None:
+        """What is remembered has ended, all of it was shipped, and nothing is to be recognised by it any more."""
+        ended = replace(entry, ended=True, untold=True)
+        self._shipper.note(ended)
+        self._remembered.forget(ended)
+        self._shipper.finish_again(self._source(entry.source_id, entry.path, entry, entry.head), entry.position)
+
     def remove(self, follower: Follower) -> None:
         """Nothing more will come of it."""
         self._unsettled.discard(follower)

@@ -288,9 +288,10 @@ class Window:
             return [Finish(source, flight.end)]
         return self._finish(flight)
 
-    def finish_again(self, source: Source, position: int) -> None:
-        """A process before has ended the source, and may not have been heard: it is said on the next connection."""
-        self._finishes[source.id] = Finish(source, position)
+    def finish_again(self, source: Source, position: int) -> list[Outcome]:
+        """A process before has come to the end of the source, and may not have been heard."""
+        finish = self._finishes[source.id] = Finish(source, position)
+        return [Open(source, position), finish] if self._connected else []
 
     # What the aggregator says
 
@@ -399,8 +400,9 @@ class Window:
             # It is described already, and will be answered when it may go on.
             self._hold(flight)
             return []
-        if flight is None and not refusal.retry and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
-            # Another collector's by now, perhaps: saying it again cannot help.
+        hopeless = not refusal.retry or refusal.reason is RefusalReason.WRONG_START
+        if flight is None and hopeless and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
+            # Another collector's by now, or the ledger is an older one: saying it again cannot help.
             return [Finished(finish.source)]
         if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []
