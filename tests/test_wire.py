@@ -28,6 +28,9 @@ from mega_collector.protocol import (
     FromCollector,
     Grant,
     Hello,
+    Holding,
+    Holdings,
+    Inventory,
     Known,
     Open,
     Refusal,
@@ -69,6 +72,52 @@ ANSWERS = st.one_of(
         st.none() | SECONDS.filter(bool),
     ),
 )
+
+
+PLACES = st.builds(Source, IDS, st.just(b""), NUMBERS, NUMBERS, st.just(Marker()))
+HOLDINGS = st.builds(
+    Holdings,
+    st.lists(
+        st.builds(
+            Holding,
+            st.builds(Source, IDS, st.binary(max_size=60), NUMBERS, NUMBERS, MARKERS),
+            POSITIONS,
+            MARKERS,
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.none() | PLACES,
+    st.booleans(),
+)
+
+
+@given(st.none() | PLACES)
+def test_an_inventory_arrives_as_it_was_asked_for(after: Source | None) -> None:
+    said = _over_the_wire(Inventory(after))
+    assert _facts(wire.decode_inventory(said.inventory, Hello("me", "here")).after) == _facts(after)
+    assert wire.weight(Inventory(after)) >= len(wire.serialize(Inventory(after)))
+
+
+def test_an_inventory_behind_no_source_that_can_be_is_refused() -> None:
+    with pytest.raises(WireError, match="a source id has 1 to 64 bytes"):
+        wire.decode_inventory(pb.Inventory(after=pb.Description()), Hello("me", "here"))
+
+
+@given(HOLDINGS)
+def test_what_is_held_arrives_as_it_was_said(holdings: Holdings) -> None:
+    heard = wire.decode_answer(wire.encode_answer(holdings))
+    assert isinstance(heard, Holdings)
+    assert (_facts(heard.last), heard.others) == (_facts(holdings.last), holdings.others)
+    assert list(map(_held, heard.holdings)) == list(map(_held, holdings.holdings))
+
+
+def _facts(source: Source | None) -> tuple[object, ...] | None:
+    """Sources are compared by identity."""
+    return None if source is None else (source.id, source.path, source.device, source.inode, source.head)
+
+
+def _held(holding: Holding) -> tuple[object, ...]:
+    return _facts(holding.source), holding.position, holding.before
 
 
 @given(REPORTS)

@@ -61,6 +61,16 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Inventory:
+    """Which sources of the collector's have not ended, behind `after` (None: from the beginning)?
+
+    Those that the asking process has opened on its streams are left out.
+    """
+
+    after: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Publish what you have: the window is full, or the collector wants to end."""
 
@@ -81,6 +91,8 @@ class Welcome:
     """Seconds that a batch may wait to be full."""
     report_interval: int = 0
     """Seconds between two reports that it wants at the least; 0: it knows none."""
+    inventory: bool = False
+    """Whether it answers `Inventory`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +147,27 @@ class Resume:
 
     source_id: bytes
     known: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A source that has not ended, as far as the aggregator has committed it."""
+
+    source: Source
+    position: int
+    before: Marker
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The answer to Inventory, up to `last`, behind which there may be more; None: that was all.
+
+    `others`: other processes of the collector's are connected, and nothing is said.
+    """
+
+    holdings: tuple[Holding, ...] = ()
+    last: Source | None = None
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,5 +280,5 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Granted | Report
-FromAggregator = Welcome | Resume | Ack | Refusal | Grant | Status
+FromCollector = Hello | Describe | Open | Block | Skip | Finish | Flush | Granted | Report | Inventory
+FromAggregator = Welcome | Resume | Ack | Refusal | Grant | Status | Holdings

@@ -29,6 +29,8 @@ from mega_collector.protocol import (
     FromAggregator,
     FromCollector,
     Hello,
+    Holdings,
+    Inventory,
     Known,
     Open,
     Refusal,
@@ -483,3 +485,64 @@ def test_a_report_is_passed_on_and_one_that_cannot_be_ends_the_stream(tmp_path: 
     assert heard == [Report(3, 5)]
     with pytest.raises(WireError):
         conversation.hear(wire.Heard(pb.CollectorMessage(report=pb.Report(oldest=-1))))
+
+
+OTHERS = [make_source(name, collector="me", inode=inode) for inode, name in enumerate("bcd", 3)]
+
+
+def held(stream: Stream) -> tuple[list[bytes], bytes | None, bool]:
+    """What is told of it: which sources, up to which, and whether nothing is because of others."""
+    (holdings,) = [answer for answer in stream.answers() if isinstance(answer, Holdings)]
+    last = None if holdings.last is None else holdings.last.id
+    return [each.source.id for each in holdings.holdings], last, holdings.others
+
+
+def test_who_asks_is_told_what_has_not_ended_and_is_not_open_on_its_streams(aggregator: Aggregator) -> None:
+    before, stream = Stream(aggregator, life=b"before"), Stream(aggregator, life=b"now")
+    for source in (SOURCE, *OTHERS):
+        before.say(Open(source, 0))
+        aggregator.commit(source, 7)
+    aggregator.commit(make_source("e"), 7)
+    before.conversation.end()
+    before.conversation.forget()
+    stream.say(Open(OTHERS[0], 7))
+    aggregator.commit(OTHERS[1], 7, finished=True)
+    stream.say(Inventory())
+    assert held(stream) == ([SOURCE.id, OTHERS[2].id], None, False)
+
+
+def test_what_a_process_has_ended_is_not_told_to_it_while_its_end_is_on_its_way(aggregator: Aggregator) -> None:
+    stream = Stream(aggregator, life=b"now")
+    stream.say(Open(SOURCE, 0))
+    aggregator.commit(SOURCE, 7)
+    stream.say(Finish(SOURCE, 7), Inventory())
+    assert held(stream) == ([], None, False)
+
+
+def test_nothing_is_told_while_another_process_is_connected(aggregator: Aggregator) -> None:
+    aggregator.commit(SOURCE, 7)
+    stream, other = Stream(aggregator, life=b"now"), Stream(aggregator, life=b"other")
+    stream.say(Inventory())
+    assert held(stream) == ([], None, True)
+    other.conversation.forget()
+    stream = Stream(aggregator, life=b"now")
+    stream.say(Inventory())
+    assert held(stream) == ([SOURCE.id], None, False)
+
+
+def test_what_is_held_comes_in_pages_and_all_of_it_once(aggregator: Aggregator) -> None:
+    sources = [make_source(f"{number}", collector="me", inode=number % 7) for number in range(600)]
+    aggregator.ledger.commit(
+        [Advance(source, 0, 7, 1, Marker(), number % 3 == 0) for number, source in enumerate(sources)]
+    )
+    told: list[bytes] = []
+    after: Source | None = None
+    for _ in range(3):
+        stream = Stream(aggregator, life=b"now")
+        stream.say(Inventory(after))
+        (page,) = [answer for answer in stream.answers() if isinstance(answer, Holdings)]
+        told += [each.source.id for each in page.holdings]
+        after = page.last
+        stream.conversation.forget()
+    assert after is None
+    assert sorted(told) == sorted(source.id for number, source in enumerate(sources) if number % 3)

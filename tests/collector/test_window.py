@@ -46,7 +46,7 @@ def _known(position: int, source_id: bytes = SOURCE.id) -> Resume:
 
 
 def _refusal(start: int, expected: int, reason: RefusalReason = RefusalReason.WRONG_START) -> Refusal:
-    retry = reason in {RefusalReason.WRONG_START, RefusalReason.NOT_OPEN}
+    retry = reason in {RefusalReason.WRONG_START, RefusalReason.NOT_OPEN, RefusalReason.HELD_UP}
     return Refusal(SOURCE.id, start, expected, reason, retry, "why")
 
 
@@ -430,12 +430,22 @@ def test_an_end_that_nobody_answered_is_said_again_on_the_next_connection_until_
 def test_an_end_that_a_process_before_may_not_have_told_is_told_on_the_next_connection() -> None:
     window = _window()
     window.disconnect()
-    window.finish_again(SOURCE, 100)
+    assert window.finish_again(SOURCE, 100) == []
     assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
     assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
 
 
-@pytest.mark.parametrize(("reason", "again"), [(RefusalReason.NOT_YOURS, False), (RefusalReason.WRONG_START, True)])
+def test_such_an_end_is_told_at_once_if_there_is_a_connection() -> None:
+    window = _window()
+    assert window.finish_again(SOURCE, 100) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
+    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
+
+
+_REFUSED = [(RefusalReason.NOT_YOURS, False), (RefusalReason.WRONG_START, False), (RefusalReason.HELD_UP, True)]
+"""A ledger that went back behind an end never comes to it again. What is held up may go on."""
+
+
+@pytest.mark.parametrize(("reason", "again"), _REFUSED)
 def test_an_end_that_is_refused_for_good_is_not_said_on_every_connection(reason: RefusalReason, again: bool) -> None:
     window = Window(limit=1000)
     window.finish_again(SOURCE, 100)

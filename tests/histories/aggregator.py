@@ -14,6 +14,9 @@ from mega_collector.protocol import (
     FromAggregator,
     FromCollector,
     Hello,
+    Holding,
+    Holdings,
+    Inventory,
     Known,
     Open,
     Refusal,
@@ -22,6 +25,9 @@ from mega_collector.protocol import (
 )
 
 Item = Block | Skip | Finish
+
+_PAGE = 2
+"""Sources that are looked at to answer an inventory."""
 
 
 @dataclass
@@ -82,6 +88,8 @@ class MemoryAggregator:
             case Finish(source, position):
                 if self._opened.pop(source.id, None) and self._admission.expected(source.id) == position:
                     self._in_flight.append(message)
+            case Inventory(after):
+                self.answers.append(self._holdings(after))
             case Flush() | Hello():
                 pass
 
@@ -138,6 +146,16 @@ class MemoryAggregator:
                 self.answers.append(Ack({source.id: committed}))
             case _:
                 self._in_flight.append(admitted)
+
+    def _holdings(self, after: Source | None) -> Holdings:
+        ids = sorted(each for each in self.ledger if after is None or each > after.id)[:_PAGE]
+        rows = [self.ledger[each] for each in ids]
+        unknown = [
+            Holding(row.source, row.position, Marker.of(row.tail))
+            for row in rows
+            if not (row.finished or row.gone or self._admission.opened(row.source.id, b"%d" % self._life))
+        ]
+        return Holdings(tuple(unknown), rows[-1].source if len(rows) == _PAGE else None)
 
     def _known(self, source: Source) -> list[Known]:
         own = self.ledger.get(source.id)

@@ -119,7 +119,7 @@ class MemoryCollector:
 
     def connect(self) -> None:
         self._session += 1
-        self._inbox.put(Connected(self._session, Welcome(1 << 20, 400, batch_age=self._batch_age)))
+        self._inbox.put(Connected(self._session, Welcome(1 << 20, 400, batch_age=self._batch_age, inventory=True)))
 
     def disconnect(self) -> None:
         self._inbox.put(Disconnected(self._session))

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from histories.collector import CLOSE_INACTIVE
 from histories.world import OPERATIONS, World, play
+from mega_collector.protocol import Describe
 
 _SEEDS = 300
 _LENGTH = 60
@@ -72,6 +73,56 @@ def test_a_start_beside_a_rename_tells_of_no_loss(instant: int, lines: int) -> N
     world.finish()
     assert world.disk.names[b"/logs/b.log"] is log
     assert world.aggregator.lost == []
+
+
+def test_what_was_truncated_before_its_collector_had_heard_of_it_does_not_stay_in_the_ledger() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.start()
+    assert world.collector is not None
+    world.collector.tailer.step()
+    assert [follower.settled for follower in world.collector.tailer._followed] == [False]
+    world.truncate(log)
+    world.append(log, 1)
+    world.finish()
+    assert [row.gone for row in world.aggregator.ledger.values()] == [True, False]
+
+
+def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone() -> None:
+    """The state is lost; and the description of the file is answered late, as that of one that is held up."""
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.durable.clear()
+    world.checkpoint.crash()
+    world.start()
+    assert world.collector is not None
+    world.collector.tailer.step()
+    held_up = [message for message in world.collector.sent if isinstance(message, Describe)]
+    for message in held_up:
+        world.collector.sent.remove(message)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.collector.sent += held_up
+    world.finish()
+    assert len(held_up) == len(world.aggregator.ledger) == 1
+    assert world.aggregator.lost == []
+
+
+def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -> None:
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill_aggregator()
+    world.finish()
+    assert world.aggregator.lost == []
+    assert [row.gone for row in world.aggregator.ledger.values()] == [False]
 
 
 @settings(max_examples=60)

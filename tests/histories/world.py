@@ -13,10 +13,13 @@ from random import Random
 from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import Generation, Inode, MemoryDisk, is_matched
+from mega_collector.block import Source
 from mega_collector.collector.follower import Follower
 
 _NAMES = [b"/logs/%c.log" % letter for letter in b"abc"]
 _TURNS = [b"", b".1", b".2", b".3"]
+
+_DAY = 86400.0
 
 _FURTHER = 0.3
 """How often what is renamed beside a look was out of the pattern before."""
@@ -39,9 +42,6 @@ class World:
         self._parts: dict[Inode, bytes] = {}
         """What is still to be written of a line."""
         self._dates = count(1)
-        self._unnoted: set[bytes] = set()
-        """Sources of which a collector had noted nothing when it was killed, or did not know yet how far they had come
-        when they were truncated or removed."""
         self.operations: list[str] = []
         self.start()
 
@@ -98,12 +98,12 @@ class World:
     def copy_and_truncate(self) -> None:
         inode = self._any_writable()
         if inode is not None:
-            self._truncate(inode)
+            self.truncate(inode)
 
     def truncate_and_refill(self) -> None:
         inode = self._any_writable()
         if inode is not None:
-            self._truncate(inode)
+            self.truncate(inode)
             self.append(inode, self.random.randint(1, 12))
 
     def unlink(self) -> None:
@@ -181,7 +181,6 @@ class World:
         """The collector is killed: what of files that have no name was only in its hands is gone."""
         if self.collector is None:
             return
-        self._unnoted |= self.collector.sources - self.checkpoint.durable.keys()
         self.collector.die()
         self.collector = None
         self.checkpoint.crash()
@@ -214,11 +213,17 @@ class World:
         for _ in range(40):
             self.pass_by(1.0)
         self.judge()
+        # By then it has asked what the aggregator still holds.
+        self.pass_by(_DAY)
+        for _ in range(40):
+            self.pass_by(1.0)
+        self.judge()
         assert self.collector is not None
         assert self.collector.tailer.behind == (), "all is acknowledged"
         for source_id, row in self.aggregator.ledger.items():
-            ended = row.finished or row.gone
-            assert ended or source_id in self.collector.sources | self._unnoted, f"{row} stays in the ledger for good"
+            over = row.finished or row.gone
+            kept = source_id in self.collector.sources or self._is_there(row.source)
+            assert over or kept, f"{row} stays in the ledger for good"
 
     def judge(self) -> None:
         arrived: dict[int, list[tuple[int, bytes]]] = {}
@@ -248,6 +253,11 @@ class World:
             assert start == end, f"{generation}: {start} came after {end}: {blocks}"
             end = start + len(data)
         return end
+
+    def _is_there(self, source: Source) -> bool:
+        """Whether a file that no pattern matches still has its name: it may come back."""
+        inode = self.disk.names.get(source.path)
+        return not is_matched(source.path) and inode is not None and inode.number == source.inode
 
     def _generation_of(self, row: Row) -> Generation:
         """Whose bytes were shipped as this source. It is one generation's: they all say whose they are."""
@@ -301,9 +311,8 @@ class World:
     def _create(self, name: bytes) -> None:
         self.add(name, self.random.randint(0, 4))
 
-    def _truncate(self, inode: Inode) -> None:
+    def truncate(self, inode: Inode) -> None:
         least = self._read_of(inode)
-        self._excuse_unsettled(inode)
         old = self.disk.truncate(inode)
         self._parts.pop(inode, None)
         self._excuse(old, least)
@@ -327,7 +336,6 @@ class World:
         """What nobody holds, and cannot be found again, may be lost."""
         if any(each is inode for _, each in self.disk.matched()):
             return
-        self._excuse_unsettled(inode)
         if self.collector is None:
             found = inode.names > 0 and self._is_remembered(inode.generation)
         else:
@@ -354,12 +362,6 @@ class World:
             min(generation.least, delivered) if generation.excused else (delivered if least is None else least)
         )
         generation.excused = True
-
-    def _excuse_unsettled(self, inode: Inode) -> None:
-        """What ends before its collector has heard how far it had come: nobody can say where its source ended."""
-        follower = self.collector.follower(inode.number) if self.collector is not None else None
-        if follower is not None and not follower.settled:
-            self._unnoted.add(follower.source.id)
 
     def _delivered(self, generation: Generation) -> int:
         ends = [

@@ -63,6 +63,11 @@ class Admission:
         standings = [self._sources[each] for each in ids if each in self._sources]
         return {each.source.id: each.expected for each in standings if each.life != life and not each.settled}
 
+    def opened(self, source_id: bytes, life: bytes) -> bool:
+        """Whether that process of the collector's opened the source last."""
+        standing = self._sources.get(source_id)
+        return standing is not None and standing.life == life
+
     def committed(self, positions: Mapping[bytes, int]) -> bool:
         """Whether all these positions, by source, are committed, or never will be. May run beside the others."""
         standings = ((self._sources.get(source_id), position) for source_id, position in positions.items())

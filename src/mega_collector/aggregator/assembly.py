@@ -64,7 +64,7 @@ _LOOK_INTERVAL = 0.5
 """Seconds between two looks at the destination's state, which health checks answer."""
 
 _FORGET_INTERVAL = 600.0
-"""Seconds between two times at which the ledger forgets what has ended."""
+"""Seconds between two times at which the ledger forgets what has ended, at the most."""
 
 _CLOSING = 1.0
 """Seconds for what must still be said when the time for draining is over."""
@@ -224,7 +224,7 @@ class Aggregator:
             each.look()
         self._tell_health()
         if time.monotonic() >= self._forget_at:
-            self._forget_at = time.monotonic() + _FORGET_INTERVAL
+            self._forget_at = time.monotonic() + min(self._settings.forget_after, _FORGET_INTERVAL)
             self._forget()
 
     def _tell_health(self) -> None:

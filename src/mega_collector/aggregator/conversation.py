@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import structlog
@@ -17,11 +17,25 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb
 from mega_collector.block import Block, Skip, Source
 from mega_collector.errors import WireError
-from mega_collector.protocol import Finish, Flush, Hello, Open, Refusal, RefusalReason, Report, Resume
+from mega_collector.protocol import (
+    Finish,
+    Flush,
+    Hello,
+    Holdings,
+    Inventory,
+    Open,
+    Refusal,
+    RefusalReason,
+    Report,
+    Resume,
+)
 from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
+
+_PAGE = 256
+"""Sources of the ledger that are looked at to answer an inventory: with the longest paths that is a megabyte."""
 
 _OWN_OUTPUT = "the file is one that the aggregator writes: exclude it (COLLECTOR_EXCLUDE)"
 
@@ -82,7 +96,7 @@ class Conversation:
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
-        self._peer, self.window = peers.join(hello.collector, outbox)
+        self._peer, self.window = peers.join(hello.collector, outbox, self._life)
 
     def end(self) -> None:
         """Nothing more is said; what is in flight is committed all the same."""
@@ -90,7 +104,7 @@ class Conversation:
 
     def forget(self) -> None:
         """Nothing more is heard either: what is expected of the collector need not be kept for this stream."""
-        self._peers.release(self._hello.collector)
+        self._peers.release(self._hello.collector, self._life)
 
     def hear(self, heard: wire.Heard) -> None:
         kind = heard.kind
@@ -126,6 +140,9 @@ class Conversation:
             case "report":
                 for each in messages:
                     self._on_report(wire.decode_report(each.report))
+            case "inventory":
+                for each in messages:
+                    self._take_stock(wire.decode_inventory(each.inventory, self._hello))
             case "hello":
                 raise WireError("a second hello on one stream")
             case "group":
@@ -195,6 +212,23 @@ class Conversation:
         self._buffer.put(Flush())
         if not self._outbox.wait_for(lambda: self._peer.admission.committed(left)):
             raise StreamEnded
+
+    def _take_stock(self, inventory: Inventory) -> None:
+        """Tell what is held of the collector that this process of it does not show to know.
+
+        While another one is connected nothing is told: what one does not know may be the other's.
+        """
+        with self._peer.lock:
+            self._require_listener()
+            if not self._peer.alone(self._life):
+                answer = Holdings(others=True)
+            else:
+                # Under the lock, as the sweep is: what this process ends meanwhile still stands as its own.
+                page = self._ledger.holdings(self._hello.collector, inventory.after, _PAGE)
+                opened = self._peer.admission.opened
+                unknown = tuple(each for each in page.holdings if not opened(each.source.id, self._life))
+                answer = replace(page, holdings=unknown)
+        self._outbox.say(answer)
 
     def _require_listener(self) -> None:
         if self._outbox.closed:

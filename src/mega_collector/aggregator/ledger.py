@@ -14,7 +14,7 @@ from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import DISCARDED, Known, Record
+from mega_collector.protocol import DISCARDED, Holdings, Known, Record
 from mega_collector.state_lock import InUse, StateLock
 
 __all__ = ["DISCARDED", "VERSION", "Advance", "Committed", "Ledger", "LedgerError", "Range", "look"]
@@ -208,6 +208,10 @@ class Ledger:
     def record(self, source_id: bytes) -> Record | None:
         """Everything that is known of a source."""
         return self._reader.record(source_id)
+
+    def holdings(self, collector: str, after: Source | None, most: int) -> Holdings:
+        """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
+        return self._reader.holdings(collector, after, most)
 
     def bind(self, collector: str, holder: str) -> str:
         """Who holds a collector's id: whoever comes first with it has it from then on.

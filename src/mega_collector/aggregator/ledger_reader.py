@@ -12,7 +12,7 @@ from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import MegaCollectorError
 from mega_collector.marker import Marker
-from mega_collector.protocol import Passage, Record
+from mega_collector.protocol import Holding, Holdings, Passage, Record
 
 VERSION = 2
 
@@ -30,6 +30,11 @@ FROM sources
 """
 _RECORDS = f"{_COLUMNS} WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3"
 _RECORD = f"{_COLUMNS} WHERE id = ?"
+_OF_COLLECTOR = """
+SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest, finished FROM sources
+WHERE collector = ? AND (inode, device, id) > (?, ?, ?) ORDER BY inode, device, id LIMIT ?
+"""
+# In the order of the index by file: of others' sources none is looked at.
 _RANGES = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
 
 _PATIENCE = 5.0
@@ -95,6 +100,18 @@ class LedgerReader:
     def record(self, source_id: bytes) -> Record | None:
         """Everything that is known of a source."""
         return next(self._whole(self.read(_RECORD, source_id)), None)
+
+    def holdings(self, collector: str, after: Source | None, most: int) -> Holdings:
+        """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
+        place = ("", "", b"") if after is None else (str(after.inode), str(after.device), after.id)
+        rows = self.read(_OF_COLLECTOR, collector, *place, most)
+        sources = [Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), collector) for row in rows]
+        held = [
+            Holding(source, row[6], Marker(row[7], row[8]))
+            for source, row in zip(sources, rows, strict=True)
+            if not row[9]
+        ]
+        return Holdings(tuple(held), sources[-1] if len(rows) == most else None)
 
     def outputs(self) -> list[OutputState]:
         """Every output file as the last commit left it."""

@@ -22,14 +22,18 @@ class Peer:
     """Held from a block's admission until it is in the ingest buffer, so that two streams of one collector cannot
     change the order of a source's blocks."""
     outboxes: set[Outbox] = field(default_factory=set)
-    heard: int = 0
-    """Streams that may still bring something."""
+    lives: list[bytes] = field(default_factory=list)
+    """Which of its processes each of the streams is of that may still bring something."""
     held: set[bytes] = field(default_factory=set)
     """Sources that were turned back, and may not come again yet."""
     waiting: dict[bytes, list[tuple[Outbox, Source]]] = field(default_factory=dict)
     """Those of them that have been described since, and where the answers go."""
     finished: deque[tuple[bytes, int]] = field(default_factory=deque)
     """Sources that are committed to their end, which the next `sweep` forgets."""
+
+    def alone(self, life: bytes) -> bool:
+        """Whether nothing more can come of another process."""
+        return all(each == life for each in self.lives)
 
     def sweep(self) -> None:
         """Forget what has ended. Called under the lock, which a commit cannot take: who holds it may wait for one."""
@@ -54,7 +58,7 @@ class Peers:
     def __len__(self) -> int:
         return len(self._peers)
 
-    def join(self, collector: str, outbox: Outbox) -> tuple[Peer, int]:
+    def join(self, collector: str, outbox: Outbox, life: bytes = b"") -> tuple[Peer, int]:
         """A stream opens: the collector that it is of, and the bytes that may be in flight on it.
 
         It is to `leave` when nothing more is said on it, and to `release` when nothing more is heard.
@@ -62,7 +66,7 @@ class Peers:
         with self._lock:
             peer = self._peers.setdefault(collector, Peer())
             peer.outboxes.add(outbox)
-            peer.heard += 1
+            peer.lives.append(life)
             return peer, self._shares.join(outbox)
 
     def leave(self, collector: str, outbox: Outbox) -> None:
@@ -76,10 +80,10 @@ class Peers:
             self._forget(collector)
             self._shares.leave(outbox, time.monotonic())
 
-    def release(self, collector: str) -> None:
+    def release(self, collector: str, life: bytes = b"") -> None:
         """Nothing more is heard on a stream."""
         with self._lock:
-            self._peers[collector].heard -= 1
+            self._peers[collector].lives.remove(life)
             self._forget(collector)
 
     def welcomed(self, outbox: Outbox) -> None:
@@ -165,5 +169,5 @@ class Peers:
     def _forget(self, collector: str) -> None:
         """Keep nothing of a collector that has gone, once all it sent is committed: collectors may come without end."""
         peer = self._peers[collector]
-        if not peer.heard and not peer.outboxes and peer.admission.settled:
+        if not peer.lives and not peer.outboxes and peer.admission.settled:
             del self._peers[collector]

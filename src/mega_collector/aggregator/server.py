@@ -236,7 +236,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
 
     def _welcome(self, conversation: Conversation) -> Welcome:
         outputs, limits = tuple(self._writes_to()), (wire.MAX_MESSAGE_SIZE, conversation.window)
-        return Welcome(*limits, __version__, boot_id(), outputs, self._batch_age, _REPORT_INTERVAL)
+        return Welcome(*limits, __version__, boot_id(), outputs, self._batch_age, _REPORT_INTERVAL, inventory=True)
 
     def _publish(self, request: pb.PublishRequest, hello: Hello, outbox: Outbox) -> int | Refusal | None:
         source = wire.decode_source(request.source, hello)

@@ -58,7 +58,7 @@ STAGE_DESTINATION: Stage
 STAGE_COMMIT: Stage
 
 class CollectorMessage(_message.Message):
-    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group", "report", "granted")
+    __slots__ = ("hello", "describe", "open", "block", "skip", "finish", "flush", "group", "report", "granted", "inventory")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +69,7 @@ class CollectorMessage(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     GRANTED_FIELD_NUMBER: _ClassVar[int]
+    INVENTORY_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     describe: Describe
     open: Open
@@ -79,10 +80,11 @@ class CollectorMessage(_message.Message):
     group: CollectorGroup
     report: Report
     granted: Granted
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ...) -> None: ...
+    inventory: Inventory
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., block: _Optional[_Union[Block, _Mapping]] = ..., skip: _Optional[_Union[Skip, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., group: _Optional[_Union[CollectorGroup, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ...) -> None: ...
 
 class AggregatorMessage(_message.Message):
-    __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group", "status")
+    __slots__ = ("welcome", "resume", "ack", "refusal", "grant", "group", "status", "holdings")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +92,7 @@ class AggregatorMessage(_message.Message):
     GRANT_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     resume: Resume
     ack: Ack
@@ -97,7 +100,8 @@ class AggregatorMessage(_message.Message):
     grant: Grant
     group: AggregatorGroup
     status: Status
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., group: _Optional[_Union[AggregatorGroup, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
+    holdings: Holdings
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., group: _Optional[_Union[AggregatorGroup, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., holdings: _Optional[_Union[Holdings, _Mapping]] = ...) -> None: ...
 
 class CollectorGroup(_message.Message):
     __slots__ = ("messages", "packed")
@@ -145,13 +149,14 @@ class FileIdentity(_message.Message):
     def __init__(self, device: _Optional[int] = ..., inode: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("max_message_size", "window", "version", "boot", "outputs", "report_interval", "batch_age")
+    __slots__ = ("max_message_size", "window", "version", "boot", "outputs", "report_interval", "inventory", "batch_age")
     MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     REPORT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    INVENTORY_FIELD_NUMBER: _ClassVar[int]
     BATCH_AGE_FIELD_NUMBER: _ClassVar[int]
     max_message_size: int
     window: int
@@ -159,8 +164,9 @@ class Welcome(_message.Message):
     boot: bytes
     outputs: _containers.RepeatedCompositeFieldContainer[FileIdentity]
     report_interval: int
+    inventory: bool
     batch_age: int
-    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ..., report_interval: _Optional[int] = ..., batch_age: _Optional[int] = ...) -> None: ...
+    def __init__(self, max_message_size: _Optional[int] = ..., window: _Optional[int] = ..., version: _Optional[str] = ..., boot: _Optional[bytes] = ..., outputs: _Optional[_Iterable[_Union[FileIdentity, _Mapping]]] = ..., report_interval: _Optional[int] = ..., inventory: _Optional[bool] = ..., batch_age: _Optional[int] = ...) -> None: ...
 
 class Marker(_message.Message):
     __slots__ = ("length", "digest")
@@ -273,6 +279,32 @@ class Granted(_message.Message):
 class Flush(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Inventory(_message.Message):
+    __slots__ = ("after",)
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    after: Description
+    def __init__(self, after: _Optional[_Union[Description, _Mapping]] = ...) -> None: ...
+
+class Holdings(_message.Message):
+    __slots__ = ("holdings", "last", "others")
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    holdings: _containers.RepeatedCompositeFieldContainer[Holding]
+    last: Description
+    others: bool
+    def __init__(self, holdings: _Optional[_Iterable[_Union[Holding, _Mapping]]] = ..., last: _Optional[_Union[Description, _Mapping]] = ..., others: _Optional[bool] = ...) -> None: ...
+
+class Holding(_message.Message):
+    __slots__ = ("source", "position", "before")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    source: Description
+    position: int
+    before: Marker
+    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
 
 class Report(_message.Message):
     __slots__ = ("files", "lag", "oldest", "behind")

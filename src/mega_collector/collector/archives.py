@@ -395,7 +395,7 @@ class Archives:
             self._recognise(archive, contents, None if original is None else original.path)
             if original is not None and not original.ended:
                 # Its file vanished while nobody looked; all of it was shipped.
-                self._remembered.forget(original)
+                self._sources.conclude(original)
             return False
         self._ship(look, contents, original, follower, now)
         return True

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -231,13 +231,17 @@ class Newcomers:
     # What is remembered
 
     def seek_remembered(self, now: float) -> bool:
-        """After the first scan: what became of the files that are remembered and were not found.
+        """After the first scan: what became of the files that are remembered and were not found; as `seek`."""
+        return self.seek(self._remembered, now)
+
+    def seek(self, entries: Iterable[Entry], now: float) -> bool:
+        """What became of files that a process before knew, and that were not found.
 
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
         done, doubted = True, self._doubted
         self._doubted = {}
-        for entry in self._remembered:
+        for entry in entries:
             if self._finder.hidden(entry.path) or entry.source_id in self._sought:
                 continue
             try:
@@ -254,6 +258,10 @@ class Newcomers:
         if self._doubted:
             self._finder.hurry()
         return done and not self._doubted
+
+    def doubt(self, entries: Iterable[Entry]) -> None:
+        """Their fate seemed to be known, if they were sought before, and is not."""
+        self._sought.difference_update(entry.source_id for entry in entries)
 
     def _seek(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> None:
         """`doubted`: as it was left the last time. A scan beside a rename may have missed it."""
@@ -302,7 +310,7 @@ class Newcomers:
             return False
         try:
             facts = file.facts()
-            if facts is None or not _is(entry, file, facts):
+            if facts is None or self._sources.follows((facts.device, facts.inode)) or not _is(entry, file, facts):
                 file.close()
                 return False
             source = self._sources.make(entry.path, facts, head_of(file), entry)

@@ -25,6 +25,8 @@ from mega_collector.protocol import (
     FromCollector,
     Grant,
     Granted,
+    Holdings,
+    Inventory,
     Refusal,
     Resume,
     Status,
@@ -66,7 +68,7 @@ class Resumed:
     source_id: bytes
 
 
-Task = Decide | Reconnected | Resumed
+Task = Decide | Reconnected | Resumed | Holdings
 """What only the tailer can do, who has the files."""
 
 
@@ -125,6 +127,7 @@ class Shipper:
         """Seconds that the aggregator may wait for a batch to be full; 0 if it does not say so, or is not there."""
         self._status = Status()
         self._told_at = 0.0
+        self._takes_stock = False
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -138,6 +141,11 @@ class Shipper:
     @property
     def connected(self) -> bool:
         return self._window.connected
+
+    @property
+    def takes_stock(self) -> bool:
+        """Whether there is an aggregator that tells what it holds."""
+        return self._window.connected and self._takes_stock
 
     @property
     def room(self) -> bool:
@@ -197,6 +205,10 @@ class Shipper:
         """Where the next block of a source that is ready begins."""
         return self._window.position(source)
 
+    def knows(self, source_id: bytes) -> bool:
+        """Whether a source is shipped, or remembered, or its end is to be answered."""
+        return source_id in self._checkpoint.entries or self._window.knows(source_id)
+
     def noted(self, source: Source) -> Entry | None:
         """What the checkpoint holds of the source, or is about to."""
         if (acknowledged := self._notes.pop(source.id, None)) is not None:
@@ -242,6 +254,10 @@ class Shipper:
         self._put(source, position, before)
         self._hurry()
 
+    def ask(self, inventory: Inventory) -> None:
+        """What does the aggregator hold? What it answers is a task."""
+        self._unsaid.append(inventory)
+
     def abandon(self, source_id: bytes) -> None:
         """What was said and settled of the source until now does not count: it is begun anew."""
         self._window.abandon(source_id)
@@ -276,8 +292,8 @@ class Shipper:
         self._do(outcomes)
 
     def finish_again(self, source: Source, position: int) -> None:
-        """A process before has ended the source, and may not have been heard."""
-        self._window.finish_again(source, position)
+        """A process before has come to the end of the source, and may not have been heard."""
+        self._do(self._window.finish_again(source, position))
 
     def note(self, entry: Entry) -> None:
         """Keep where a source is to begin, whatever the aggregator says of it and when."""
@@ -305,6 +321,7 @@ class Shipper:
                     self._session, self._flushing = session, False
                     self.largest_block = wire.largest_block(welcome.max_message_size)
                     self.batch_age, self._status = welcome.batch_age, Status()
+                    self._takes_stock = welcome.inventory
                     self._do(self._window.connect(welcome.window, largest_block=self.largest_block))
                     self._tasks.append(Reconnected(_outputs_here(welcome)))
                 case Disconnected():
@@ -334,6 +351,8 @@ class Shipper:
             case Grant(window):
                 self._window.grant(window)
                 self._unsaid.append(Granted(window))
+            case Holdings():
+                self._tasks.append(message)
             case Status():
                 self._status, self._told_at = message, self._clock()
             case _:

@@ -16,10 +16,11 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id, resumption
+from mega_collector.collector.roster import Identity
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
 from mega_collector.marker import HEAD_SIZE, Marker
-from mega_collector.protocol import Hello
+from mega_collector.protocol import Hello, Holding
 
 _log = structlog.get_logger(__name__)
 
@@ -107,6 +108,16 @@ class Sources:
     def is_found(self, follower: Follower) -> bool:
         """Whether scans tell of its file."""
         return self._followed.get(follower.identity) is follower
+
+    def follows(self, identity: Identity) -> bool:
+        """Whether the file is followed."""
+        return self._followed.get(identity) is not None
+
+    def knows(self, holding: Holding) -> bool:
+        """Whether anything is known here of a source; or a file that waits for its answer may go on as it."""
+        source = holding.source
+        known = source.id in self._followed or source.id in self._losses or self._shipper.knows(source.id)
+        return known or any(follower.source.inode == source.inode for follower in self._unsettled)
 
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
@@ -196,6 +207,13 @@ class Sources:
         )
         self._followed.replace(old, follower)
         self._ask(follower)
+
+    def conclude(self, entry: Entry) -> None:
+        """What is remembered has ended, all of it was shipped, and nothing is to be recognised by it any more."""
+        ended = replace(entry, ended=True, untold=True)
+        self._shipper.note(ended)
+        self._remembered.forget(ended)
+        self._shipper.finish_again(self._source(entry.source_id, entry.path, entry, entry.head), entry.position)
 
     def remove(self, follower: Follower) -> None:
         """Nothing more will come of it."""

@@ -32,10 +32,11 @@ from mega_collector.collector.roster import Appeared, Identity, Renamed
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
+from mega_collector.collector.stocktaking import Stocktaking
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.whereabouts import Step
 from mega_collector.collector.window import Decide
-from mega_collector.protocol import Hello
+from mega_collector.protocol import Hello, Holdings
 from mega_collector.telemetry.printable import printable
 
 _PACE = 10
@@ -173,6 +174,7 @@ class Tailer:
         )
         self._seeking = True
         """Whether it is still to be seen what became of the files that are remembered."""
+        self._stocktaking = Stocktaking(hurried=options.once)
         self._done: set[Identity] = set()
         """With `once`: files that are shipped, or cannot be."""
         self._suspects: set[Follower] = set()
@@ -263,6 +265,7 @@ class Tailer:
                 self._archives.step(now)
             if now >= self._measure_at:
                 self._measure(now)
+            self._take_stock(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
         else:
@@ -280,7 +283,8 @@ class Tailer:
         if self._followed or undecided or self._losses:
             self._answers_by = math.inf
             return False
-        if not self._shipper.telling_loss:
+        takes_stock = self._shipper.takes_stock and not self._seeking and self._stocktaking.pending(self._clock())
+        if not (self._shipper.telling_loss or takes_stock):
             return True
         self._answers_by = min(self._answers_by, self._clock() + _LAST_WORDS)
         return self._clock() >= self._answers_by
@@ -330,6 +334,9 @@ class Tailer:
                 case Reconnected(outputs):
                     self._leave_out(outputs)
                     self._reconnected()
+                case Holdings():
+                    self._stocktaking.hear(task, self._clock(), self._sources.knows)
+                    self._newcomers.doubt(self._stocktaking.strangers)
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Decide():
@@ -347,6 +354,7 @@ class Tailer:
 
     def _reconnected(self) -> None:
         now = self._clock()
+        self._stocktaking.interrupt()
         self._sources.ask_again()
         for follower in self._followed:
             self._turns.mark(follower, now)
@@ -469,8 +477,8 @@ class Tailer:
         self._departures.poll(now, undecided=self._archives.undecided)
         self._archives.poll(now)
         self._newcomers.poll(now)
-        if self._seeking and self._finder.scanned and not (self._archives.busy or self._newcomers.waiting):
-            self._seeking = not self._newcomers.seek_remembered(now)
+        if self._looked_through:
+            self._seek(now)
         self._sources.ask_again()
         self._turns.mark_unreadable(now)
         for follower in list(self._suspects):
@@ -478,6 +486,25 @@ class Tailer:
         if self._options.once:
             self._poll_once(now)
         self._files.close_quiet(now - self._options.close_inactive)
+
+    @property
+    def _looked_through(self) -> bool:
+        """Whether all that a scan has found is known."""
+        return self._finder.scanned and not (self._archives.busy or self._newcomers.waiting)
+
+    def _seek(self, now: float) -> None:
+        """What became of what a process before knew."""
+        if self._seeking:
+            self._seeking = not self._newcomers.seek_remembered(now)
+        elif self._stocktaking.strangers and self._newcomers.seek(self._stocktaking.strangers, now):
+            self._stocktaking.done()
+
+    def _take_stock(self, now: float) -> None:
+        """Ask for what only the aggregator remembers, once all is known that the checkpoint does."""
+        if self._looked_through and not self._seeking and self._shipper.takes_stock:
+            inventory = self._stocktaking.ask(now)
+            if inventory is not None:
+                self._shipper.ask(inventory)
 
     def _look_through_descriptor(self, follower: Follower, now: float) -> None:
         """Nothing else tells of it."""

@@ -212,6 +212,10 @@ class Window:
         """Where the next item of a source that is `ready` begins."""
         return self._flights[source.id].end
 
+    def knows(self, source_id: bytes) -> bool:
+        """Whether a source is shipped, or its end is to be answered."""
+        return source_id in self._flights or source_id in self._finishes
+
     def unanswered(self, source_id: bytes) -> Finish | None:
         """The end of a source that the aggregator has not answered yet."""
         return self._finishes.get(source_id)
@@ -289,9 +293,10 @@ class Window:
             return [Finish(source, flight.end)]
         return self._finish(flight)
 
-    def finish_again(self, source: Source, position: int) -> None:
-        """A process before has ended the source, and may not have been heard: it is said on the next connection."""
-        self._finishes[source.id] = Finish(source, position)
+    def finish_again(self, source: Source, position: int) -> list[Outcome]:
+        """A process before has come to the end of the source, and may not have been heard."""
+        finish = self._finishes[source.id] = Finish(source, position)
+        return [Open(source, position), finish] if self._connected else []
 
     # What the aggregator says
 
@@ -404,8 +409,9 @@ class Window:
             # It is described already, and will be answered when it may go on.
             self._hold(flight)
             return []
-        if flight is None and not refusal.retry and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
-            # Another collector's by now, perhaps: saying it again cannot help.
+        hopeless = not refusal.retry or refusal.reason is RefusalReason.WRONG_START
+        if flight is None and hopeless and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
+            # Another collector's by now, or the ledger is an older one: saying it again cannot help.
             return [Finished(finish.source)]
         if flight is None or not flight.opened or flight.acked is None or flight.stopped:
             return []

@@ -18,6 +18,9 @@ from mega_collector.protocol import (
     FromAggregator,
     Grant,
     Hello,
+    Holding,
+    Holdings,
+    Inventory,
     Known,
     Refusal,
     RefusalReason,
@@ -42,6 +45,9 @@ from mega_collector.wire.limits import (
 )
 from mega_collector.wire.names import REFUSAL_REASON_OF, SKIP_REASON_OF, STAGE_OF
 from mega_collector.wire.zstd import zstd
+
+_NOBODY = Hello("", "")
+"""Of what is answered the collector alone knows that it is its own."""
 
 # What the collector says
 
@@ -136,6 +142,15 @@ def _age(seconds: float) -> float:
     if not 0 <= seconds < math.inf:
         raise WireError(f"an age of {seconds} s is impossible")
     return seconds
+
+
+def decode_inventory(message: pb.Inventory, hello: Hello) -> Inventory:
+    """Behind which source the collector asks for what is held of it.
+
+    Raises:
+        WireError: it is none that can be.
+    """
+    return Inventory(decode_source(message.after, hello) if message.HasField("after") else None)
 
 
 def decode_block(message: pb.Block, payload: bytes, source: Source, received: int = 0) -> Block:
@@ -234,6 +249,7 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
                 outputs,
                 welcome.batch_age / 1e9,
                 welcome.report_interval,
+                welcome.inventory,
             )
         case "grant":
             return Grant(message.grant.window)
@@ -242,8 +258,19 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
             stage = STAGE_OF.get(status.stage)
             next_try_in = status.next_try_in / 1e9 if status.next_try_in else None
             return Status(stage, status.cause[:MAX_CAUSE], status.tries, next_try_in)
+        case "holdings":
+            return _decode_holdings(message.holdings)
         case _:
             return None
+
+
+def _decode_holdings(message: pb.Holdings) -> Holdings:
+    holdings = tuple(
+        Holding(decode_source(each.source, _NOBODY), each.position, decode_marker(each.before))
+        for each in message.holdings
+    )
+    last = decode_source(message.last, _NOBODY) if message.HasField("last") else None
+    return Holdings(holdings, last, message.others)
 
 
 def _decode_known(known: pb.Known) -> Known:

@@ -17,6 +17,8 @@ from mega_collector.protocol import (
     Grant,
     Granted,
     Hello,
+    Holdings,
+    Inventory,
     Open,
     Refusal,
     Report,
@@ -94,7 +96,9 @@ def serialize(message: FromCollector, *, compress: bool = False, read_at: int = 
     return framed(payload, rest)
 
 
-def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Granted | Report) -> pb.CollectorMessage:
+def encode(
+    message: Hello | Describe | Open | Skip | Finish | Flush | Granted | Report | Inventory,
+) -> pb.CollectorMessage:
     """A message of the collector's that is not a block."""
     match message:
         case Hello():
@@ -119,6 +123,8 @@ def encode(message: Hello | Describe | Open | Skip | Finish | Flush | Granted | 
             return pb.CollectorMessage(granted=pb.Granted(window=window))
         case Report():
             return pb.CollectorMessage(report=_encode_report(message))
+        case Inventory(after):
+            return pb.CollectorMessage(inventory=pb.Inventory(after=_encode_place(after)))
 
 
 def _encode_report(report: Report) -> pb.Report:
@@ -223,6 +229,7 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                 outputs=[pb.FileIdentity(device=device, inode=inode) for device, inode in message.outputs],
                 report_interval=message.report_interval,
                 batch_age=int(message.batch_age * 1e9),
+                inventory=message.inventory,
             )
             return pb.AggregatorMessage(welcome=welcome)
         case Grant():
@@ -235,9 +242,24 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                 next_try_in=int((next_try_in or 0) * 1e9),
             )
             return pb.AggregatorMessage(status=status)
+        case Holdings():
+            return pb.AggregatorMessage(holdings=_encode_holdings(message))
+
+
+def _encode_holdings(message: Holdings) -> pb.Holdings:
+    holdings = [
+        pb.Holding(source=encode_source(each.source), position=each.position, before=encode_marker(each.before))
+        for each in message.holdings
+    ]
+    return pb.Holdings(holdings=holdings, last=_encode_place(message.last), others=message.others)
 
 
 # What both say
+
+
+def _encode_place(source: Source | None) -> pb.Description | None:
+    """Where a page of holdings ends: by these three they are in order."""
+    return None if source is None else pb.Description(source=source.id, device=source.device, inode=source.inode)
 
 
 def encode_marker(marker: Marker) -> pb.Marker:
