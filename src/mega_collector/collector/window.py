@@ -296,7 +296,7 @@ class Window:
     def finish_again(self, source: Source, position: int) -> list[Outcome]:
         """A process before has come to the end of the source, and may not have been heard."""
         finish = self._finishes[source.id] = Finish(source, position)
-        return [Open(source, position), finish] if self._connected else []
+        return [Open(source, position), finish] if self.connected else []
 
     # What the aggregator says
 
