@@ -121,6 +121,22 @@ def test_a_whole_block_is_read_at_once() -> None:
     assert rig.unread() < before
 
 
+def test_beside_a_backlog_of_another_file_what_grows_is_read_at_once() -> None:
+    """It would come behind so many more of its bytes."""
+    rig = Rig(15.0)
+    other = rig.disk.create(_OTHER)
+    rig.watch.events.named.add(_OTHER)
+    rig.until(lambda: rig.collector.follower(other.number) is not None)
+    rig.step(1.0)
+    for _ in range(2):
+        rig.write(1)
+        rig.step(0.001)
+    assert rig.unread() > 0
+    rig.write(40, other, _OTHER)
+    rig.step(0.001)
+    assert rig.unread() == 0
+
+
 def test_what_was_closed_as_idle_is_opened_at_once_since_it_may_be_deleted() -> None:
     rig = Rig(15.0)
     other = rig.disk.create(_OTHER)

@@ -9,7 +9,10 @@ from functools import partial
 import pytest
 
 from harness.aside import Aside
-from mega_collector.collector.inbox import Disconnected, Event, Inbox
+from mega_collector.collector.inbox import Answered, Disconnected, Event, Inbox
+from mega_collector.protocol import Ack, Grant, Status
+
+_ACKNOWLEDGED = Answered(1, Ack({b"a": 7}))
 
 
 @pytest.fixture
@@ -46,6 +49,30 @@ def test_its_descriptor_is_readable_while_something_is_in_it(inbox: Inbox) -> No
     assert _readable(inbox)
     inbox.take()
     assert not _readable(inbox)
+
+
+def test_an_acknowledgement_waits_for_whoever_is_patient(inbox: Inbox) -> None:
+    inbox.be(patient=True)
+    inbox.put(_ACKNOWLEDGED)
+    assert not _readable(inbox)
+    assert inbox.take() == [_ACKNOWLEDGED]
+
+
+def test_it_waits_no_longer_than_the_patience_lasts(inbox: Inbox) -> None:
+    inbox.be(patient=True)
+    inbox.put(_ACKNOWLEDGED)
+    inbox.be(patient=False)
+    assert _readable(inbox)
+    assert inbox.take() == [_ACKNOWLEDGED]
+
+
+@pytest.mark.parametrize("event", [Disconnected(1), Answered(1, Grant(1)), Answered(1, Status())])
+def test_nothing_else_waits_and_what_waited_comes_with_it(inbox: Inbox, event: Event) -> None:
+    inbox.be(patient=True)
+    inbox.put(_ACKNOWLEDGED)
+    inbox.put(event)
+    assert _readable(inbox)
+    assert inbox.take() == [_ACKNOWLEDGED, event]
 
 
 def test_it_can_be_woken_without_an_event(inbox: Inbox) -> None:

@@ -65,6 +65,30 @@ def drain(watch: Watch) -> Events:
     return told
 
 
+def test_the_same_again_is_told_again(watch: Watch, tmp_path: Path) -> None:
+    settle(watch, tmp_path)
+    for _ in range(3):
+        with (tmp_path / "a").open("ab") as file:
+            drain(watch)
+            file.write(b"more")
+            file.flush()
+            assert watch.read().changed == {bytes(tmp_path / "a")}
+        drain(watch)
+
+
+def test_the_same_again_is_told_by_all_names_that_the_directory_has_by_then(watch: Watch, tmp_path: Path) -> None:
+    directory, link = tmp_path / "directory", tmp_path / "link"
+    directory.mkdir()
+    link.symlink_to(directory)
+    settle(watch, directory)
+    with (directory / "a").open("ab", buffering=0) as file:
+        drain(watch)
+        for watched in ([directory], [directory, link], [link]):
+            settle(watch, *watched)
+            file.write(b"more")
+            assert watch.read().changed == {bytes(each / "a") for each in watched}
+
+
 def test_a_write_tells_the_file_and_asks_for_no_scan(watch: Watch, tmp_path: Path) -> None:
     path = tmp_path / "with space\nand \udcff.log"
     with path.open("wb", buffering=0) as file:

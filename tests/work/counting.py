@@ -1,13 +1,17 @@
 """Ships a log in this one process, and counts the lines of this project's code that are executed meanwhile.
 
-    python counting.py LOG OUTPUT
+    python counting.py LOG OUTPUT [SECONDS]
 
-Prints what was counted as JSON: `lines` of code in all, and `calls` by function.
+With SECONDS it writes the log meanwhile, a hundred lines each 10 ms; without, it ships what is there. Prints what was
+counted as JSON: `lines` of code in all, and `calls` by function.
 """
 
 import json
+import os
+import signal
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from types import FrameType
@@ -33,10 +37,21 @@ def _executed(_: FrameType, event: str, __: object) -> Any:
     return _executed
 
 
-def main(log: str, output: str) -> None:
+def _write(log: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    with log.open("ab", buffering=0) as file:
+        while time.monotonic() < end:
+            file.write(b"x\n" * 100)
+            time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(log: str, output: str, seconds: str = "") -> None:
     threading.settrace(_called)
     sys.settrace(_called)
-    code = run((log.encode(),), Path(output), once=True)
+    if seconds:
+        threading.Thread(target=_write, args=(Path(log), float(seconds)), daemon=True).start()
+    code = run((log.encode(),), Path(output), once=not seconds)
     sys.settrace(None)
     sys.stdout.write(json.dumps({"lines": _lines, "calls": _calls}))
     sys.exit(code)

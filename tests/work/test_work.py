@@ -19,6 +19,9 @@ from harness.process import SOURCE
 
 _LINE = 40
 _MEGABYTES = 8
+_SECONDS = 4
+_ONCE = 25
+"""Looks, steps and the like of the start and the end."""
 _COUNTING = Path(__file__).with_name("counting.py")
 _CARRYING = {"read", "pread64", "write", "writev", "pwrite64", "pwritev", "sendmsg", "recvmsg", "fdatasync", "lseek"}
 """System calls that move bytes, or could."""
@@ -61,6 +64,34 @@ def test_a_megabyte_is_read_as_about_one_block(counted: Counted) -> None:
 def test_acknowledgements_are_fewer_than_batches(counted: Counted) -> None:
     # Counted: 1 for each megabyte, which is 25 batches.
     assert 0 < counted.calls["decoding.decode_answer"] < 5 * _MEGABYTES
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, int]:
+    """The calls while a log grew for some seconds, of which each 50 ms are one read: batches wait for 100."""
+    directory = tmp_path_factory.mktemp("growing")
+    log, output = directory / "logs" / "a.log", directory / "out.log"
+    log.parent.mkdir()
+    log.touch()
+    said = json.loads(run(sys.executable, str(_COUNTING), str(log), str(output), str(_SECONDS)))
+    calls: Mapping[str, int] = said["calls"]
+    assert _SECONDS < calls["reader.read"] < 25 * _SECONDS
+    return calls
+
+
+def test_what_grows_is_looked_at_once_between_two_reads(growing: Mapping[str, int]) -> None:
+    # Counted: 2.0 a read, with the one before it. Were it woken by writes and acknowledgements, it would be 5.
+    assert growing["tailer._look"] - growing["tailer._poll"] < 3 * growing["reader.read"] + _ONCE
+
+
+def test_no_acknowledgement_wakes_the_tailer_between_two_reads(growing: Mapping[str, int]) -> None:
+    # Counted: 1.05 a read; 1.5 if each acknowledgement is one.
+    assert growing["decoding.decode_answer"] > _SECONDS
+    assert growing["tailer.step"] - growing["tailer._poll"] < 1.2 * growing["reader.read"] + _ONCE / 3
+
+
+def test_one_log_that_grows_tells_the_same_each_time(growing: Mapping[str, int]) -> None:
+    assert growing["watch._parse"] < _ONCE
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

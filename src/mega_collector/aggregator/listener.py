@@ -28,9 +28,10 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", wire.MAX_MESSAGE_SIZE),
     ("grpc.max_send_message_length", wire.MAX_MESSAGE_SIZE),
     # A stream that is not read must not fill the transport: no measuring of the bandwidth, which grows its window to
-    # many megabytes, but one fixed size.
+    # many megabytes, but one fixed size. It is told that there is room again when half of it was used: a log that grows
+    # sends 100 KB at a time, and would be told each time with half of this.
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 128 << 10),
+    ("grpc.http2.lookahead_bytes", 256 << 10),
     # A collector that hangs is found by these pings.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -4,7 +4,7 @@ import os
 import threading
 from dataclasses import dataclass
 
-from mega_collector.protocol import FromAggregator, Welcome
+from mega_collector.protocol import Ack, FromAggregator, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,28 @@ Event = Connected | Disconnected | Answered
 
 
 class Inbox:
-    """Filled by any thread; `fileno` is readable while something is in it."""
+    """Filled by any thread; `fileno` is readable while something is in it that cannot wait."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._rung = False
         """Whether the descriptor is readable: to ring once is enough, and each time costs a system call."""
+        self._patient = False
         self._lock = threading.Lock()
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def put(self, event: Event) -> None:
         with self._lock:
             self._events.append(event)
-            self._ring()
+            if not self._patient or not _can_wait(event):
+                self._ring()
+
+    def be(self, *, patient: bool) -> None:
+        """Patient, if whoever takes comes soon anyhow: then acknowledgements do not make `fileno` readable."""
+        with self._lock:
+            self._patient = patient
+            if self._events and not patient:
+                self._ring()
 
     def wake(self) -> None:
         """Make `fileno` readable, with or without an event."""
@@ -72,3 +81,7 @@ class Inbox:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _can_wait(event: Event) -> bool:
+    return isinstance(event, Answered) and isinstance(event.message, Ack)

@@ -181,6 +181,8 @@ class Tailer:
         """Files that may have been rewritten, and could not be looked at."""
         self._lags = Lags()
         self._poll_at = self._measure_at = 0.0
+        self._patient = False
+        """As the inbox is told."""
         self._stepping_since: float | None = None
         self._steps = 0
         self._stop_at: float | None = None
@@ -296,25 +298,31 @@ class Tailer:
         while now < wake_at:
             # Rounded up: poll(2) counts milliseconds, and waking before the time would only mean to wait again.
             left = math.ceil((wake_at - now) * 1000)
+            resting = self._stop_at is None and self._turns.resting(now)
+            patient = resting and self._finder.told and self._shipper.open
+            if patient is not self._patient:
+                # What was written is read soon, which is soon enough: only a full window waits for acknowledgements.
+                self._patient = patient
+                self._inbox.be(patient=patient)
             if self._stop_at is not None:
                 said.poll(left)
                 return
             if self._finder.told:
-                if said.poll(min(self._pace(now), left)):
+                if said.poll(min(_SLOW_PACE if resting else _PACE, left)):
                     return
             elif any(descriptor != self._finder.fileno() for descriptor, _ in either.poll(left)):
                 return
-            now = self._stepping_since = self._clock()
+            now = self._clock()
+            if now >= wake_at:
+                # The step looks.
+                return
+            self._stepping_since = now
             quiet = self._look(now)
             self._siblings.forget()
             self._stepping_since = None
             if not quiet:
                 return
             wake_at = min(wake_at, self._finder.due, self._turns.due)
-
-    def _pace(self, now: float) -> int:
-        """Milliseconds until it looks again, though the watch may have told something."""
-        return _SLOW_PACE if self._turns.resting(now) else _PACE
 
     def _wake_at(self, now: float) -> float:
         """When the next step is to be taken at the latest."""

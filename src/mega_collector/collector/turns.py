@@ -129,7 +129,8 @@ class Turns:
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
         """One block of each file, those that had theirs last being the last of the next turn."""
         self._set_pace()
-        if self._growing and now >= self._read_at:
+        # Beside a backlog there are messages anyhow, and of that megabytes would come first.
+        if self._growing and (self._ready or now >= self._read_at):
             self._ready |= self._growing
             self._growing.clear()
             self._read_at = now + self._pace

@@ -72,6 +72,8 @@ class Watch:
         self._remote: dict[int, str] = {}
         self._added = False
         """Whether a watch is new: what came between the scan that named the directory and the watch is not told."""
+        self._last, self._again = b"", Events()
+        """What was read last, if it was one event, and what that says: one log that grows tells the same each time."""
         self.enabled = enabled
         self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if enabled else -1
         self.failure: str | None = None
@@ -106,8 +108,12 @@ class Watch:
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
                 data = os.read(self._descriptor, _BUFFER)
+                if data == self._last and not events.rescan:
+                    return self._again
                 events.more = len(data) > _BUFFER - _LONGEST
                 self._parse(data, events)
+                if len(data) <= _LONGEST and not events.rescan:
+                    self._last, self._again = data, events
         return events
 
     def close(self) -> None:
@@ -130,6 +136,7 @@ class Watch:
 
     def _keep(self, directory: bytes, watch: int) -> None:
         self._added = True
+        self._last = b""
         self._watches[directory] = watch
         if watch not in self._names and (filesystem := _remote(directory)) is not None:
             self._remote[watch] = filesystem
@@ -140,6 +147,7 @@ class Watch:
         watch = self._watches.pop(directory, None)
         if watch is None:
             return
+        self._last = b""
         self._names[watch].discard(_with_slash(directory))
         if not self._names[watch]:
             del self._names[watch]
