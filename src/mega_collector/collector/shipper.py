@@ -42,8 +42,9 @@ _SLOWEST_SAVE_INTERVAL = 10.0
 _SAVE_SHARE = 100
 """The checkpoint is written at least so many times as long after the last time as that took: 1% of a core."""
 
-_TOGETHER = 128
-"""Messages that are handed over at once: each time wakes the sending thread, which costs as much as three lines do."""
+_TOGETHER = wire.MAX_GROUP
+"""Messages that are handed over at once: as many as go out together. Each time wakes the sending thread, which costs as
+much as three lines do, and a message of its own costs each half as much as ten."""
 
 _MUCH = 128 << 10
 """Bytes of blocks for which that does not count, and which the sending thread should have soon."""
