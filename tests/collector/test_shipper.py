@@ -265,7 +265,7 @@ def test_what_is_small_is_handed_over_together_and_what_is_large_at_once(rig: Ri
     rig.shipper.say()
     said = rig.listener.said
     said.clear()
-    small = [make_block(LINE, at * len(LINE), A) for at in range(300)]
+    small = [make_block(LINE, at * len(LINE), A) for at in range(1200)]
     for block in small:
         rig.shipper.ship(block)
     assert 0 < len(said) < len(small)
