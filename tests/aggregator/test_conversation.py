@@ -425,6 +425,21 @@ def test_a_source_is_answered_for_when_what_an_earlier_process_sent_of_it_is_com
     assert [(each.source_id, each.position) for each in resume.known] == [(SOURCE.id, 7)]
 
 
+def test_a_source_is_answered_for_when_the_end_that_an_earlier_process_told_of_its_file_is_committed(
+    aggregator: Aggregator, aside: Aside
+) -> None:
+    """Else it would go on as that."""
+    aggregator.commit(SOURCE, 7)
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 7), Finish(SOURCE, 7))
+    stream = Stream(aggregator, life=b"second")
+    waiting = aside(lambda: stream.say(Describe(OTHER)))
+    until(lambda: Flush() in aggregator.buffer.take(0.1), "it should be published")
+    quiet(waiting.done, "the stream", 0.05)
+    aggregator.commit(SOURCE, 7, finished=True)
+    waiting.result(10)
+    assert Resume(OTHER.id, ()) in stream.answers()
+
+
 def test_a_process_that_comes_again_does_not_wait_for_what_it_sent(aggregator: Aggregator) -> None:
     Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND)
     stream = Stream(aggregator, life=b"first")

@@ -441,6 +441,19 @@ def test_such_an_end_is_told_at_once_if_there_is_a_connection() -> None:
     assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_was_told_to_have_ended_has_though_the_aggregator_may_not_know_it_yet(answered: bool) -> None:
+    window = _window()
+    ended = make_source("b")
+    window.finish_again(ended, 100)
+    if answered:
+        window.ack(ended.id, 100)
+    window.begin(SOURCE)
+    (decide,) = window.resume(_known(100, ended.id))
+    assert isinstance(decide, Decide)
+    assert [each.finished for each in decide.resume.known] == [not answered]
+
+
 _REFUSED = [(RefusalReason.NOT_YOURS, False), (RefusalReason.WRONG_START, False), (RefusalReason.HELD_UP, True)]
 """A ledger that went back behind an end never comes to it again. What is held up may go on."""
 

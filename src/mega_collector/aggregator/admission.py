@@ -16,6 +16,8 @@ class _Standing:
     """Which of the collector's processes opened it last."""
     turned_back: bool = False
     """Whether nothing of what is in flight will be committed: it is to be opened anew."""
+    ending: bool = False
+    """Whether its end is in flight too."""
 
     @property
     def settled(self) -> bool:
@@ -32,8 +34,9 @@ class Duplicate:
 class Admission:
     """Trims or drops what is already committed or in flight, and refuses what leaves a gap.
 
-    `expected` runs ahead of `committed` by what is in flight. Every method but `commit`, `turn_back` and `committed` is
-    called under the collector's lock; these only move a number forward or set a mark, and may run beside them.
+    `expected` runs ahead of `committed` by what is in flight. Every method but `commit`, `end`, `turn_back` and
+    `committed` is called under the collector's lock; these only move a number forward or set a mark, and may run beside
+    them.
     """
 
     def __init__(self) -> None:
@@ -55,13 +58,13 @@ class Admission:
         return None if standing is None or standing.turned_back else standing.expected
 
     def left(self, source: Source, life: bytes) -> dict[bytes, int]:
-        """What other processes of the collector have in flight of a source, or of others of its file.
+        """What other processes of the collector have in flight of a source, or of others of its file, and their ends.
 
         By source, the position where it stands when that is committed.
         """
         ids = {source.id, *self._of_file.get(_file(source), ())}
-        standings = [self._sources[each] for each in ids if each in self._sources]
-        return {each.source.id: each.expected for each in standings if each.life != life and not each.settled}
+        theirs = (self._sources[each] for each in ids if each in self._sources and self._sources[each].life != life)
+        return {each.source.id: each.expected for each in theirs if each.ending or not each.settled}
 
     def opened(self, source_id: bytes, life: bytes) -> bool:
         """Whether that process of the collector's opened the source last."""
@@ -72,7 +75,7 @@ class Admission:
         """Whether all these positions, by source, are committed, or never will be. May run beside the others."""
         standings = ((self._sources.get(source_id), position) for source_id, position in positions.items())
         return all(
-            standing is None or standing.turned_back or standing.committed >= position
+            standing is None or standing.turned_back or (standing.committed >= position and not standing.ending)
             for standing, position in standings
         )
 
@@ -129,6 +132,20 @@ class Admission:
         standing = self._sources.get(source_id)
         if standing is not None:
             standing.committed = max(standing.committed, position)
+
+    def finish(self, source_id: bytes, position: int) -> bool:
+        """The source ends at a position: whether that is where it stands."""
+        standing = self._sources.get(source_id)
+        if standing is None or standing.turned_back or standing.expected != position:
+            return False
+        standing.ending = True
+        return True
+
+    def end(self, source_id: bytes) -> None:
+        """The end of a source is committed."""
+        standing = self._sources.get(source_id)
+        if standing is not None:
+            standing.ending = False
 
     def turn_back(self, source_id: bytes) -> int | None:
         """Nothing of what is in flight of a source will be committed; where it stands without it."""

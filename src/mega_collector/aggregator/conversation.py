@@ -203,7 +203,7 @@ class Conversation:
         """Have published what an earlier process of the collector's has left in flight, and wait for it.
 
         That process is dead, and this one does not know what it sent: told now, it would send the same under another
-        id, or something else under the same.
+        id, or something else under the same, or go on as what has ended.
         """
         with self._peer.lock:
             left = self._peer.admission.left(source, self._life)
@@ -242,7 +242,7 @@ class Conversation:
         if source is None:
             return
         with self._peer.lock:
-            if self._peer.admission.expected(source.id) == message.position:
+            if self._peer.admission.finish(source.id, message.position):
                 self._buffer.put(Finish(source, message.position, message.lost))
 
     def _decode_block(self, message: pb.Block, payload: bytes, received: int) -> "Block | _Unsound":

@@ -130,6 +130,8 @@ class Peers:
                     continue
                 for source_id, position in advanced.items():
                     peer.admission.commit(source_id, position)
+                for source_id in finished.get(collector, ()):
+                    peer.admission.end(source_id)
                 for outbox in peer.outboxes:
                     outbox.ack(advanced)
                     self._shares.acknowledge(outbox)

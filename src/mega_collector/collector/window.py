@@ -1,6 +1,6 @@
 """What is in flight between a collector and its aggregator, and what must be said next: a machine."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from mega_collector.block import Block, Skip, SkipReason, Source
@@ -337,14 +337,14 @@ class Window:
             return []
         self._let_go_on(flight)
         if flight.acked is None:
-            return [Decide(flight.source, resume)]
+            return [Decide(flight.source, self._with_ends(resume))]
         known = next((each for each in resume.known if each.source_id == resume.source_id), None)
         position = flight.acked if known is None else known.position
         if not flight.acked <= position <= flight.end:
             # The ledger went back behind what it had acknowledged, or is ahead of all that was ever sent.
             self._drop(flight)
             flight.acked = None
-            return [Decide(flight.source, resume)]
+            return [Decide(flight.source, self._with_ends(resume))]
         acknowledged = self.ack(resume.source_id, position)
         if resume.source_id not in self._flights:
             return acknowledged
@@ -370,6 +370,12 @@ class Window:
             flight.rewound_to = -1
         ended = flight.ended and not flight.items
         return [Acknowledged(flight.source, position, tail, ended), *(self._finish(flight) if ended else ())]
+
+    def _with_ends(self, resume: Resume) -> Resume:
+        """What was told to have ended has, though the aggregator may not have taken it in: nothing goes on as that."""
+        finishes = ((each, self._finishes.get(each.source_id)) for each in resume.known)
+        known = (each if end is None or end.lost else replace(each, finished=True) for each, end in finishes)
+        return replace(resume, known=tuple(known))
 
     def _allow(self, limit: int) -> None:
         """So many bytes may be in flight from now on."""
