@@ -86,7 +86,7 @@ class MemoryAggregator:
             case Block() | Skip():
                 self._admit(message)
             case Finish(source, position):
-                if self._opened.pop(source.id, None) and self._admission.expected(source.id) == position:
+                if self._opened.pop(source.id, None) and self._admission.finish(source.id, position):
                     self._in_flight.append(message)
             case Inventory(after):
                 self.answers.append(self._holdings(after))
@@ -112,6 +112,7 @@ class MemoryAggregator:
         if (isinstance(item, Finish) and item.lost) or (isinstance(item, Skip) and item.reason is SkipReason.LOST):
             self.lost.append(source)
         if isinstance(item, Finish):
+            self._admission.end(source.id)
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
                 self.ledger[source.id].finished = not item.lost
