@@ -111,6 +111,25 @@ def test_what_is_held_arrives_as_it_was_said(holdings: Holdings) -> None:
     assert list(map(_held, heard.holdings)) == list(map(_held, holdings.holdings))
 
 
+HELD = pb.Description(source=b"a")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"holdings": pb.Holdings(holdings=[pb.Holding(source=HELD)] * (wire.MAX_HOLDINGS + 1))},
+        {"holdings": pb.Holdings(holdings=[pb.Holding(source=HELD, position=1 << 63)])},
+        {"holdings": pb.Holdings(holdings=[pb.Holding(source=HELD, before=pb.Marker(length=1 << 31, digest=b"x"))])},
+        {"resume": pb.Resume(source=b"a", known=[pb.Known(source=b"a", position=1 << 63)])},
+        {"resume": pb.Resume(source=b"a", known=[pb.Known(head=pb.Marker(length=1 << 31, digest=b"x"))])},
+    ],
+    ids=["too many", "a position", "a marker", "a known position", "a known marker"],
+)
+def test_what_an_aggregator_says_that_could_not_be_looked_at_in_a_file_is_no_answer(answer: dict[str, Any]) -> None:
+    with pytest.raises(WireError):
+        wire.decode_answer(pb.AggregatorMessage(**answer))
+
+
 def _facts(source: Source | None) -> tuple[object, ...] | None:
     """Sources are compared by identity."""
     return None if source is None else (source.id, source.path, source.device, source.inode, source.head)

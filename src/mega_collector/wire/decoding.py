@@ -11,7 +11,7 @@ from mega_collector.block import NEWLINE, Block, Skip, Source
 from mega_collector.checksum import crc32
 from mega_collector.entries import newlines
 from mega_collector.errors import WireError
-from mega_collector.marker import Marker
+from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.protocol import (
     Ack,
     Behind,
@@ -35,6 +35,7 @@ from mega_collector.wire.limits import (
     MAX_CAUSE,
     MAX_GROUP,
     MAX_GROUP_SIZE,
+    MAX_HOLDINGS,
     MAX_LIFE,
     MAX_NAME,
     MAX_PATH,
@@ -265,8 +266,10 @@ def decode_answer(message: pb.AggregatorMessage) -> FromAggregator | None:
 
 
 def _decode_holdings(message: pb.Holdings) -> Holdings:
+    if len(message.holdings) > MAX_HOLDINGS:
+        raise WireError(f"at most {MAX_HOLDINGS} sources are told at once, not {len(message.holdings)}")
     holdings = tuple(
-        Holding(decode_source(each.source, _NOBODY), each.position, decode_marker(each.before))
+        Holding(decode_source(each.source, _NOBODY), _decode_committed(each.position), decode_marker(each.before))
         for each in message.holdings
     )
     last = decode_source(message.last, _NOBODY) if message.HasField("last") else None
@@ -275,13 +278,20 @@ def _decode_holdings(message: pb.Holdings) -> Holdings:
 
 def _decode_known(known: pb.Known) -> Known:
     before, head = decode_marker(known.before), decode_marker(known.head)
-    return Known(known.source, known.position, before, head, known.finished)
+    return Known(known.source, _decode_committed(known.position), before, head, known.finished)
+
+
+def _decode_committed(position: int) -> int:
+    """It is to be read at, in a file."""
+    if position > MAX_POSITION:
+        raise WireError(f"a position is at most {MAX_POSITION}")
+    return position
 
 
 # What both say
 
 
 def decode_marker(marker: pb.Marker) -> Marker:
-    if len(marker.digest) > 64 or bool(marker.length) != bool(marker.digest):
+    if marker.length > HEAD_SIZE or len(marker.digest) > 64 or bool(marker.length) != bool(marker.digest):
         raise WireError("a marker that cannot be")
     return Marker(marker.length, marker.digest)

@@ -25,6 +25,9 @@ MAX_RECORDS: Final = 256
 MAX_PASSAGES: Final = 1024
 """Ranges in one of them."""
 
+MAX_HOLDINGS: Final = 256
+"""Sources in the answer to an inventory: with the longest paths that is a megabyte."""
+
 MAX_SOURCE_ID: Final = 64
 MAX_LIFE: Final = 64
 MAX_PATH: Final = 4096
