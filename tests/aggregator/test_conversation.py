@@ -520,7 +520,7 @@ def test_who_asks_is_told_what_has_not_ended_and_is_not_open_on_its_streams(aggr
     aggregator.commit(make_source("e"), 7)
     before.conversation.end()
     before.conversation.forget()
-    stream.say(Open(OTHERS[0], 7))
+    stream.say(Open(OTHERS[0], 0))
     aggregator.commit(OTHERS[1], 7, finished=True)
     stream.say(Inventory())
     assert held(stream) == ([SOURCE.id, OTHERS[2].id], None, False)

@@ -123,3 +123,14 @@ def _full() -> Outbox:
     for number in range(MOST):
         outbox.say(_resume(number))
     return outbox
+
+
+def test_what_is_large_waits_until_nothing_else_is_unsent(aside: Aside) -> None:
+    outbox = Outbox()
+    outbox.say(_resume(0), alone=True)
+    asking = aside(lambda: outbox.say(_resume(1), alone=True))
+    quiet(asking.done, "whoever asks", 0.05)
+    drained = outbox.drain()
+    assert next(drained) == _resume(0)
+    until(asking.done, "whoever asks")
+    assert next(drained) == _resume(1)

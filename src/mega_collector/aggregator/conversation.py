@@ -34,9 +34,6 @@ from mega_collector.telemetry.once import Once
 _MOST_SOURCES = 200_000
 """Sources that one stream may have open: beyond what a machine's log directories hold."""
 
-_PAGE = 256
-"""Sources of the ledger that are looked at to answer an inventory: with the longest paths that is a megabyte."""
-
 _OWN_OUTPUT = "the file is one that the aggregator writes: exclude it (COLLECTOR_EXCLUDE)"
 
 _NO_HANDSHAKE = "no handshake on this stream"
@@ -224,11 +221,11 @@ class Conversation:
                 answer = Holdings(others=True)
             else:
                 # Under the lock, as the sweep is: what this process ends meanwhile still stands as its own.
-                page = self._ledger.holdings(self._hello.collector, inventory.after, _PAGE)
+                page = self._ledger.holdings(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
                 opened = self._peer.admission.opened
                 unknown = tuple(each for each in page.holdings if not opened(each.source.id, self._life))
                 answer = replace(page, holdings=unknown)
-        self._outbox.say(answer)
+        self._outbox.say(answer, alone=True)
 
     def _require_listener(self) -> None:
         if self._outbox.closed:

@@ -29,10 +29,11 @@ class Outbox:
         self._ended = threading.Event()
         self._changed = threading.Condition()
 
-    def say(self, answer: FromAggregator) -> None:
-        """Add an answer, waiting while too many are unsent."""
+    def say(self, answer: FromAggregator, *, alone: bool = False) -> None:
+        """Add an answer, waiting while too many are unsent; one that is large, while any is (`alone`)."""
+        most = 1 if alone else _MOST_ANSWERS
         with self._changed:
-            while len(self._answers) >= _MOST_ANSWERS and not self.closed:
+            while len(self._answers) >= most and not self.closed:
                 self._changed.wait()
             self._answers.append(answer)
             self._changed.notify_all()
