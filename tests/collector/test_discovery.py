@@ -63,6 +63,11 @@ def test_relative_patterns_begin_at_the_working_directory(tmp_path: Path, monkey
     assert set(Discovery([b"./logs/../logs//*.log"]).scan().files) == {bytes(tmp_path / "logs" / "a.log")}
 
 
+def test_what_can_be_no_name_matches_nothing() -> None:
+    discovery = Discovery([b"/logs/*/a.log"])
+    assert [discovery.matches(b"/logs/%b/a.log" % name) for name in (b"b", b"\0")] == [True, False]
+
+
 def test_two_slashes_at_the_front_are_one(tmp_path: Path) -> None:
     make(tmp_path, "a.log")
     assert set(Discovery([b"/" + bytes(tmp_path / "*.log")]).scan().files) == {bytes(tmp_path / "a.log")}

@@ -71,6 +71,9 @@ class Scripted:
     def scan(self) -> Scan:
         return replace(self.now, files=dict(self.now.files))
 
+    def matches(self, _path: bytes) -> bool:
+        return True
+
     def look(self, path: bytes) -> FileFacts | None:
         return self.now.files.get(path)
 

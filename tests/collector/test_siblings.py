@@ -102,3 +102,7 @@ def test_where_a_file_lay_is_kept_once_the_link_to_it_leads_elsewhere(siblings: 
     link.symlink_to("two")
     assert siblings.home_of(inode, bytes(link / path.name), before=home) == home
     assert siblings.home_of(inode, bytes(path), before=home) is None
+
+
+def test_what_can_be_no_name_is_nobodys() -> None:
+    assert Disk().inode(b"/logs/\0.log") is None

@@ -145,6 +145,9 @@ class MemoryDisk:
                 scan.files[name] = facts
         return scan
 
+    def matches(self, path: bytes) -> bool:
+        return is_matched(path)
+
     def look(self, path: bytes) -> FileFacts | None:
         self._asked()
         inode = self._at(path)

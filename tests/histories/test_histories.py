@@ -11,8 +11,12 @@ import pytest
 import structlog
 from hypothesis import given, settings, strategies as st
 
+from histories.aggregator import Row
 from histories.collector import CLOSE_INACTIVE
+from histories.disk import DEVICE
 from histories.world import OPERATIONS, World, play
+from mega_collector.block import Source
+from mega_collector.marker import Marker
 from mega_collector.protocol import Describe
 
 _SEEDS = 300
@@ -123,6 +127,46 @@ def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -
     world.finish()
     assert world.aggregator.lost == []
     assert [row.gone for row in world.aggregator.ledger.values()] == [False]
+
+
+@pytest.mark.parametrize("passes", range(0, 15, 2))
+def test_what_comes_to_light_while_it_is_sought_goes_on_and_is_not_told_as_gone(passes: int) -> None:
+    """The state is lost; and the files are mounted late, when the aggregator may have told of them already."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.durable.clear()
+    world.checkpoint.crash()
+    del world.disk.names[b"/logs/a.log"]
+    world.start()
+    for _ in range(passes):
+        world.pass_by(0.3)
+    # By then it may be gone for all that anybody knows.
+    world.aggregator.lost.clear()
+    world.disk.names[b"/logs/a.log"] = log
+    world.append(log, 1)
+    world.finish()
+    assert [row.gone for row in world.aggregator.ledger.values()] == [False]
+    assert world.aggregator.lost == []
+
+
+def test_of_what_the_aggregator_says_no_file_is_read_that_does_not_lie_where_the_patterns_look() -> None:
+    world = World(Random(0))
+    world.start()
+    secret = world.disk.create(b"/secrets/key")
+    world.append(secret, 3)
+    head = Marker.of(bytes(secret.generation.content[:1]))
+    stranger = Source(b"stranger", b"/secrets/another", DEVICE, secret.number, head)
+    odd = Source(b"odd", b"/logs/\0.log", DEVICE, 1, head)
+    world.aggregator.ledger = {each.id: Row(each, 0) for each in (stranger, odd)}
+    for _ in range(8):
+        world.pass_by(1.0)
+    assert [row.gone for row in world.aggregator.ledger.values()] == [True, True]
+    assert [row.shipped for row in world.aggregator.ledger.values()] == [[], []]
+    assert world.collector is not None
+    assert list(world.collector.tailer._newcomers._remembered) == [], "nor is anything of it kept"
 
 
 @settings(max_examples=60)

@@ -124,7 +124,7 @@ class Discovery:
 
     def matches(self, path: bytes) -> bool:
         """Whether a file of that path, were it there, would be found."""
-        absolute = path.startswith(b"/") and not _excluded(path, self._excluded)
+        absolute = path.startswith(b"/") and b"\0" not in path and not _excluded(path, self._excluded)
         return absolute and any(path_matches(path, parts) for parts in self._patterns)
 
     def look(self, path: bytes) -> FileFacts | None:

@@ -104,7 +104,8 @@ class Disk:
     def inode(self, path: bytes) -> int | None:
         try:
             return os.stat(path).st_ino  # noqa: PTH116 - bytes
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            # ValueError: a NUL, which no name has.
             return None
 
     def home(self, path: bytes) -> bytes | None:

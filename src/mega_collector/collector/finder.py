@@ -42,6 +42,10 @@ class Discovery(Protocol):
         """Everything that matches. Until that is `finished`, it is to be called again, and gives the same and more."""
         ...
 
+    def matches(self, path: bytes) -> bool:
+        """Whether a file of that path, were it there, would be found."""
+        ...
+
     def look(self, path: bytes) -> FileFacts | None:
         """The regular file of that very name; None if nothing has that name.
 
@@ -127,6 +131,10 @@ class Finder:
     def hidden(self, path: bytes) -> bool:
         """Whether the last scan could not look there: what is not seen may be there all the same."""
         return is_hidden(path, self._last.unobservable)
+
+    def matches(self, path: bytes) -> bool:
+        """Whether a file of that path, were it there, would be found."""
+        return self._discovery.matches(path)
 
     @property
     def hidden_paths(self) -> Mapping[bytes, OSError]:

@@ -231,56 +231,66 @@ class Newcomers:
     # What is remembered
 
     def seek_remembered(self, now: float) -> bool:
-        """After the first scan: what became of the files that are remembered and were not found; as `seek`."""
-        return self.seek(self._remembered, now)
-
-    def seek(self, entries: Iterable[Entry], now: float) -> bool:
-        """What became of files that a process before knew, and that were not found.
+        """After the first scan: what became of the files that are remembered and were not found.
 
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
-        done, doubted = True, self._doubted
-        self._doubted = {}
-        for entry in entries:
-            if self._finder.hidden(entry.path) or entry.source_id in self._sought:
-                continue
-            try:
-                if not entry.ended:
-                    self._seek(entry, now, doubted.get(entry.source_id))
-                elif entry.trailer.length and not self._archives.know(entry):
-                    self._remembered.forget(entry)
-            except TooManyOpenFiles as error:
-                self.warn_of_crowd(error)
-                done = False
-            except OSError as error:
-                self._finder.warn(entry.path, error, "cannot_look")
-                done = False
+        return not self._seek([each for each in self._remembered if each.source_id not in self._sought], now)
+
+    def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
+        """Likewise of those that only the aggregator remembers; those for which it is to be called again."""
+        # Its file may have been found since the aggregator was asked: then it is no stranger any more.
+        return self._seek(self._sources.unknown(strangers), now)
+
+    def _seek(self, entries: Iterable[Entry], now: float) -> list[Entry]:
+        """Those of which it is not known yet what became of their files."""
+        doubted, self._doubted = self._doubted, {}
+        left = [
+            each
+            for each in entries
+            if not self._finder.hidden(each.path) and not self._finds_out(each, now, doubted.get(each.source_id))
+        ]
         if self._doubted:
             self._finder.hurry()
-        return done and not self._doubted
+        return left
 
-    def doubt(self, entries: Iterable[Entry]) -> None:
-        """Their fate seemed to be known, if they were sought before, and is not."""
-        self._sought.difference_update(entry.source_id for entry in entries)
-
-    def _seek(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> None:
+    def _finds_out(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         """`doubted`: as it was left the last time. A scan beside a rename may have missed it."""
+        try:
+            if not entry.ended:
+                return self._is_found_or_gone(entry, now, doubted)
+            if entry.trailer.length and not self._archives.know(entry):
+                self._remembered.forget(entry)
+        except TooManyOpenFiles as error:
+            self.warn_of_crowd(error)
+            return False
+        except OSError as error:
+            self._finder.warn(entry.path, error, "cannot_look")
+            return False
+        return True
+
+    def _is_found_or_gone(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         named = self._has_its_name(entry)
         if named and self._sources.follow_now(entry):
             self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
-            return
+            return True
         path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
-            return
+            return True
         since = doubted[1] if doubted is not None and doubted[0] == named else self._finder.scans
         if self._finder.scans - since < _MISSES:
             self._doubted[entry.source_id] = named, since
-        elif not named:
+            return False
+        if not named:
             self._tell_gone(entry, now, "it vanished while the collector was stopped")
         # Else no pattern matches it any more.
+        return True
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
+        if entry.source_id not in self._remembered and not self._finder.matches(entry.path):
+            # Or whoever is the aggregator could have any file read.
+            return None
         path, home = self._siblings.find(entry.path, entry.inode), self._siblings.home(entry.path)
         return path if path is not None or home is None else self._siblings.find(home, entry.inode)
 
@@ -293,6 +303,10 @@ class Newcomers:
 
     def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
         """What was written to it behind its position, if anything, cannot be had any more."""
+        if entry.source_id not in self._remembered:
+            # Nor is it from now on: there may be any number of them.
+            self._sources.lose(entry, reason)
+            return
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
         source = self._sources.make(entry.path, facts, entry.head, entry)
         self._sought.add(entry.source_id)

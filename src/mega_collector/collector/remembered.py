@@ -38,6 +38,9 @@ class Remembered:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
 
+    def __contains__(self, source_id: object) -> bool:
+        return source_id in self._entries
+
     def recognise(self, inode: int, file: File, taken: Container[bytes]) -> Entry | None:
         """What is remembered of an open file with that inode.
 

@@ -16,7 +16,7 @@ class Slices:
         self, discovery: Discovery, *, seconds: float = _SLICE, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._discovery = discovery
-        self.look = discovery.look
+        self.look, self.matches = discovery.look, discovery.matches
         self._seconds = seconds
         self._clock = clock
         self._scan = Scan()

@@ -1,6 +1,6 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import replace
 
 import structlog
@@ -20,7 +20,7 @@ from mega_collector.collector.roster import Identity
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
 from mega_collector.marker import HEAD_SIZE, Marker
-from mega_collector.protocol import Hello, Holding
+from mega_collector.protocol import Hello
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Sources:
         self._unsettled: set[Follower] = set()
         self.truncations = 0
         for entry in remembered.untold:
-            shipper.finish_again(self._source(entry.source_id, entry.path, entry, entry.head), entry.position)
+            shipper.finish_again(self._source_of(entry), entry.position)
 
     def make(self, path: bytes, facts: FileFacts, head: Marker, entry: Entry | None) -> Source:
         """The source as which a file is described at first: the one that `entry` remembers, if there is one.
@@ -113,11 +113,10 @@ class Sources:
         """Whether the file is followed."""
         return self._followed.get(identity) is not None
 
-    def knows(self, holding: Holding) -> bool:
-        """Whether anything is known here of a source; or a file that waits for its answer may go on as it."""
-        source = holding.source
-        known = source.id in self._followed or source.id in self._losses or self._shipper.knows(source.id)
-        return known or any(follower.source.inode == source.inode for follower in self._unsettled)
+    def unknown(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those of which nothing is known here; nor may a file that waits for its answer go on as one of them."""
+        waiting = {follower.source.inode for follower in self._unsettled}
+        return [each for each in entries if each.inode not in waiting and not self._knows(each.source_id)]
 
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
@@ -213,7 +212,11 @@ class Sources:
         ended = replace(entry, ended=True, untold=True)
         self._shipper.note(ended)
         self._remembered.forget(ended)
-        self._shipper.finish_again(self._source(entry.source_id, entry.path, entry, entry.head), entry.position)
+        self._shipper.finish_again(self._source_of(entry), entry.position)
+
+    def lose(self, entry: Entry, reason: str) -> None:
+        """The file of a source that nobody here remembers is gone, and what it held behind the position."""
+        self._losses.end(self._source_of(entry), entry.position, None, reason)
 
     def remove(self, follower: Follower) -> None:
         """Nothing more will come of it."""
@@ -264,6 +267,12 @@ class Sources:
             host=self._hello.host,
             tags=self._hello.tags,
         )
+
+    def _source_of(self, entry: Entry) -> Source:
+        return self._source(entry.source_id, entry.path, entry, entry.head)
+
+    def _knows(self, source_id: bytes) -> bool:
+        return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)

@@ -1,7 +1,7 @@
 """When the aggregator is asked what it holds of this collector, and what of that nobody here remembers: a machine."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mega_collector.collector.record import Entry
 from mega_collector.protocol import Holding, Holdings, Inventory
@@ -29,8 +29,8 @@ class Stocktaking:
         self._asked = False
         self._next = Inventory()
         self.strangers: list[Entry] = []
-        """What of the last page nobody here remembers, as the checkpoint would have it: it is to be seen what became of
-        these files."""
+        """What of the last page nobody here remembers, as the checkpoint would have it. Whoever has seen what became of
+        these files leaves the others here."""
 
     def pending(self, now: float) -> bool:
         """Whether something is to be asked or answered now, or to be looked into."""
@@ -43,23 +43,21 @@ class Stocktaking:
         self._asked = True
         return self._next
 
-    def hear(self, holdings: Holdings, now: float, knows: Callable[[Holding], bool]) -> None:
-        """The aggregator has answered. `knows` says whether anything here still knows of a source."""
+    def hear(self, holdings: Holdings, now: float, unknown: Callable[[Sequence[Entry]], list[Entry]]) -> None:
+        """The aggregator has answered. `unknown` says of what nothing here knows any more."""
+        if not self._asked:
+            return
         self._asked = False
         if holdings.others:
             self._next, self._due = Inventory(), now + _PAUSE
             return
-        self.strangers = [_entry(each) for each in holdings.holdings if not knows(each)]
+        self.strangers = unknown([_entry(each) for each in holdings.holdings])
         self._next = Inventory(holdings.last)
         self._due = now + (_INTERVAL if holdings.last is None else self._pace)
 
     def interrupt(self) -> None:
         """There is another connection: what was asked on the one before is asked again."""
         self._asked = False
-
-    def done(self) -> None:
-        """What is to be seen of the strangers was seen."""
-        self.strangers = []
 
 
 def _entry(holding: Holding) -> Entry:

@@ -343,8 +343,7 @@ class Tailer:
                     self._leave_out(outputs)
                     self._reconnected()
                 case Holdings():
-                    self._stocktaking.hear(task, self._clock(), self._sources.knows)
-                    self._newcomers.doubt(self._stocktaking.strangers)
+                    self._stocktaking.hear(task, self._clock(), self._sources.unknown)
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Decide():
@@ -504,8 +503,8 @@ class Tailer:
         """What became of what a process before knew."""
         if self._seeking:
             self._seeking = not self._newcomers.seek_remembered(now)
-        elif self._stocktaking.strangers and self._newcomers.seek(self._stocktaking.strangers, now):
-            self._stocktaking.done()
+        elif strangers := self._stocktaking.strangers:
+            self._stocktaking.strangers = self._newcomers.seek_strangers(strangers, now)
 
     def _take_stock(self, now: float) -> None:
         """Ask for what only the aggregator remembers, once all is known that the checkpoint does."""
