@@ -102,6 +102,14 @@ def test_one_that_has_grown_or_lost_its_name_since_it_was_seen_is_not_closed(tmp
         assert [files.is_open(each) for each in (grown, unlinked, third)] == [True, True, False]
 
 
+def test_what_is_quiet_is_closed_also_behind_what_grows_and_is_not_read(tmp_path: Path) -> None:
+    with _files(tmp_path) as files:
+        growing, quiet = files.open("a"), files.open("b")
+        growing.observe(growing.size + 5, 1, now=100.0)
+        files.open_files.close_quiet(50.0)
+        assert [files.is_open(each) for each in (growing, quiet)] == [True, False]
+
+
 @pytest.mark.case(94)
 def test_where_all_are_needed_no_other_is_opened_and_the_setting_is_named(tmp_path: Path) -> None:
     with _files(tmp_path) as files:

@@ -48,7 +48,7 @@ class Heard(Outbox):
             self._publish()
         return committed()
 
-    def say(self, answer: FromAggregator, *, alone: bool = False) -> None:  # noqa: ARG002 - never waits
+    def say(self, answer: FromAggregator, *, alone: bool = False) -> None:
         heard = wire.decode_answer(wire.encode_answer(answer))
         assert heard is not None
         self.answers.append(heard)

@@ -123,13 +123,8 @@ class OpenFiles:
 
     def close_quiet(self, since: float) -> None:
         """Close the files that have not grown since then, as far as they are expendable."""
-        quiet = []
-        for follower in self._open:
-            # What was used last grew last: behind this one there is none that has been quiet for longer.
-            if follower.quiet_since > since:
-                break
-            if self._can_be_closed(follower):
-                quiet.append(follower)
+        # In no order of that: what is refused or held up grows, and is not used.
+        quiet = [follower for follower in self._open if follower.quiet_since <= since and self._can_be_closed(follower)]
         for follower in quiet:
             self.close(follower)
 

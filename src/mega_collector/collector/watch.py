@@ -73,7 +73,7 @@ class Watch:
         self._added = False
         """Whether a watch is new: what came between the scan that named the directory and the watch is not told."""
         self._last, self._again = b"", Events()
-        """What was read last, if it was one event, and what that says: one log that grows tells the same each time."""
+        """What was read last, if it was little, and what that says: one log that grows tells the same each time."""
         self.enabled = enabled
         self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if enabled else -1
         self.failure: str | None = None
@@ -108,7 +108,7 @@ class Watch:
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
                 data = os.read(self._descriptor, _BUFFER)
-                if data == self._last and not events.rescan:
+                if data == self._last:
                     return self._again
                 events.more = len(data) > _BUFFER - _LONGEST
                 self._parse(data, events)
