@@ -33,7 +33,7 @@ class Peer:
 
     def alone(self, life: bytes) -> bool:
         """Whether nothing more can come of another process."""
-        return all(each == life for each in self.lives)
+        return {*self.lives} <= {life}
 
     def sweep(self) -> None:
         """Forget what has ended. Called under the lock, which a commit cannot take: who holds it may wait for one."""
