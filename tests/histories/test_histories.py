@@ -152,6 +152,22 @@ def test_what_comes_to_light_while_it_is_sought_goes_on_and_is_not_told_as_gone(
     assert world.aggregator.lost == []
 
 
+def test_what_only_the_aggregator_remembers_is_read_on_where_it_lies_now() -> None:
+    """The state is lost; and the file was renamed, to what no pattern matches, with a line that nobody has read."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.durable.clear()
+    world.checkpoint.crash()
+    world.append(log, 1)
+    world.disk.rename(b"/logs/a.log", b"/logs/old")
+    world.finish()
+    (row,) = world.aggregator.ledger.values()
+    assert (row.position, row.finished) == (len(log.generation.content), True)
+
+
 def test_of_what_the_aggregator_says_no_file_is_read_that_does_not_lie_where_the_patterns_look() -> None:
     world = World(Random(0))
     world.start()
