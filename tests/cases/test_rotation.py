@@ -142,6 +142,24 @@ def test_what_a_quiet_file_gets_after_the_link_to_its_directory_was_turned_is_sh
 
 
 @pytest.mark.case(24)
+def test_what_a_quiet_file_gets_after_it_was_moved_beside_the_link_to_it_is_shipped(site: Site, watch: str) -> None:
+    """It was closed for being idle."""
+    (site.logs / "releases").mkdir()
+    link, target = site.logs / "a.log", site.logs / "releases" / "a.1"
+    link.symlink_to(target)
+    site.aggregator()
+    collector = site.collector(watch=watch, close_inactive="100ms", rotate_wait="2s", poll_interval="50ms")
+    writer = site.writer("releases/a.1")
+    writer.write(10)
+    site.assert_delivered()
+    until(lambda: not collector.holds(target), "an idle file should be closed")
+    target.rename(site.logs / "a.old")
+    writer.write(10)
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(24)
 def test_what_a_quiet_file_gets_after_it_was_moved_to_a_directory_below_is_shipped(site: Site, watch: str) -> None:
     """It was closed for being idle. logrotate calls that olddir."""
     _, collector, writer = site.shipped(watch=watch, close_inactive="100ms", rotate_wait="2s")

@@ -36,8 +36,8 @@ class Departures:
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
-        self._leaving: dict[Follower, bytes] = {}
-        """With the name that each had, near which it may be found again if it is not open."""
+        self._leaving: dict[Follower, tuple[bytes, ...]] = {}
+        """With the names that each had, near which it may be found again if it is not open."""
         self._reasons: dict[Follower, str] = {}
         """Why something was lost of those that vanished before they could be opened."""
         self._missed: set[Follower] = set()
@@ -59,10 +59,11 @@ class Departures:
             follower.home = self._siblings.home_of(follower.source.inode, name, before=follower.home)
             return
         _log.info("file_gone", path=follower.source.name, unread=follower.lag)
-        self.add(follower, near=follower.home or old or follower.source.path)
+        path = old or follower.source.path
+        self.add(follower, *([path] if follower.home is None else [follower.home, path]))
 
-    def add(self, follower: Follower, *, near: bytes) -> None:
-        """Its file has no name any more, or only one in the directory of `near` that no pattern matches."""
+    def add(self, follower: Follower, *near: bytes) -> None:
+        """Its file has no name any more, or only one in the directory of one of these that no pattern matches."""
         self._leaving[follower] = near
         self._find(follower)
 
@@ -89,7 +90,7 @@ class Departures:
     def lost(self, follower: Follower, reason: str) -> None:
         """It vanished before it could be opened: what it held, if anything, cannot be had any more."""
         follower.vanished = True
-        self._leaving[follower] = follower.source.path
+        self._leaving[follower] = (follower.source.path,)
         self._reasons[follower] = reason
         self._sources.begin(follower, found=False)
 
@@ -112,7 +113,8 @@ class Departures:
         if follower in self._files:
             return
         try:
-            follower.vanished = not self._files.find(follower, self._leaving[follower]) or not self._is_still(follower)
+            found = any(self._files.find(follower, each) for each in self._leaving[follower])
+            follower.vanished = not (found and self._is_still(follower))
         except TooManyOpenFiles:
             # Tried again at the next poll.
             return

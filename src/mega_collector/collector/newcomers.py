@@ -338,7 +338,7 @@ class Newcomers:
         self._finder.follow(follower.identity, None)
         self._sources.begin(follower)
         self._sought.add(entry.source_id)
-        self._departures.add(follower, near=path)
+        self._departures.add(follower, path)
         return True
 
     # Opening
@@ -424,7 +424,7 @@ class Newcomers:
         follower = self._follower(source, None, facts, now)
         self._files.keep(follower, file)
         self._sources.begin(follower, found=False)
-        self._departures.add(follower, near=path)
+        self._departures.add(follower, path)
 
     def _is_held(
         self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: _Waiting | None
