@@ -110,6 +110,19 @@ def test_what_a_partial_truncation_leaves_comes_again(model: Model) -> None:
     assert model.judge(b"one\ntwo\ntwthree\n") != []
 
 
+def test_what_came_of_one_of_two_that_begin_alike_may_pass_for_what_it_was_when_that_is_cut_behind_it(
+    model: Model,
+) -> None:
+    lost = a_file(model, b"one\n")
+    body = model.appear((0, 2), b"one\n")
+    model.regained(body)
+    write(model, body, b"tw")
+    model.lost(lost, NOTHING, held=False)
+    model.truncated(body, len(b"one\nt"), Counter([b"one\n"]))
+    assert model.judge(b"one\n") == []
+    assert model.judge(b"") != []
+
+
 def test_what_a_copy_begins_with_may_come_again(model: Model) -> None:
     a_file(model, b"one\n")
     model.regained(model.appear((0, 2), b"one\n"))
