@@ -114,12 +114,10 @@ def test_what_came_of_one_of_two_that_begin_alike_may_pass_for_what_it_was_when_
     model: Model,
 ) -> None:
     lost = a_file(model, b"one\n")
-    body = model.appear((0, 2), b"one\n")
-    model.regained(body)
-    write(model, body, b"tw")
     model.lost(lost, NOTHING, held=False)
-    model.truncated(body, len(b"one\nt"), Counter([b"one\n"]))
-    assert model.judge(b"one\n") == []
+    body = a_file(model, b"one\ntwo\n", inode=2)
+    model.truncated(body, len(b"one\ntw"), Counter([b"one\n"]))
+    assert model.judge(b"one\n") == model.judge(b"one\none\n") == []
     assert model.judge(b"") != []
 
 
