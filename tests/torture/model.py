@@ -160,8 +160,8 @@ class Model:
         new = Generation()
         new.add(old.content[:size], longest=self._longest)
         for before, entry in zip(old.entries, new.entries, strict=False):
-            # What may have passed for what it was at the cut before may do so again. What came once, though it is wanted
-            # more often, may have come of this one.
+            # What may have passed for what it was at the cut before may do so again. What came once, and is wanted more
+            # often, may have come of this one.
             if not noticed and (committed[before.data] or (before.unclear and not before.must)):
                 entry.must, entry.unclear = False, True
         self._doom(old, committed)
