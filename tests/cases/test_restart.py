@@ -544,3 +544,16 @@ def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_told(site: 
     site.assert_delivered()
     for half in (collector, aggregator):
         half.wait_for("source_lost", path=str(writer.path), start=shipped, end=None)
+
+
+def test_a_collector_that_is_given_another_id_goes_on_where_it_stood(site: Site) -> None:
+    """As the warning of an id that is not stable advises: what it has shipped as another is not its own any more."""
+    aggregator, collector, writer = site.shipped(10, id="before")
+    assert collector.stop() == 0
+    writer.write(10)
+    changed = site.collector(id="after").wait_for("collector_id_changed")
+    assert "'before'" in changed["reason"]
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+    assert not aggregator.events("block_refused")
