@@ -106,7 +106,7 @@ def test_a_source_has_the_owner_that_committed_it_first(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         assert ledger.committed(SOURCE.id) is None
         ledger.commit([_advance(10)])
-        assert ledger.committed(SOURCE.id) == Committed("me", 10, 0)
+        assert ledger.committed(SOURCE.id) == Committed("me", 10, 0, (SOURCE.device, SOURCE.inode), gone=False)
 
 
 def test_an_output_is_known_as_the_last_commit_left_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mega_collector.aggregator.ledger_reader import FINISHED, GONE, NAME, PAGE, VERSION, LedgerError, LedgerReader
-from mega_collector.block import Source
+from mega_collector.block import SkipReason, Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
@@ -95,10 +95,15 @@ _ADVICE = {
 _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
-    before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
+    before_length = iif(?13 OR ?8 = ?9, before_length, ?11), before_digest = iif(?13 OR ?8 = ?9, before_digest, ?12),
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
+# What says only where a source stands, without bytes, knows no marker of them.
+
+_LOST = SkipReason.LOST.value
+_PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
+_FOUND_AGAIN = "DELETE FROM ranges WHERE source = ? AND start = ? AND end = start AND reason = ?"
 _ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _OVERLAPPING = """
@@ -159,11 +164,17 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """How far a source is committed, the CRC-32 of that, and the collector that it belongs to."""
+    """How far a source is committed, the CRC-32 of that, the collector that it belongs to, and its file.
+
+    `gone`: its file could not be found.
+    """
 
     collector: str
     position: int
     checksum: int
+    file: tuple[int, int]
+    """Device and inode."""
+    gone: bool
 
 
 class Ledger:
@@ -198,8 +209,11 @@ class Ledger:
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""
-        rows = self._reader.read("SELECT collector, position, checksum FROM sources WHERE id = ?", source_id)
-        return Committed(*rows[0]) if rows else None
+        query = "SELECT collector, position, checksum, device, inode, finished FROM sources WHERE id = ?"
+        rows = self._reader.read(query, source_id)
+        return next(
+            (Committed(row[0], row[1], row[2], (int(row[3]), int(row[4])), gone=row[5] == GONE) for row in rows), None
+        )
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
@@ -308,8 +322,15 @@ class Ledger:
             LedgerError: nothing of it is recorded.
         """
         now = time.time_ns()
+        advances = list(advances)
+        standing = [each for each in advances if each.start == each.position and not (each.finished or each.gone)]
         with self._committing() as write:
-            self._writer.executemany(_PUT_SOURCE, (_row(advance, now) for advance in advances))
+            self._writer.executemany(_PUT_SOURCE, [_row(advance, now) for advance in advances])
+            # By themselves: of what only grows, the index by file need not be touched.
+            files = ((str(each.source.device), str(each.source.inode), each.source.id) for each in standing)
+            self._writer.executemany(_PUT_FILE, files)
+            found = ((each.source.id, each.position, _LOST) for each in standing)
+            self._writer.executemany(_FOUND_AGAIN, found)
             for each in ranges:
                 # What adjoins is one range: whatever is given up for hours is one row.
                 adjoining = write(_ADJOINING, (each.source.id, each.start, each.reason)).fetchone()
