@@ -422,6 +422,22 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
     assert path.read_bytes() == content
 
 
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (it)")
+    before = path.read_bytes()
+    with pytest.raises(StartError, match=r"cannot be used: it is another program's\. Move it away"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_directory_in_the_place_of_the_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite3").mkdir()
+    with pytest.raises(StartError, match=r"cannot be read: Is a directory.* move it away"):
+        Ledger(tmp_path)
+
+
 def test_a_ledger_that_is_damaged_inside_is_refused_and_left_alone(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         ledger.commit([_advance(10, source=make_source(str(number), collector="me")) for number in range(2000)])

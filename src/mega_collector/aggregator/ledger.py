@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mega_collector.aggregator.ledger_reader import FINISHED, GONE, NAME, PAGE, VERSION, LedgerError, LedgerReader
+from mega_collector.aggregator.ledger_reader import (
+    FINISHED,
+    GONE,
+    NAME,
+    PAGE,
+    REPLACE,
+    UNREADABLE,
+    VERSION,
+    LedgerError,
+    LedgerReader,
+    advice,
+)
 from mega_collector.block import SkipReason, Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
@@ -78,19 +89,6 @@ UPDATE sources SET first_position = position;
 _UPGRADES = {0: _SCHEMA + _SINCE_2, 1: _FROM_1 + _SINCE_2}
 
 _TABLES = {"sources", "ranges", "outputs", "ends", "collectors"}
-
-_REPLACE = ". Move it away: the collectors go on from their checkpoints, and only what was in flight may come twice"
-
-_ADVICE = {
-    sqlite3.SQLITE_NOTADB: _REPLACE,
-    sqlite3.SQLITE_CORRUPT: _REPLACE,
-    sqlite3.SQLITE_BUSY: ". End the program that has locked it",
-    sqlite3.SQLITE_FULL: ". Free space there",
-    sqlite3.SQLITE_IOERR: ". See whether its disk is full or failing",
-    sqlite3.SQLITE_READONLY: ". Let this user write to it, and to its directory",
-    sqlite3.SQLITE_CANTOPEN: ". Let this user read and write it, and its directory",
-}
-"""What to do, by the cause: https://www.sqlite.org/rescode.html."""
 
 _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
@@ -195,7 +193,7 @@ class Ledger:
             self._start()
         except sqlite3.Error as error:
             self._lock.release()
-            raise StartError(f"the ledger {self._path} cannot be used: {error}{_advice(error)}") from error
+            raise StartError(f"the ledger {self._path} cannot be used: {error}{advice(error)}") from error
         except StartError:
             self._lock.release()
             raise
@@ -365,10 +363,10 @@ class Ledger:
         self._reader = LedgerReader(self._path, self._connect())
         (verdict,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(f"it is damaged ({verdict.splitlines()[-1]}){_REPLACE}")
+            raise sqlite3.DatabaseError(f"it is damaged ({verdict.splitlines()[-1]}){REPLACE}")
         tables = {name for (name,) in self._writer.execute("SELECT name FROM sqlite_master")}
         if missing := _TABLES - tables:
-            raise sqlite3.DatabaseError(f"it is damaged (it has no {min(missing)}){_REPLACE}")
+            raise sqlite3.DatabaseError(f"it is damaged (it has no {min(missing)}){REPLACE}")
         status = self._path.stat()
         self._file = status.st_dev, status.st_ino
         self.clean = self._writer.execute("SELECT clean FROM ends").fetchall() == [(1,)]
@@ -405,6 +403,8 @@ class Ledger:
         )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _require_known(self._path, version)
+        if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise sqlite3.DatabaseError(f"it is another program's{REPLACE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version < VERSION:
@@ -444,7 +444,7 @@ def _version_in(path: Path) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise StartError(f"the ledger {path} cannot be read: {error.strerror}") from error
+        raise StartError(f"the ledger {path} cannot be read: {error.strerror}{UNREADABLE}") from error
     return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
 
 
@@ -457,11 +457,6 @@ def _locked(directory: Path) -> StateLock:
     except OSError as error:
         raise StartError(f"the state directory {directory} cannot be written: {error.strerror}") from error
     return lock
-
-
-def _advice(error: sqlite3.Error) -> str:
-    # The low byte: the rest says more closely what failed.
-    return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
 
 
 def _in_use(directory: Path) -> StartError:
