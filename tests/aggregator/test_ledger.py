@@ -275,6 +275,17 @@ def test_a_source_whose_file_is_gone_is_known_like_one_that_goes_on(tmp_path: Pa
         assert _known(ledger, replace(SOURCE, id=b"another")) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
 
 
+def test_of_one_file_what_has_ended_is_told_too_and_last(tmp_path: Path) -> None:
+    """An archive that was shipped has ended: it is not to be shipped again when the collector's state is lost."""
+    ended, open_ = make_source("ended", collector="me"), make_source("open", collector="me")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=open_)])
+        ledger.commit([_advance(10, source=ended)])
+        ledger.commit([Advance(ended, 10, 10, 0, Marker(), finished=True)])
+        known = ledger.known("me", b"new", ended.device, ended.inode)
+        assert [(each.source_id, each.finished) for each in known] == [(open_.id, False), (ended.id, True)]
+
+
 def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     assert ledger.clean

@@ -121,8 +121,8 @@ SELECT 1 FROM sources JOIN ranges ON source = id WHERE finished <> 0 AND updated
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
-    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished <> 1
-) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
+    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4
+) ORDER BY id = ?2 DESC, finished = 1, updated_at DESC LIMIT ?5
 """
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
 
