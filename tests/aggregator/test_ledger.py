@@ -106,7 +106,7 @@ def test_a_source_has_the_owner_that_committed_it_first(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         assert ledger.committed(SOURCE.id) is None
         ledger.commit([_advance(10)])
-        assert ledger.committed(SOURCE.id) == Committed("me", 10, 0)
+        assert ledger.committed(SOURCE.id) == Committed("me", 10, 0, (SOURCE.device, SOURCE.inode), gone=False)
 
 
 def test_an_output_is_known_as_the_last_commit_left_it(tmp_path: Path) -> None:
@@ -275,6 +275,17 @@ def test_a_source_whose_file_is_gone_is_known_like_one_that_goes_on(tmp_path: Pa
         assert _known(ledger, replace(SOURCE, id=b"another")) == (Known(SOURCE.id, 100, BEFORE, HEAD),)
 
 
+def test_of_one_file_what_has_ended_is_told_too_and_last(tmp_path: Path) -> None:
+    """An archive that was shipped has ended: it is not to be shipped again when the collector's state is lost."""
+    ended, open_ = make_source("ended", collector="me"), make_source("open", collector="me")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=open_)])
+        ledger.commit([_advance(10, source=ended)])
+        ledger.commit([Advance(ended, 10, 10, 0, Marker(), finished=True)])
+        known = ledger.known("me", b"new", ended.device, ended.inode)
+        assert [(each.source_id, each.finished) for each in known] == [(open_.id, False), (ended.id, True)]
+
+
 def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     assert ledger.clean
@@ -420,6 +431,22 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
     with pytest.raises(StartError, match=r"cannot be used: .*\. Move it away"):
         Ledger(tmp_path)
     assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (it)")
+    before = path.read_bytes()
+    with pytest.raises(StartError, match=r"cannot be used: it is another program's\. Move it away"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_directory_in_the_place_of_the_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite3").mkdir()
+    with pytest.raises(StartError, match=r"cannot be read: Is a directory.* move it away"):
+        Ledger(tmp_path)
 
 
 def test_a_ledger_that_is_damaged_inside_is_refused_and_left_alone(tmp_path: Path) -> None:

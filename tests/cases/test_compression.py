@@ -2,7 +2,9 @@
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -361,3 +363,29 @@ def _assert_delivered_but_for(site: Site, unsure: list[bytes]) -> None:
     if found:
         site.written["damaged", 0] = found
     site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_was_shipped_is_known_by_the_ledger_though_the_state_of_the_collector_is_lost(
+    site: Site,
+) -> None:
+    """One that was never anything else; and one of which the rest was shipped."""
+    everything = f"{site.logs}/*.log*"
+    _, collector, writer = site.shipped(10, paths=everything)
+    assert collector.stop() == 0
+    writer.write(10)
+    site.writer("b.log").write(5)
+    for name in ("a.log", "b.log"):
+        plain = site.logs / name
+        (site.logs / f"{name}.1.gz").write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+    for _ in range(2):
+        collector = site.collector(paths=everything)
+        until(partial(_are_retired, collector, 2), "both to be done with")
+        site.assert_delivered()
+        collector.kill()
+        shutil.rmtree(site.directory / "collector")
+
+
+def _are_retired(collector: Process, files: int) -> bool:
+    return len(collector.events("file_retired")) == files

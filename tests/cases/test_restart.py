@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from cases.noted import acknowledged, entries, positions
+from harness.audit import settled
 from harness.lines import make_line
 from harness.metrics import metric, unused_port
 from harness.pipe import Pipe
@@ -544,3 +545,35 @@ def test_a_file_that_is_shorter_than_its_position_after_a_restart_is_told(site: 
     site.assert_delivered()
     for half in (collector, aggregator):
         half.wait_for("source_lost", path=str(writer.path), start=shipped, end=None)
+
+
+def test_a_collector_that_is_given_another_id_goes_on_where_it_stood(site: Site) -> None:
+    """As the warning of an id that is not stable advises: what it has shipped as another is not its own any more."""
+    aggregator, collector, writer = site.shipped(10, id="before")
+    assert collector.stop() == 0
+    writer.write(10)
+    changed = site.collector(id="after").wait_for("collector_id_changed")
+    assert "'before'" in changed["reason"]
+    site.assert_delivered()
+    writer.write(10)
+    site.assert_delivered()
+    assert not aggregator.events("block_refused")
+
+
+@pytest.mark.case(48)
+def test_a_copy_in_which_a_source_goes_on_is_known_by_the_ledger_from_then_on(site: Site) -> None:
+    """It has an inode of its own: else the source would begin anew once the collector's state is lost."""
+    everything = f"{site.logs}/*.log*"
+    _, collector, writer = site.shipped(10, paths=everything)
+    stop(collector)
+    writer.write(5)
+    writer.copy_and_truncate(site.logs / "a.log.1")
+    writer.write(5)
+    collector = site.collector(paths=everything)
+    site.assert_delivered()
+    assert settled(site, paths=everything).states() == {"a.log": "complete", "a.log.1": "complete"}
+    collector.kill()
+    shutil.rmtree(state(site))
+    collector = site.collector(paths=everything)
+    until(lambda: len(collector.events("file_followed")) == 2, "both to be followed")
+    site.assert_delivered()

@@ -10,6 +10,7 @@ import time
 import zlib
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -634,3 +635,24 @@ def positions_of(directory: Path) -> Iterator[int]:
     checkpoint.close()
     assert len(entries) == 100
     yield from (entry.position for entry in entries)
+
+
+def test_what_another_collector_shipped_goes_on_under_ids_of_its_own(directory: Path) -> None:
+    """And it stays so, whatever of the checkpoint is damaged then: the file before is this collector's too."""
+    checkpoint = Checkpoint(directory, collector="first")
+    checkpoint.put(make_entry(1, 100))
+    checkpoint.put(replace(make_entry(2, 200), ended=True, untold=True))
+    checkpoint.flush()
+    checkpoint.close()
+    checkpoint = Checkpoint(directory, collector="second")
+    assert (checkpoint.was, checkpoint.collector_id) == ("first", "second")
+    taken_over = dict(checkpoint.entries)
+    checkpoint.close()
+    as_before = {make_entry(1).path: make_entry(1, 100), make_entry(2).path: replace(make_entry(2, 200), ended=True)}
+    assert {e.path: replace(e, source_id=as_before[e.path].source_id) for e in taken_over.values()} == as_before
+    assert not taken_over.keys() & {make_entry(1).source_id, make_entry(2).source_id}
+    (directory / "checkpoint").write_bytes(b"")
+    for collector in ("second", None):
+        checkpoint = Checkpoint(directory, collector=collector)
+        assert (checkpoint.was, checkpoint.collector_id, dict(checkpoint.entries)) == (None, "second", taken_over)
+        checkpoint.close()

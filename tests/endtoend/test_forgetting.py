@@ -100,3 +100,29 @@ def test_what_was_shipped_and_compressed_while_nobody_looked_ends_and_is_not_los
     wait_until_held(site, {"b.log": "open"})
     assert not second.events("source_lost")
     site.assert_delivered()
+
+
+def test_what_was_told_as_gone_and_is_found_again_is_kept_though_it_rests(site: Site) -> None:
+    """A directory that was not mounted at the start: what it holds was not lost, and is not to be forgotten."""
+    aggregator = site.aggregator()
+    first = collector(site, "*.log", "volume/*.log")
+    volume, away = site.logs / "volume", site.directory / "away"
+    volume.mkdir()
+    site.writer("volume/a.log").write(10)
+    site.assert_delivered()
+    first.kill()
+    volume.rename(away)
+    second = collector(site, "*.log", "volume/*.log")
+    second.wait_for("source_lost")
+    wait_until_held(site, {"a.log": "gone"})
+    away.rename(volume)
+    wait_until_held(site, {"a.log": "open"})
+    aggregator.kill()
+    site.aggregator(forget_after="1ms")
+    site.writer("b.log").write(10)
+    site.assert_delivered()
+    second.kill()
+    shutil.rmtree(site.directory / "collector")
+    collector(site, "*.log", "volume/*.log").wait_for("file_followed", path=str(volume / "a.log"))
+    site.assert_delivered()
+    assert held(site) == {"a.log": "open", "b.log": "open"}

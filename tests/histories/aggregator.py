@@ -163,9 +163,8 @@ class MemoryAggregator:
         others = [
             row
             for row in reversed(self.ledger.values())
-            if row is not own
-            and not row.finished
-            and (row.source.device, row.source.inode) == (source.device, source.inode)
+            if row is not own and (row.source.device, row.source.inode) == (source.device, source.inode)
         ]
+        others.sort(key=lambda row: row.finished)
         rows = [own, *others] if own is not None else others
         return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head, row.finished) for row in rows]

@@ -144,6 +144,26 @@ def test_a_source_that_ended_goes_on_only_where_more_than_a_few_bytes_tell_that_
     assert (decided.source.id == SOURCE.id, decided.position) == (goes_on, size if goes_on else 0)
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_of_others_that_ended_only_an_archive_goes_on_as_one(complete: bool, tmp_path: Path) -> None:
+    # A log that was deleted and made anew of the same text may be given its inode.
+    path, lines = tmp_path / "a.log", b"a line\n" * 300
+    path.write_bytes(lines)
+    tail = Marker.of(lines[-TAIL_SIZE:])
+    ended = Known(b"ended", len(lines), tail, Marker.of(lines[:HEAD_SIZE]), finished=True)
+    with path.open("rb") as file:
+        decided = resumption(
+            SOURCE,
+            Resume(SOURCE.id, (ended,)),
+            PlainFile(file.fileno()),
+            entry=None,
+            truncated=False,
+            complete=complete,
+            taken=(),
+        )
+    assert (decided.source.id, decided.position) == ((b"ended", len(lines)) if complete else (SOURCE.id, 0))
+
+
 def test_a_source_of_which_nothing_came_is_not_preferred_to_one_that_the_file_agrees_with(tmp_path: Path) -> None:
     # An empty file was followed as one source, and the same file, grown, as another, that has ended.
     path, lines = tmp_path / "a.log", b"a line\n" * 100

@@ -11,7 +11,7 @@ import structlog
 from mega_collector import wire
 from mega_collector.aggregator.admission import Duplicate, held_up
 from mega_collector.aggregator.ingest_buffer import Anew, IngestBuffer, Item
-from mega_collector.aggregator.ledger import Ledger
+from mega_collector.aggregator.ledger import Committed, Ledger
 from mega_collector.aggregator.outbox import Outbox
 from mega_collector.aggregator.peers import Peers
 from mega_collector.api import api_pb2 as pb
@@ -166,11 +166,12 @@ class Conversation:
             at = None if committed is None else committed.position
             begins = self._peer.admission.expected(source.id) is None
             new = committed is None and begins
+            elsewhere = committed is not None and not theirs and _is_elsewhere(source, committed)
             if begins and not theirs and self._is_stale(source.id):
                 self._buffer.put(Anew(source.id))
             refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
-            if new and position:
-                # Noted, so that it is known of what came before that it is not known.
+            if refusal is None and ((new and position) or elsewhere):
+                # Noted, so that it is known of what came before that it is not known; or by which file to know it now.
                 self._buffer.put(Open(source, position))
         if theirs:
             unsound = self._unsound(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
@@ -317,6 +318,12 @@ class _Unsound:
     start: int
     reason: RefusalReason
     message: str
+
+
+def _is_elsewhere(source: Source, committed: Committed) -> bool:
+    """Whether it goes on in another file than the ledger says, in a copy of the one that was perhaps; or was gone."""
+    # A file that is not there any more has no inode: that may be another's by now.
+    return bool(source.inode) and (committed.gone or committed.file != (source.device, source.inode))
 
 
 def _source_id(item: Block | Skip | _Unsound) -> bytes:

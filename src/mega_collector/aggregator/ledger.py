@@ -9,8 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mega_collector.aggregator.ledger_reader import FINISHED, GONE, NAME, PAGE, VERSION, LedgerError, LedgerReader
-from mega_collector.block import Source
+from mega_collector.aggregator.ledger_reader import (
+    FINISHED,
+    GONE,
+    NAME,
+    PAGE,
+    REPLACE,
+    UNREADABLE,
+    VERSION,
+    LedgerError,
+    LedgerReader,
+    advice,
+)
+from mega_collector.block import SkipReason, Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
@@ -79,26 +90,18 @@ _UPGRADES = {0: _SCHEMA + _SINCE_2, 1: _FROM_1 + _SINCE_2}
 
 _TABLES = {"sources", "ranges", "outputs", "ends", "collectors"}
 
-_REPLACE = ". Move it away: the collectors go on from their checkpoints, and only what was in flight may come twice"
-
-_ADVICE = {
-    sqlite3.SQLITE_NOTADB: _REPLACE,
-    sqlite3.SQLITE_CORRUPT: _REPLACE,
-    sqlite3.SQLITE_BUSY: ". End the program that has locked it",
-    sqlite3.SQLITE_FULL: ". Free space there",
-    sqlite3.SQLITE_IOERR: ". See whether its disk is full or failing",
-    sqlite3.SQLITE_READONLY: ". Let this user write to it, and to its directory",
-    sqlite3.SQLITE_CANTOPEN: ". Let this user read and write it, and its directory",
-}
-"""What to do, by the cause: https://www.sqlite.org/rescode.html."""
-
 _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
-    before_length = iif(?13, before_length, ?11), before_digest = iif(?13, before_digest, ?12),
+    before_length = iif(?13 OR ?8 = ?9, before_length, ?11), before_digest = iif(?13 OR ?8 = ?9, before_digest, ?12),
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
+# What says only where a source stands, without bytes, knows no marker of them.
+
+_LOST = SkipReason.LOST.value
+_PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
+_FOUND_AGAIN = "DELETE FROM ranges WHERE source = ? AND start = ? AND end = start AND reason = ?"
 _ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _OVERLAPPING = """
@@ -118,8 +121,8 @@ SELECT 1 FROM sources JOIN ranges ON source = id WHERE finished <> 0 AND updated
 _KNOWN = """
 SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
-    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4 AND finished <> 1
-) ORDER BY id = ?2 DESC, updated_at DESC LIMIT ?5
+    UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4
+) ORDER BY id = ?2 DESC, finished = 1, updated_at DESC LIMIT ?5
 """
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
 
@@ -159,11 +162,17 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """How far a source is committed, the CRC-32 of that, and the collector that it belongs to."""
+    """How far a source is committed, the CRC-32 of that, the collector that it belongs to, and its file.
+
+    `gone`: its file could not be found.
+    """
 
     collector: str
     position: int
     checksum: int
+    file: tuple[int, int]
+    """Device and inode."""
+    gone: bool
 
 
 class Ledger:
@@ -184,7 +193,7 @@ class Ledger:
             self._start()
         except sqlite3.Error as error:
             self._lock.release()
-            raise StartError(f"the ledger {self._path} cannot be used: {error}{_advice(error)}") from error
+            raise StartError(f"the ledger {self._path} cannot be used: {error}{advice(error)}") from error
         except StartError:
             self._lock.release()
             raise
@@ -198,8 +207,11 @@ class Ledger:
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""
-        rows = self._reader.read("SELECT collector, position, checksum FROM sources WHERE id = ?", source_id)
-        return Committed(*rows[0]) if rows else None
+        query = "SELECT collector, position, checksum, device, inode, finished FROM sources WHERE id = ?"
+        rows = self._reader.read(query, source_id)
+        return next(
+            (Committed(row[0], row[1], row[2], (int(row[3]), int(row[4])), gone=row[5] == GONE) for row in rows), None
+        )
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
@@ -308,8 +320,15 @@ class Ledger:
             LedgerError: nothing of it is recorded.
         """
         now = time.time_ns()
+        advances = list(advances)
+        standing = [each for each in advances if each.start == each.position and not (each.finished or each.gone)]
         with self._committing() as write:
-            self._writer.executemany(_PUT_SOURCE, (_row(advance, now) for advance in advances))
+            self._writer.executemany(_PUT_SOURCE, [_row(advance, now) for advance in advances])
+            # By themselves: of what only grows, the index by file need not be touched.
+            files = ((str(each.source.device), str(each.source.inode), each.source.id) for each in standing)
+            self._writer.executemany(_PUT_FILE, files)
+            found = ((each.source.id, each.position, _LOST) for each in standing)
+            self._writer.executemany(_FOUND_AGAIN, found)
             for each in ranges:
                 # What adjoins is one range: whatever is given up for hours is one row.
                 adjoining = write(_ADJOINING, (each.source.id, each.start, each.reason)).fetchone()
@@ -344,10 +363,10 @@ class Ledger:
         self._reader = LedgerReader(self._path, self._connect())
         (verdict,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(f"it is damaged ({verdict.splitlines()[-1]}){_REPLACE}")
+            raise sqlite3.DatabaseError(f"it is damaged ({verdict.splitlines()[-1]}){REPLACE}")
         tables = {name for (name,) in self._writer.execute("SELECT name FROM sqlite_master")}
         if missing := _TABLES - tables:
-            raise sqlite3.DatabaseError(f"it is damaged (it has no {min(missing)}){_REPLACE}")
+            raise sqlite3.DatabaseError(f"it is damaged (it has no {min(missing)}){REPLACE}")
         status = self._path.stat()
         self._file = status.st_dev, status.st_ino
         self.clean = self._writer.execute("SELECT clean FROM ends").fetchall() == [(1,)]
@@ -384,6 +403,8 @@ class Ledger:
         )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _require_known(self._path, version)
+        if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise sqlite3.DatabaseError(f"it is another program's{REPLACE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version < VERSION:
@@ -423,7 +444,7 @@ def _version_in(path: Path) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise StartError(f"the ledger {path} cannot be read: {error.strerror}") from error
+        raise StartError(f"the ledger {path} cannot be read: {error.strerror}{UNREADABLE}") from error
     return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
 
 
@@ -436,11 +457,6 @@ def _locked(directory: Path) -> StateLock:
     except OSError as error:
         raise StartError(f"the state directory {directory} cannot be written: {error.strerror}") from error
     return lock
-
-
-def _advice(error: sqlite3.Error) -> str:
-    # The low byte: the rest says more closely what failed.
-    return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
 
 
 def _in_use(directory: Path) -> StartError:

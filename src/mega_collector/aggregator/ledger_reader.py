@@ -23,6 +23,21 @@ FINISHED, GONE = 1, 2
 PAGE = 1000
 """Rows that are read or removed at a time: whoever commits, and whoever checkpoints, waits that long."""
 
+REPLACE = ". Move it away: the collectors go on from their checkpoints, and only what was in flight may come twice"
+
+UNREADABLE = ". Let this user read and write it, and its directory; move it away if it is no file"
+
+_ADVICE = {
+    sqlite3.SQLITE_NOTADB: REPLACE,
+    sqlite3.SQLITE_CORRUPT: REPLACE,
+    sqlite3.SQLITE_BUSY: ". End the program that has locked it",
+    sqlite3.SQLITE_FULL: ". Free space there",
+    sqlite3.SQLITE_IOERR: ". See whether its disk is full or failing",
+    sqlite3.SQLITE_READONLY: ". Let this user write to it, and to its directory",
+    sqlite3.SQLITE_CANTOPEN: UNREADABLE,
+}
+"""What to do, by the cause: https://www.sqlite.org/rescode.html."""
+
 _COLUMNS = """
 SELECT id, path, device, inode, head_length, head_digest, collector, first_position, position, entries, checksum,
     before_length, before_digest, finished, updated_at
@@ -73,8 +88,10 @@ class LedgerReader:
             connection = sqlite3.connect(_read_only(path), uri=True, check_same_thread=False, timeout=_PATIENCE)
         except FileNotFoundError:
             raise LedgerError(f"there is no ledger in {directory}: name the state directory of an aggregator") from None
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
+        except OSError as error:
+            raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {path} cannot be read: {error}{advice(error)}") from error
         reader = cls(path, connection)
         try:
             reader._require_version()
@@ -88,7 +105,7 @@ class LedgerReader:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
+            raise LedgerError(f"the ledger {self._path} cannot be read: {error}{advice(error)}") from error
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""
@@ -143,6 +160,12 @@ class LedgerReader:
             for source_id, *passage in self.read(_RANGES, rows[0][0], rows[-1][0]):
                 ranges.setdefault(source_id, []).append(Passage(*passage))
         return (_record(row, tuple(ranges.get(row[0], ()))) for row in rows)
+
+
+def advice(error: sqlite3.Error) -> str:
+    """What to do about it; nothing where that is not known."""
+    # The low byte: the rest says more closely what failed.
+    return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
 
 
 def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:

@@ -425,7 +425,8 @@ class Pipeline:
 
 Move = Skip | Finish | Open
 """What moves a position, or says where one stands, without bytes. An `Open` comes here of a source that the ledger does
-not know and that goes on behind its beginning: what is before is unknown to it from now on."""
+not know and that goes on behind its beginning: what is before is unknown to it from now on. And of one that goes on in
+another file than the ledger has, or though it was gone."""
 
 
 def _delivered(batches: Sequence[Batch], taken: Taken) -> Sequence[Batch]:

@@ -130,14 +130,14 @@ class Collector:
         self._patterns = Patterns(settings.paths)
         self._certificates = _certificates(settings)
         try:
-            self._checkpoint = Checkpoint(settings.state_directory)
+            self._checkpoint = Checkpoint(settings.state_directory, collector=settings.id)
         except StartError as error:
             raise SettingError("COLLECTOR_STATE_DIRECTORY", str(error)) from error
         self._tell_of_state(settings)
         self._began = time.monotonic()
         self._address = str(settings.remote_address)
         hello = self._hello = Hello(
-            settings.id or self._checkpoint.collector_id,
+            self._checkpoint.collector_id,
             settings.host,
             settings.tags,
             __version__,
@@ -306,6 +306,12 @@ class Collector:
     def _tell_of_state(self, settings: CollectorSettings) -> None:
         if self._checkpoint.damage is not None:
             _log.error("checkpoint_damaged", reason=self._checkpoint.damage)
+        if self._checkpoint.was is not None:
+            _log.warning(
+                "collector_id_changed",
+                reason=f"the state directory is that of collector {self._checkpoint.was!r}: its files go on from the"
+                f" checkpoint as {self._checkpoint.collector_id!r}'s, and what it had in flight may come twice",
+            )
         if self._checkpoint.fresh and settings.id is None and not self._checkpoint.id_is_stable:
             _log.warning(
                 "collector_id_unstable",

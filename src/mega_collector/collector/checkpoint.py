@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,12 +52,16 @@ class Checkpoint:
 
     A file with damage gives what can be read of it, on top of the previous one, and is put aside.
 
+    What another `collector` than this has shipped goes on from where it stands under new ids: an aggregator holds each
+    source for the one collector that began it.
+
     Raises:
         StartError: the state directory cannot be used, is in use, or holds a checkpoint of a newer version.
     """
 
-    def __init__(self, directory: Path, *, machine_id: Path = MACHINE_ID) -> None:
+    def __init__(self, directory: Path, *, collector: str | None = None, machine_id: Path = MACHINE_ID) -> None:
         self._directory = directory
+        self._collector = collector
         self._machine_id = machine_id
         self._path = directory / _NAME
         self._previous = directory / f"{_NAME}.previous"
@@ -69,7 +73,9 @@ class Checkpoint:
         self._lines = 0
         self._failures = 0
         self.collector_id = ""
-        """Kept from the first start on, or from the machine's id if that was lost."""
+        """That of the `collector`, if it is named; else kept from the first start on, or made from the machine's id."""
+        self.was: str | None = None
+        """The id before, if it was another one."""
         self.id_is_stable = True
         """Whether the id would be the same if the state were lost: it is made from the machine's."""
         self.damage: str | None = None
@@ -170,7 +176,9 @@ class Checkpoint:
             self._lock.hold()
             found = self._load()
             own = machine_based_id(self._machine_id)
-            self.collector_id = found or own or uuid.uuid4().hex
+            self.collector_id = self._collector or found or own or uuid.uuid4().hex
+            if found is not None and found != self.collector_id:
+                self._take_over(found)
             self.id_is_stable = self.collector_id == own
             self._begin()
         except InUse as error:
@@ -188,6 +196,16 @@ class Checkpoint:
             self._write_anew(keep_as=self._previous)
         else:
             self._write_anew(keep_as=self._directory / f"{_NAME}.damaged-{time.time_ns()}")
+        if self.was is not None:
+            # The previous one would bring back the ids that are another's.
+            self._write_anew(keep_as=self._previous)
+
+    def _take_over(self, was: str) -> None:
+        self.was = was
+        # What is still to be told of ends was that collector's to tell.
+        known = [each for each in self._entries.values() if each.recognises]
+        renamed = [replace(each, source_id=uuid.uuid4().bytes, untold=False) for each in known]
+        self._entries = {each.source_id: each for each in renamed}
 
     def _load(self) -> str | None:
         """Read what is there, and answer with the collector's id, if there is one."""

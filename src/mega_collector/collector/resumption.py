@@ -39,7 +39,8 @@ def resumption(
     that id is `taken` by another file.
 
     A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
-    looked through (`complete`), or behind a whole head. A file that was truncated may begin again as it did.
+    looked through (`complete`), or, under its own id, behind a whole head. A file that was truncated may begin again as
+    it did, and so may one that was deleted and made anew, which may be given its inode.
 
     Raises:
         OSError: the file cannot be read.
@@ -50,7 +51,7 @@ def resumption(
         # Without a marker of the bytes before it (they were passed over), nothing tells that it is this file.
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
-        certain = not known.finished or complete or known.head.length == HEAD_SIZE
+        certain = not known.finished or complete or (own and known.head.length == HEAD_SIZE)
         if usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
     if agreeing:
