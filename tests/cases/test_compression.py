@@ -103,6 +103,22 @@ def test_rotated_and_compressed_while_the_collector_was_down(site: Site, unread:
 
 
 @pytest.mark.case(30)
+def test_an_archive_is_not_taken_for_that_of_an_empty_file_that_had_its_name(site: Site) -> None:
+    empty = site.logs / "a.log.1"
+    empty.touch()
+    site.aggregator()
+    collector = _collector(site)
+    collector.wait_for("file_followed", path=str(empty))
+    assert collector.stop() == 0
+    empty.rename(site.logs / "a.log.2")
+    other = site.writer("other")
+    other.write(10)
+    _compress(other, site.logs / "a.log.1.gz")
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
 @pytest.mark.parametrize(
     "end",
     [

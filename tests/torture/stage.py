@@ -23,9 +23,8 @@ from torture.model import Identity, Model
 ROTATE_WAIT = 0.4
 """Seconds. Long enough for what is written late to be written within it."""
 
-_PATIENCE = 25.0
-"""Seconds until what must come has come: only a defect gets there."""
-
+_PATIENCE = 45.0
+"""Seconds: what is written by a name that another file has by now is only found by the scan, every 30."""
 
 _MOST_TOLD = 20
 

@@ -297,6 +297,9 @@ class Archives:
             return False
         if self._acknowledged(follower) >= held.needed:
             return False
+        if follower.settled and follower.path is not None and follower.size < held.needed:
+            # It is there, and does not hold as much: the archive was made of another file that had its name.
+            return False
         return follower.path is None or follower.position == held.position
 
     def _acknowledged(self, follower: Follower) -> int:
@@ -373,8 +376,15 @@ class Archives:
             return max(matching, key=lambda entry: entry.position)
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         path = look.archive.path
-        unknown = (each for each in look.candidates if not each.ended and each.position == 0)
+        unknown = (
+            each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)
+        )
         return next((each for each in unknown if is_named_after(path, each.path)), None)
+
+    def _is_settled(self, entry: Entry) -> bool:
+        """Whether it is followed, and the aggregator has told what it knows of it."""
+        follower = self._followed.of(entry.source_id)
+        return follower is not None and follower.settled
 
     def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""
