@@ -24,3 +24,15 @@ def test_of_several_sources_of_which_nothing_was_read_the_one_whose_head_agrees_
     assert Remembered(checkpoint).recognise(9, file, taken={headed.source_id}) == empty
     file.close()
     checkpoint.close()
+
+
+def test_what_is_claimed_as_another_knows_it_is_remembered_no_more(tmp_path: Path) -> None:
+    """The aggregator may hold the source under the name or in the file that it had before."""
+    checkpoint = Checkpoint(tmp_path / "state")
+    entry = make_entry(9)
+    checkpoint.put(entry)
+    remembered = Remembered(checkpoint)
+    remembered.claim(replace(entry, path=b"/elsewhere", inode=entry.inode + 1))
+    assert list(remembered) == []
+    assert remembered.named(entry.path) == []
+    checkpoint.close()

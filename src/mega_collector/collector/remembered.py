@@ -115,10 +115,12 @@ class Remembered:
             self._ended[entry.source_id] = None
 
     def _drop(self, entry: Entry) -> None:
-        if self._entries.pop(entry.source_id, None) is not None:
+        # As it is kept: what the aggregator holds of the source may have another name, or lie in another file.
+        kept = self._entries.pop(entry.source_id, None)
+        if kept is not None:
             self._ended.pop(entry.source_id, None)
-            _remove(self._by_inode, entry.inode, entry.source_id)
-            _remove(self._by_path, entry.path, entry.source_id)
+            _remove(self._by_inode, kept.inode, entry.source_id)
+            _remove(self._by_path, kept.path, entry.source_id)
 
 
 def entry_of(follower: Follower, *, inode: int | None = None, head: Marker | None = None, ended: bool = False) -> Entry:
