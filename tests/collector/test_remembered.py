@@ -36,3 +36,20 @@ def test_what_is_claimed_as_another_knows_it_is_remembered_no_more(tmp_path: Pat
     assert list(remembered) == []
     assert remembered.named(entry.path) == []
     checkpoint.close()
+
+
+def test_of_several_sources_of_one_file_the_latest_is_recognised(tmp_path: Path) -> None:
+    """The one before ended with a truncation behind what was read of it, and its loss is still to be told."""
+    checkpoint = Checkpoint(tmp_path / "state")
+    log = tmp_path / "a.log"
+    log.write_bytes(b"a line\n")
+    before = replace(
+        make_entry(1), inode=9, path=bytes(log), head=Marker.of(b"a line\n"), position=7, before=Marker.of(b"a line\n")
+    )
+    after = replace(before, source_id=b"2", position=0, before=Marker())
+    for entry in (before, after):
+        checkpoint.put(entry)
+    file = Disk().open(bytes(log))
+    assert Remembered(checkpoint).recognise(9, file, taken=()) == after
+    file.close()
+    checkpoint.close()

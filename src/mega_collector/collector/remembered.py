@@ -46,7 +46,7 @@ class Remembered:
 
         The device is not asked: its number changes over a reboot, and head and tail tell more. What is `taken` is
         another file's. Of several that agree, as any does with a source of which nothing was read, it is the one that
-        says most.
+        says most; but of one file the latest, since those before ended with a truncation, however much it left.
 
         Raises:
             OSError: the file cannot be read.
@@ -58,7 +58,8 @@ class Remembered:
             and not entry.trailer.length
             and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
         ]
-        return max(agreeing, key=lambda entry: (entry.position, entry.head.length), default=None)
+        latest = {(entry.device, entry.path): entry for entry in agreeing}
+        return max(latest.values(), key=lambda entry: (entry.position, entry.head.length), default=None)
 
     def of(self, path: bytes, inode: int) -> Entry | None:
         """What is remembered of a source that had this name and inode and did not end."""
