@@ -9,6 +9,8 @@ from mega_collector.marker import Marker
 
 NEWLINE = b"\n"
 
+_NOTHING = Marker()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -67,9 +69,10 @@ class SkipReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The bytes from `start` to `end` of a source are passed over."""
+    """The bytes from `start` to `end` of a source are passed over; `before` marks those that end there, if known."""
 
     source: Source
     start: int
     end: int
     reason: SkipReason
+    before: Marker = _NOTHING

@@ -8,6 +8,8 @@ from typing import Final
 from mega_collector.block import Block, Skip, Source
 from mega_collector.marker import Marker
 
+_NOTHING = Marker()
+
 DISCARDED = "discarded"
 """The reason of a passage that was given up after all retries, and may come back."""
 
@@ -35,10 +37,11 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The collector goes on with the source from this position."""
+    """The collector goes on with the source from this position; `before` marks the bytes that end there, if known."""
 
     source: Source
     position: int
+    before: Marker = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from blocks import SOURCE, make_block, make_source
 from harness.aside import Aside
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.collector.window import Acknowledged, Decide, Finished, Stopped, Window
+from mega_collector.collector.window import Acknowledged, Decide, Stopped, Told, Window
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Describe, Finish, Known, Open, Refusal, RefusalReason, Resume
 
@@ -421,7 +421,7 @@ def test_an_end_that_nobody_answered_is_said_again_on_the_next_connection_until_
     for _ in range(2):
         window.disconnect()
         assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100, lost=True)]
-    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
+    assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
     assert window.unanswered(SOURCE.id) is None
     window.disconnect()
     assert window.connect(1000) == []
@@ -432,13 +432,13 @@ def test_an_end_that_a_process_before_may_not_have_told_is_told_on_the_next_conn
     window.disconnect()
     assert window.finish_again(SOURCE, 100) == []
     assert window.connect(1000) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
-    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
+    assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
 
 
 def test_such_an_end_is_told_at_once_if_there_is_a_connection() -> None:
     window = _window()
     assert window.finish_again(SOURCE, 100) == [Open(SOURCE, 100), Finish(SOURCE, 100)]
-    assert window.ack(SOURCE.id, 100) == [Finished(SOURCE)]
+    assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -464,7 +464,7 @@ def test_an_end_that_is_refused_for_good_is_not_said_on_every_connection(reason:
     window.finish_again(SOURCE, 100)
     end = [Open(SOURCE, 100), Finish(SOURCE, 100)]
     assert window.connect(1000) == end
-    assert window.refuse(_refusal(100, 50, reason)) == ([] if again else [Finished(SOURCE)])
+    assert window.refuse(_refusal(100, 50, reason)) == ([] if again else [Told(SOURCE)])
     window.disconnect()
     assert window.connect(1000) == (end if again else [])
 

@@ -24,7 +24,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.replay import Replay
 from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.block import Block, Skip, SkipReason, Source
-from mega_collector.collector.window import Acknowledged, Decide, Finished, Outcome, Stopped, Window
+from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Told, Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, FromCollector, Grant, Hello, Refusal, Resume
 
@@ -428,7 +428,7 @@ class Histories(RuleBasedStateMachine):
                     self._decide(outcome)
                 case Stopped():
                     raise AssertionError(outcome.message)
-                case Finished():
+                case Told():
                     pass
                 case _:
                     assert self.connection is not None

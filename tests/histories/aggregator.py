@@ -24,7 +24,7 @@ from mega_collector.protocol import (
     Resume,
 )
 
-Item = Block | Skip | Finish
+Item = Block | Skip | Finish | Open
 
 _PAGE = 2
 """Sources that are looked at to answer an inventory."""
@@ -36,11 +36,16 @@ class Row:
 
     source: Source
     position: int
-    tail: bytes = b""
+    before: Marker = field(default_factory=Marker)
     shipped: list[tuple[int, bytes]] = field(default_factory=list)
     finished: bool = False
     gone: bool = False
     """Whether its file was lost before its end was read."""
+
+    def is_elsewhere(self, source: Source) -> bool:
+        """Whether it goes on in another file than this says, or was gone."""
+        there = (source.device, source.inode) != (self.source.device, self.source.inode)
+        return bool(source.inode) and (self.gone or there)
 
 
 class MemoryAggregator:
@@ -83,6 +88,8 @@ class MemoryAggregator:
                 self._opened[source.id] = source
                 if refusal is not None:
                     self.answers.append(refusal)
+                elif (row is None and position) or (row is not None and row.is_elsewhere(source)):
+                    self._in_flight.append(message)
             case Block() | Skip():
                 self._admit(message)
             case Finish(source, position):
@@ -118,14 +125,18 @@ class MemoryAggregator:
                 self.ledger[source.id].finished = not item.lost
                 self.ledger[source.id].gone = item.lost
             return item.position
+        if isinstance(item, Open):
+            row = self.ledger.setdefault(source.id, Row(source, item.position, item.before))
+            row.source, row.gone, row.finished = source, False, False
+            return row.position
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
         row.position, row.finished, row.gone = item.end, False, False
         if isinstance(item, Block):
             row.shipped.append((item.start, bytes(item.data)))
-            row.tail = (row.tail + bytes(item.data))[-TAIL_SIZE:]
+            row.before = Marker.of(bytes(item.data)[-TAIL_SIZE:])
         else:
-            row.tail = b""
+            row.before = item.before
         self._admission.commit(source.id, row.position)
         return row.position
 
@@ -152,7 +163,7 @@ class MemoryAggregator:
         ids = sorted(each for each in self.ledger if after is None or each > after.id)[:_PAGE]
         rows = [self.ledger[each] for each in ids]
         unknown = [
-            Holding(row.source, row.position, Marker.of(row.tail))
+            Holding(row.source, row.position, row.before)
             for row in rows
             if not (row.finished or row.gone or self._admission.opened(row.source.id, b"%d" % self._life))
         ]
@@ -167,4 +178,4 @@ class MemoryAggregator:
         ]
         others.sort(key=lambda row: row.finished)
         rows = [own, *others] if own is not None else others
-        return [Known(row.source.id, row.position, Marker.of(row.tail), row.source.head, row.finished) for row in rows]
+        return [Known(row.source.id, row.position, row.before, row.source.head, row.finished) for row in rows]

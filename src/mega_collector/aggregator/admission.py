@@ -1,7 +1,7 @@
 """What is expected next of each source of one collector: a machine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mega_collector.block import NEWLINE, Block, Skip, Source
 from mega_collector.protocol import Refusal, RefusalReason
@@ -125,7 +125,7 @@ class Admission:
         if skip.end <= standing.expected:
             return Duplicate(standing.committed)
         start, standing.expected = standing.expected, skip.end
-        return Skip(skip.source, start, skip.end, skip.reason)
+        return replace(skip, start=start)
 
     def commit(self, source_id: bytes, position: int) -> None:
         """Everything before `position` is at the destination."""

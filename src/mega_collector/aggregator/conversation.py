@@ -123,7 +123,7 @@ class Conversation:
                     self._describe(wire.decode_source(each.describe.source, self._hello))
             case "open":
                 for each in messages:
-                    self.open(wire.decode_source(each.open.source, self._hello), each.open.position)
+                    self.open(wire.decode_open(each.open, self._hello))
             case "skip":
                 self._skips(each.skip for each in messages)
             case "finish":
@@ -147,10 +147,9 @@ class Conversation:
             case _:
                 raise WireError("a message of a kind that this aggregator does not know: is the collector newer?")
 
-    def open(self, source: Source, position: int) -> None:
+    def open(self, opening: Open) -> None:
         """The collector goes on with a source at a position."""
-        if position > wire.MAX_POSITION:
-            raise WireError(f"a position is at most {wire.MAX_POSITION}")
+        source, position = opening.source, opening.position
         if len(self._opened) >= _MOST_SOURCES:
             raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
         if self._is_output(source):
@@ -172,7 +171,7 @@ class Conversation:
             refusal = None if theirs else self._peer.admission.open(source, position, at, self._life)
             if refusal is None and ((new and position) or elsewhere):
                 # Noted, so that it is known of what came before that it is not known; or by which file to know it now.
-                self._buffer.put(Open(source, position))
+                self._buffer.put(opening)
         if theirs:
             unsound = self._unsound(source.id, position, RefusalReason.NOT_YOURS, "the source is another collector's")
             self._answer(source.id, self._refusal(unsound))

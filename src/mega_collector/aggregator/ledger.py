@@ -97,7 +97,7 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
-# What says only where a source stands, without bytes, knows no marker of them.
+# What says only where a source stands, without bytes, changes no marker of them: it is the first to tell of one.
 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"

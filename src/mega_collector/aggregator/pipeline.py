@@ -468,12 +468,12 @@ def _tell_lost(lost: Range) -> None:
 
 def _move(item: Move) -> Advance:
     match item:
-        case Skip(source, start, end, _):
-            return Advance(source, start, end, 0, Marker())
+        case Skip(source, start, end, _, before):
+            return Advance(source, start, end, 0, before)
         case Finish(source, position, lost):
             return Advance(source, position, position, 0, Marker(), finished=True, gone=lost)
-        case Open(source, position):
-            return Advance(source, position, position, 0, Marker())
+        case Open(source, position, before):
+            return Advance(source, position, position, 0, before)
 
 
 @dataclass(slots=True)

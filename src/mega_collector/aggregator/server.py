@@ -21,7 +21,7 @@ from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.block import Source
 from mega_collector.boot import boot_id
 from mega_collector.errors import WireError
-from mega_collector.protocol import Ack, FromAggregator, Hello, Refusal, Welcome
+from mega_collector.protocol import Ack, FromAggregator, Hello, Open, Refusal, Welcome
 from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
@@ -244,7 +244,7 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
             raise WireError("the block is of another source than the one described")
         conversation = self._converse(hello, outbox)
         try:
-            conversation.open(source, request.block.start)
+            conversation.open(Open(source, request.block.start))
             conversation.blocks([(request.block, request.block.payload)])
             conversation.hear(wire.Heard(pb.CollectorMessage(flush=pb.Flush())))
             return _outcome(outbox.drain(), source.id, request.block.start + request.block.size)

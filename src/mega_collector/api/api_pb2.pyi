@@ -219,12 +219,14 @@ class Known(_message.Message):
     def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ..., finished: _Optional[bool] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("source", "position")
+    __slots__ = ("source", "position", "before")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
     source: Description
     position: int
-    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+    before: Marker
+    def __init__(self, source: _Optional[_Union[Description, _Mapping]] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
 
 class Block(_message.Message):
     __slots__ = ("source", "start", "size", "entries", "unterminated", "crc32", "compression", "payload", "read_at")
@@ -249,16 +251,18 @@ class Block(_message.Message):
     def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., size: _Optional[int] = ..., entries: _Optional[int] = ..., unterminated: _Optional[bool] = ..., crc32: _Optional[int] = ..., compression: _Optional[_Union[Compression, str]] = ..., payload: _Optional[bytes] = ..., read_at: _Optional[int] = ...) -> None: ...
 
 class Skip(_message.Message):
-    __slots__ = ("source", "start", "end", "reason")
+    __slots__ = ("source", "start", "end", "reason", "before")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
     source: bytes
     start: int
     end: int
     reason: SkipReason
-    def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., reason: _Optional[_Union[SkipReason, str]] = ...) -> None: ...
+    before: Marker
+    def __init__(self, source: _Optional[bytes] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., reason: _Optional[_Union[SkipReason, str]] = ..., before: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
 
 class Finish(_message.Message):
     __slots__ = ("source", "position", "lost")

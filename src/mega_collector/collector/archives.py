@@ -151,7 +151,7 @@ class Archives:
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None and skip:
-            self._remember(archive, Contents(0, Marker(), Marker(), trailer), new_id())
+            self._remember(archive, _entry(archive, Contents(0, Marker(), Marker(), trailer), new_id()))
         elif archive.entry is None:
             self._queue.append(archive)
         return True
@@ -175,15 +175,14 @@ class Archives:
         self._finder.forget(identity)
         if archive.entry is not None:
             # As that of any other source: moved to another filesystem, it has another inode there.
-            self._remembered.forget(archive.entry)
-            self._remembered.end(replace(archive.entry, inode=0, trailer=Marker()))
+            self._sources.conclude(archive.entry, recognisable=True)
         if archive.entry is None and (archive.tried is not None or archive in self._queue or archive in self._delayed):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
     # Going through them
 
-    def poll(self, now: float) -> None:
+    def poll(self) -> None:
         """What is done at every interval."""
         held, self._held = self._held, []
         for each in held:
@@ -194,9 +193,6 @@ class Archives:
         delayed, self._delayed = self._delayed, []
         for archive in delayed:
             self._look_anew(archive)
-        for follower in list(self._shipped):
-            if follower.finished(now) and self._shipper.acknowledged(follower.source):
-                self._finish(follower)
 
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
@@ -210,6 +206,12 @@ class Archives:
         archive.tried = None
         if not archive.gone and archive not in self._queue:
             self._queue.append(archive)
+
+    def finish(self, now: float) -> None:
+        """Be done with what is shipped by now."""
+        for follower in list(self._shipped):
+            if follower.finished(now) and self._shipper.acknowledged(follower.source):
+                self._finish(follower)
 
     def step(self, now: float) -> None:
         """Go on with one of them, for a few milliseconds."""
@@ -438,36 +440,50 @@ class Archives:
         archive, contents = self._shipped.pop(follower)
         source = follower.source
         _log.info("file_retired", path=source.name, position=follower.position)
-        self._shipper.end(source)
         self._sources.remove(follower)
         self._files.close(follower)
-        self._remember(archive, contents, source.id)
+        if (source.device, source.inode) == archive.identity and not archive.gone:
+            # Its source does not end before it is gone.
+            self._shipper.leave(source)
+            self._remember(archive, _entry(archive, contents, source.id))
+        else:
+            self._shipper.end(source)
+            self._stand(archive, contents)
 
     def _recognise(self, archive: _Archive, contents: Contents, of: bytes | None) -> None:
         _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
-        self._remember(archive, contents, new_id())
+        self._stand(archive, contents)
 
-    def _remember(self, archive: _Archive, contents: Contents, source_id: bytes) -> None:
+    def _stand(self, archive: _Archive, contents: Contents) -> None:
+        """All of it was shipped as another source: so that the ledger knows its file too, it has one of its own."""
+        if not archive.gone:
+            entry = _entry(archive, contents, new_id())
+            self._remember(archive, entry)
+            self._sources.stand(entry)
+
+    def _remember(self, archive: _Archive, entry: Entry) -> None:
         """That nothing of it is left to ship, for as long as it is there."""
-        if archive.gone:
-            return
-        if archive.entry is not None:
-            self._remembered.forget(archive.entry)
+        if archive.entry is not None and archive.entry.source_id != entry.source_id:
+            self._sources.conclude(archive.entry)
         archive.told.clear()
-        device, inode = archive.identity
-        archive.entry = Entry(
-            source_id=source_id,
-            path=archive.path,
-            device=device,
-            inode=inode,
-            head=contents.head,
-            position=contents.size,
-            before=contents.before,
-            ended=True,
-            trailer=contents.trailer,
-        )
-        self._remembered.end(archive.entry)
+        archive.entry = entry
+        self._remembered.end(entry)
         self._shipper.changed()
+
+
+def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:
+    """As which source it is remembered, once it is done."""
+    return Entry(
+        source_id=source_id,
+        path=archive.path,
+        device=archive.identity[0],
+        inode=archive.identity[1],
+        head=contents.head,
+        position=contents.size,
+        before=contents.before,
+        ended=True,
+        trailer=contents.trailer,
+    )
 
 
 def is_archive(path: bytes, file: File) -> bool:

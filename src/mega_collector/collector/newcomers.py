@@ -260,7 +260,7 @@ class Newcomers:
             if not entry.ended:
                 return self._is_found_or_gone(entry, now, doubted)
             if entry.trailer.length and not self._archives.know(entry):
-                self._remembered.forget(entry)
+                self._sources.conclude(entry)
         except TooManyOpenFiles as error:
             self.warn_of_crowd(error)
             return False

@@ -108,6 +108,7 @@ class Remembered:
         return kept is not None and kept.untold
 
     def _add(self, entry: Entry) -> None:
+        self._drop(entry)
         self._entries[entry.source_id] = entry
         self._by_inode.setdefault(entry.inode, {})[entry.source_id] = entry
         self._by_path.setdefault(entry.path, {})[entry.source_id] = entry

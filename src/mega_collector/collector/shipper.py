@@ -15,7 +15,7 @@ from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Ent
 from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
 from mega_collector.collector.publisher import Publisher
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.window import Acknowledged, Decide, Finished, Item, Outcome, Stopped, Window
+from mega_collector.collector.window import Acknowledged, Decide, Item, Outcome, Stopped, Told, Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import (
     Ack,
@@ -27,6 +27,7 @@ from mega_collector.protocol import (
     Granted,
     Holdings,
     Inventory,
+    Open,
     Refusal,
     Resume,
     Status,
@@ -246,14 +247,14 @@ class Shipper:
 
         `skip`: all before the position is passed over.
         """
-        self._do(self._window.open(described, source, position if skip is None else skip.start))
-        if skip is not None:
-            self._do(self._window.send(skip))
         if described.id != source.id:
             self._forget(described)
         self._notes.pop(source.id, None)
         self._put(source, position, before)
         self._hurry()
+        self._do(self._window.open(described, source, position if skip is None else skip.start))
+        if skip is not None:
+            self._do(self._window.send(skip))
 
     def ask(self, inventory: Inventory) -> None:
         """What does the aggregator hold? What it answers is a task."""
@@ -291,6 +292,16 @@ class Shipper:
         if acknowledged and not keep:
             self._let_go(source)
         self._do(outcomes)
+
+    def leave(self, source: Source) -> None:
+        """Nothing more will come of a source, all of it is acknowledged, and it has not ended: its file is there."""
+        # What is noted of it must not be written over what is remembered of it next.
+        self.noted(source)
+        self._window.leave(source)
+
+    def stand(self, source: Source, position: int) -> None:
+        """Tell that a source, of which nothing is shipped, stands at a position."""
+        self._do(self._window.stand(source, position))
 
     def finish_again(self, source: Source, position: int) -> None:
         """A process before has come to the end of the source, and may not have been heard."""
@@ -366,8 +377,10 @@ class Shipper:
                     self._note(outcome)
                 case Decide():
                     self._tasks.append(outcome)
-                case Finished(source):
-                    self._finished(source)
+                case Told(source):
+                    self._told(source)
+                case Open():
+                    self._unsaid.append(self._marked(outcome))
                 case Stopped():
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
                 case _:
@@ -430,7 +443,15 @@ class Shipper:
             self._notes.pop(source.id, None)
             self.note(_end_of(finish))
 
-    def _finished(self, source: Source) -> None:
+    def _marked(self, opening: Open) -> Open:
+        """With what is known of the bytes before its position: by that the ledger can tell the file from others."""
+        source_id, position = opening.source.id, opening.position
+        note, entry = self._notes.get(source_id), self._checkpoint.entries.get(source_id)
+        if note is not None and note.position == position:
+            return replace(opening, before=Marker.of(note.tail))
+        return replace(opening, before=entry.before) if entry is not None and entry.position == position else opening
+
+    def _told(self, source: Source) -> None:
         """Not written for its own sake: said once more, it does no harm."""
         entry = self._checkpoint.entries.get(source.id)
         if entry is not None and entry.ended and entry.recognises:

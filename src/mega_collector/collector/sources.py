@@ -53,7 +53,10 @@ class Sources:
         self._unsettled: set[Follower] = set()
         self.truncations = 0
         for entry in remembered.untold:
-            shipper.finish_again(self._source_of(entry), entry.position)
+            if entry.trailer.length:
+                shipper.stand(self._source_of(entry), entry.position)
+            else:
+                shipper.finish_again(self._source_of(entry), entry.position)
 
     def make(self, path: bytes, facts: FileFacts, head: Marker, entry: Entry | None) -> Source:
         """The source as which a file is described at first: the one that `entry` remembers, if there is one.
@@ -207,12 +210,24 @@ class Sources:
         self._followed.replace(old, follower)
         self._ask(follower)
 
-    def conclude(self, entry: Entry) -> None:
-        """What is remembered has ended, all of it was shipped, and nothing is to be recognised by it any more."""
-        ended = replace(entry, ended=True, untold=True)
+    def conclude(self, entry: Entry, *, recognisable: bool = False) -> None:
+        """What is remembered has ended, all of it shipped. `recognisable`: it may be found under another inode."""
+        if not entry.position:
+            # The aggregator never heard of it.
+            self._remembered.forget(entry)
+            return
+        ended = replace(entry, ended=True, untold=True, inode=0, trailer=Marker())
         self._shipper.note(ended)
         self._remembered.forget(ended)
-        self._shipper.finish_again(self._source_of(entry), entry.position)
+        if recognisable:
+            self._remembered.end(ended)
+        self._shipper.finish_again(self._source_of(ended), entry.position)
+
+    def stand(self, entry: Entry) -> None:
+        """All of a file was shipped, and it is still there: the aggregator is to know it by its inode and its bytes."""
+        if entry.position:
+            self._shipper.note(replace(entry, untold=True))
+            self._shipper.stand(self._source_of(entry), entry.position)
 
     def lose(self, entry: Entry, reason: str) -> None:
         """The file of a source that nobody here remembers is gone, and what it held behind the position."""
@@ -297,8 +312,9 @@ class Sources:
             follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0) if goes_on.position else b"")
         self._followed.replace(described, follower)
         at_end = described.id in self._at_end and goes_on.source is described and not decide.resume.known
-        skip = Skip(described, 0, goes_on.position, SkipReason.START_AT_END) if at_end else None
-        self._shipper.settle(described, goes_on.source, goes_on.position, Marker.of(tail), skip=skip)
+        before_it = Marker.of(tail)
+        skip = Skip(described, 0, goes_on.position, SkipReason.START_AT_END, before_it) if at_end else None
+        self._shipper.settle(described, goes_on.source, goes_on.position, before_it, skip=skip)
         self._at_end.discard(described.id)
 
 

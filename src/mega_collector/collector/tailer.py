@@ -263,6 +263,7 @@ class Tailer:
             if now >= self._poll_at:
                 self._poll(now)
             self._siblings.forget()
+            self._archives.finish(now)
             if self._archives.pending:
                 self._archives.step(now)
             if now >= self._measure_at:
@@ -482,7 +483,7 @@ class Tailer:
         for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         self._departures.poll(now, undecided=self._archives.undecided)
-        self._archives.poll(now)
+        self._archives.poll()
         self._newcomers.poll(now)
         if self._looked_through:
             self._seek(now)

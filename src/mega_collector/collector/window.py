@@ -60,13 +60,13 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The aggregator has answered the end of a source, or refuses it for good."""
+class Told:
+    """The aggregator has answered what a source that is not shipped has come to, or refuses it for good."""
 
     source: Source
 
 
-Outcome = FromCollector | Decide | Acknowledged | Stopped | Finished
+Outcome = FromCollector | Decide | Acknowledged | Stopped | Told
 
 
 @dataclass(slots=True)
@@ -133,6 +133,8 @@ class Window:
         self._items = 0
         self._finishes: dict[bytes, Finish] = {}
         """Ends of sources that the aggregator has not answered yet."""
+        self._stands: dict[bytes, Open] = {}
+        """Where sources stand of which nothing is shipped, likewise."""
         self._held = self._held_items = 0
         """Bytes and items of those that are held up: in flight, but in nobody's way."""
         self._unsent: set[bytes] = set()
@@ -214,7 +216,7 @@ class Window:
 
     def knows(self, source_id: bytes) -> bool:
         """Whether a source is shipped, or its end is to be answered."""
-        return source_id in self._flights or source_id in self._finishes
+        return source_id in self._flights or source_id in self._finishes or source_id in self._stands
 
     def unanswered(self, source_id: bytes) -> Finish | None:
         """The end of a source that the aggregator has not answered yet."""
@@ -247,6 +249,7 @@ class Window:
         flight = self._flights.setdefault(source.id, _Flight(source))
         # It goes on after all.
         self._finishes.pop(source.id, None)
+        self._stands.pop(source.id, None)
         if flight.asked or flight.opened or not self.connected:
             return []
         flight.asked = True
@@ -293,8 +296,18 @@ class Window:
             return [Finish(source, flight.end)]
         return self._finish(flight)
 
+    def leave(self, source: Source) -> None:
+        """Nothing more will come of a source, all of it is acknowledged, and it has not ended: its file is there."""
+        self._flights.pop(source.id, None)
+
+    def stand(self, source: Source, position: int) -> list[Outcome]:
+        """Tell that a source, of which nothing is shipped, stands at a position."""
+        opening = self._stands[source.id] = Open(source, position)
+        return [opening] if self.connected else []
+
     def finish_again(self, source: Source, position: int) -> list[Outcome]:
         """A process before has come to the end of the source, and may not have been heard."""
+        self._stands.pop(source.id, None)
         finish = self._finishes[source.id] = Finish(source, position)
         return [Open(source, position), finish] if self.connected else []
 
@@ -308,6 +321,7 @@ class Window:
         outcomes: list[Outcome] = []
         for finish in self._finishes.values():
             outcomes += [Open(finish.source, finish.position), finish]
+        outcomes += self._stands.values()
         for flight in self._flights.values():
             flight.asked = flight.opened = False
             self._let_go_on(flight)
@@ -355,11 +369,11 @@ class Window:
     def ack(self, source_id: bytes, position: int) -> list[Outcome]:
         """Everything of a source before `position` is committed."""
         flight = self._flights.get(source_id)
-        if flight is None and (finish := self._finishes.get(source_id)) is not None and position >= finish.position:
-            del self._finishes[source_id]
-            return [Finished(finish.source)]
+        if flight is None:
+            told = self._finishes.get(source_id) or self._stands.get(source_id)
+            return self._answered(source_id) if told is not None and position >= told.position else []
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
-        if flight is None or flight.acked is None or position <= flight.acked:
+        if flight.acked is None or position <= flight.acked:
             return []
         tail = self._release(flight, position)
         if tail is None:
@@ -370,6 +384,11 @@ class Window:
             flight.rewound_to = -1
         ended = flight.ended and not flight.items
         return [Acknowledged(flight.source, position, tail, ended), *(self._finish(flight) if ended else ())]
+
+    def _answered(self, source_id: bytes) -> list[Outcome]:
+        """What was told of a source that is not shipped needs to be told no more."""
+        told = self._finishes.pop(source_id, None) or self._stands.pop(source_id, None)
+        return [] if told is None else [Told(told.source)]
 
     def _with_ends(self, resume: Resume) -> Resume:
         """What was told to have ended has, though the aggregator may not have taken it in: nothing goes on as that."""
@@ -416,10 +435,10 @@ class Window:
             self._hold(flight)
             return []
         hopeless = not refusal.retry or refusal.reason is RefusalReason.WRONG_START
-        if flight is None and hopeless and (finish := self._finishes.pop(refusal.source_id, None)) is not None:
+        if flight is None:
             # Another collector's by now, or the ledger is an older one: saying it again cannot help.
-            return [Finished(finish.source)]
-        if flight is None or not flight.opened or flight.acked is None or flight.stopped:
+            return self._answered(refusal.source_id) if hopeless else []
+        if not flight.opened or flight.acked is None or flight.stopped:
             return []
         if not refusal.retry:
             return self._stop(flight, refusal)

@@ -22,6 +22,7 @@ from mega_collector.protocol import (
     Holdings,
     Inventory,
     Known,
+    Open,
     Refusal,
     RefusalReason,
     Report,
@@ -119,6 +120,17 @@ def decode_source(description: pb.Description, hello: Hello) -> Source:
     )
 
 
+def decode_open(opening: pb.Open, hello: Hello) -> Open:
+    """Where a collector goes on with a source.
+
+    Raises:
+        WireError: as for `decode_source`; or a position or a marker that cannot be.
+    """
+    if opening.position > MAX_POSITION:
+        raise WireError(f"a position is at most {MAX_POSITION}")
+    return Open(decode_source(opening.source, hello), opening.position, decode_marker(opening.before))
+
+
 def decode_report(report: pb.Report) -> Report:
     """How far a collector's files are behind.
 
@@ -181,14 +193,14 @@ def decode_skip(message: pb.Skip, source: Source) -> Skip:
     """The bytes that a collector passes over.
 
     Raises:
-        WireError: no reason that is known, or an impossible range.
+        WireError: no reason that is known, or an impossible range or marker.
     """
     reason = SKIP_REASON_OF.get(message.reason)
     if reason is None:
         raise WireError("a skip gives its reason")
     if not message.start < message.end <= MAX_POSITION:
         raise WireError(f"a skip from {message.start} to {message.end} is impossible")
-    return Skip(source, message.start, message.end, reason)
+    return Skip(source, message.start, message.end, reason, decode_marker(message.before))
 
 
 def _plain(message: pb.Block, payload: bytes) -> bytes:

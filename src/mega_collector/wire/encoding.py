@@ -106,11 +106,16 @@ def encode(
         case Describe():
             return pb.CollectorMessage(describe=pb.Describe(source=encode_source(message.source)))
         case Open():
-            opening = pb.Open(source=encode_source(message.source), position=message.position)
+            before = encode_marker(message.before) if message.before.length else None
+            opening = pb.Open(source=encode_source(message.source), position=message.position, before=before)
             return pb.CollectorMessage(open=opening)
         case Skip():
             skip = pb.Skip(
-                source=message.source.id, start=message.start, end=message.end, reason=SKIP_REASONS[message.reason]
+                source=message.source.id,
+                start=message.start,
+                end=message.end,
+                reason=SKIP_REASONS[message.reason],
+                before=encode_marker(message.before) if message.before.length else None,
             )
             return pb.CollectorMessage(skip=skip)
         case Finish():
