@@ -7,24 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from endtoend.held import held, wait_until_held
 from harness.process import Process
 from harness.site import Site
-from harness.until import until
-from starting.attempt import attempt
 
 SOON = "1s"
 """Of what is forgotten that late the ledger may still be asked: in between, it is told as gone."""
-
-
-def held(site: Site) -> dict[str, str]:
-    """The names and states of the sources that `mega-collector ledger` shows."""
-    environ = {"AGGREGATOR_STATE_DIRECTORY": str(site.directory / "aggregator")}
-    shown = attempt("ledger", "--json", cwd=site.directory, environ=environ)
-    return {Path(each["path"]).name: each["state"] for each in json.loads(shown.stdout)["sources"]}
-
-
-def wait_until_held(site: Site, expected: dict[str, str]) -> None:
-    until(lambda: held(site) == expected, lambda: f"the ledger should have {expected}, not {held(site)}")
 
 
 def collector(site: Site, *paths: str) -> Process:
@@ -85,7 +73,8 @@ def test_what_is_there_or_cannot_be_looked_at_is_kept(site: Site, remembered: bo
     site.assert_delivered()
 
 
-def test_what_was_shipped_and_compressed_while_nobody_looked_ends_and_is_not_lost(site: Site) -> None:
+def test_what_was_shipped_and_compressed_while_nobody_looked_goes_over_to_its_archive(site: Site) -> None:
+    """The file ends and is not lost; the archive is kept for as long as it is there."""
     site.aggregator(forget_after=SOON)
     first = collector(site, "*.log", "*.log.gz")
     for name in ("a.log", "b.log"):
@@ -97,6 +86,8 @@ def test_what_was_shipped_and_compressed_while_nobody_looked_ends_and_is_not_los
     plain.unlink()
     second = collector(site, "*.log", "*.log.gz")
     second.wait_for("archive_recognised")
+    wait_until_held(site, {"b.log": "open", "a.log.gz": "open"})
+    (site.logs / "a.log.gz").unlink()
     wait_until_held(site, {"b.log": "open"})
     assert not second.events("source_lost")
     site.assert_delivered()

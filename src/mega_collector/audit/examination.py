@@ -93,8 +93,9 @@ class Examiner:
         original: Callable[[], Row | None] = lambda: None,
     ) -> Examined:
         records = _records_of(facts, file, self._ledger, similar)
-        if not records and (row := original()) is not None:
-            return Examined(row, facts)
+        begun = bool(records) and not records[-1].first
+        if not begun and (row := original()) is not None:
+            return Examined(row, facts, records)
         records = records or _records_of(facts, file, self._checkpoint, similar)
         return Examined(compare(path, facts.size, file, records), facts, records)
 

@@ -1,0 +1,101 @@
+"""What the ledger tells a collector that lost its state, of files that lie elsewhere than they were shipped from."""
+
+import gzip
+import os
+import shutil
+from functools import partial
+
+from endtoend.held import wait_until_held
+from harness.process import Process
+from harness.site import Site
+from harness.until import until
+from harness.writer import Writer
+
+SOON = "300ms"
+"""After which what has ended is forgotten."""
+
+
+def collector(site: Site, **settings: str) -> Process:
+    return site.collector(paths=f"{site.logs}/*.log*", id="me", **settings)
+
+
+def lose_state(site: Site, running: Process) -> None:
+    running.kill()
+    shutil.rmtree(site.directory / "collector")
+
+
+def compress(writer: Writer) -> None:
+    """As gzip(1) does it, and the writer goes on in a new file."""
+    plain = writer.path
+    unfinished = plain.with_name(".unfinished")
+    unfinished.write_bytes(gzip.compress(plain.read_bytes()))
+    unfinished.rename(plain.with_name("a.log.1.gz"))
+    plain.unlink()
+
+
+def test_an_archive_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as_it_is_there(site: Site) -> None:
+    site.aggregator(forget_after=SOON)
+    running = collector(site)
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    compress(writer)
+    running.wait_for("archive_recognised")
+    wait_until_held(site, {"a.log.1.gz": "open"})
+    for _ in range(2):
+        lose_state(site, running)
+        running = collector(site)
+        until(partial(running.events, "file_retired"), "the archive to be done with")
+        site.assert_delivered()
+    (site.logs / "a.log.1.gz").unlink()
+    wait_until_held(site, {})
+
+
+def test_an_archive_that_was_recognised_while_nobody_listened_is_told_by_the_next_process(site: Site) -> None:
+    aggregator = site.aggregator()
+    running = collector(site)
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    wait_until_held(site, {"a.log": "open"})
+    aggregator.kill()
+    compress(writer)
+    running.wait_for("archive_recognised")
+    assert running.stop() == 0
+    site.aggregator(forget_after=SOON)
+    collector(site)
+    wait_until_held(site, {"a.log.1.gz": "open"})
+
+
+def test_a_copy_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as_it_is_there(site: Site) -> None:
+    site.aggregator(forget_after=SOON)
+    running = collector(site)
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    shutil.copyfile(writer.path, writer.path.with_name("a.log.1"))
+    os.truncate(writer.path, 0)
+    running.wait_for("source_truncated")
+    wait_until_held(site, {"a.log.1": "open"})
+    for _ in range(2):
+        lose_state(site, running)
+        running = collector(site)
+        until(partial(_follows, running, "a.log.1"), "the copy to be followed")
+        site.assert_delivered()
+
+
+def test_what_was_begun_at_its_end_goes_on_there_though_the_state_is_lost(site: Site) -> None:
+    site.aggregator()
+    before = site.writer()
+    before.write(20)
+    site.written.clear()
+    running = collector(site, start_at="end")
+    wait_until_held(site, {"a.log": "open"})
+    lose_state(site, running)
+    before.write(10)
+    collector(site, start_at="end")
+    site.assert_delivered()
+
+
+def _follows(running: Process, name: str) -> bool:
+    return any(each["path"].endswith(f"/{name}") for each in running.events("file_followed"))
