@@ -46,9 +46,24 @@ def test_an_archive_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as
         lose_state(site, running)
         running = collector(site)
         until(partial(running.events, "file_retired"), "the archive to be done with")
+        wait_until_held(site, {"a.log.1.gz": "open"})
         site.assert_delivered()
     (site.logs / "a.log.1.gz").unlink()
     wait_until_held(site, {})
+
+
+def test_an_archive_that_was_never_anything_else_is_known_for_as_long_as_it_is_there(site: Site) -> None:
+    writer = site.writer()
+    writer.write(500)
+    compress(writer)
+    site.aggregator(forget_after=SOON)
+    running = collector(site)
+    running.wait_for("file_retired")
+    wait_until_held(site, {"a.log.1.gz": "open"})
+    site.assert_delivered()
+    lose_state(site, running)
+    collector(site).wait_for("file_retired")
+    site.assert_delivered()
 
 
 def test_an_archive_that_was_recognised_while_nobody_listened_is_told_by_the_next_process(site: Site) -> None:
