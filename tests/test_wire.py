@@ -215,20 +215,24 @@ def test_who_and_what_arrive_as_they_were(
     source = Source(source_id, path, device, inode, head, hello.collector, hello.host, hello.tags)
     described = _over_the_wire(Describe(source)).describe
     assert _fields(wire.decode_source(described.source, hello)) == _fields(source)
-    opened = _over_the_wire(Open(source, position)).open
-    assert opened.position == position
-    assert _fields(wire.decode_source(opened.source, hello)) == _fields(source)
 
 
-@given(POSITIONS, POSITIONS, st.sampled_from(SkipReason))
-def test_a_skip_arrives_as_it_was(one: int, other: int, reason: SkipReason) -> None:
+@given(POSITIONS, MARKERS)
+def test_an_open_arrives_as_it_was(position: int, before: Marker) -> None:
+    opened = wire.decode_open(_over_the_wire(Open(SOURCE, position, before)).open, Hello("me", "host"))
+    assert (opened.source.id, opened.source.path) == (SOURCE.id, SOURCE.path)
+    assert (opened.position, opened.before) == (position, before)
+
+
+@given(POSITIONS, POSITIONS, st.sampled_from(SkipReason), MARKERS)
+def test_a_skip_arrives_as_it_was(one: int, other: int, reason: SkipReason, before: Marker) -> None:
     start, end = sorted((one, other))
-    message = _over_the_wire(Skip(SOURCE, start, end, reason)).skip
+    message = _over_the_wire(Skip(SOURCE, start, end, reason, before)).skip
     if start == end:
         with pytest.raises(WireError, match="impossible"):
             wire.decode_skip(message, SOURCE)
     else:
-        assert wire.decode_skip(message, SOURCE) == Skip(SOURCE, start, end, reason)
+        assert wire.decode_skip(message, SOURCE) == Skip(SOURCE, start, end, reason, before)
 
 
 @given(NUMBERS)
@@ -580,6 +584,7 @@ def test_a_description_beyond_its_bounds_is_refused(description: pb.Description,
         (pb.Skip(start=1, end=0, reason=pb.SKIP_REASON_HOLE), "impossible"),
         (pb.Skip(start=1, end=1, reason=pb.SKIP_REASON_HOLE), "impossible"),
         (pb.Skip(start=1, end=1 << 63, reason=pb.SKIP_REASON_HOLE), "impossible"),
+        (pb.Skip(start=1, end=2, reason=pb.SKIP_REASON_HOLE, before=pb.Marker(length=9)), "marker"),
     ],
 )
 def test_an_impossible_skip_is_refused(skip: pb.Skip, complaint: str) -> None:

@@ -441,6 +441,38 @@ def test_such_an_end_is_told_at_once_if_there_is_a_connection() -> None:
     assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
 
 
+def test_where_a_source_stands_is_said_on_each_connection_until_it_is_answered() -> None:
+    window = _window()
+    assert window.stand(SOURCE, 100) == [Open(SOURCE, 100)]
+    window.disconnect()
+    assert window.connect(1000) == [Open(SOURCE, 100)]
+    assert window.knows(SOURCE.id)
+    assert window.ack(SOURCE.id, 99) == []
+    assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
+    window.disconnect()
+    assert window.connect(1000) == []
+
+
+def test_where_a_source_stands_is_not_said_any_more_when_it_ends_or_is_shipped() -> None:
+    window, gone = _window(), make_source("b")
+    window.stand(SOURCE, 100)
+    window.begin(SOURCE)
+    window.stand(gone, 100)
+    window.finish_again(gone, 100)
+    window.disconnect()
+    assert window.connect(1000) == [Open(gone, 100), Finish(gone, 100)]
+
+
+def test_a_source_that_is_left_has_not_ended() -> None:
+    window = _open(_window())
+    _sent(window, 100)
+    window.ack(SOURCE.id, 100)
+    window.leave(SOURCE)
+    assert not window.knows(SOURCE.id)
+    window.disconnect()
+    assert window.connect(1000) == []
+
+
 @pytest.mark.parametrize("answered", [False, True])
 def test_what_was_told_to_have_ended_has_though_the_aggregator_may_not_know_it_yet(answered: bool) -> None:
     window = _window()

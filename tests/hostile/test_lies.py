@@ -188,6 +188,10 @@ NONSENSE: dict[str, tuple[list[dict[str, Any]], str]] = {
         [HELLO, {"open": pb.Open(source=describe(A, head=pb.Marker(length=9)))}],
         "marker",
     ),
+    "a place behind an absurd marker": (
+        [HELLO, {"open": pb.Open(source=describe(A), position=9, before=pb.Marker(length=9))}],
+        "marker",
+    ),
     "a position beyond the end of all": (
         [HELLO, {"open": pb.Open(source=describe(A), position=1 << 63)}],
         "a position is at most",
