@@ -1,5 +1,6 @@
-"""A program that writes a log at random, and rotates it, for as long as it is let."""
+"""A program that writes a log at random, rotates it, and compresses what it rotated, for as long as it is let."""
 
+import gzip
 import threading
 from pathlib import Path
 from random import Random
@@ -23,6 +24,8 @@ class Scribe:
         self._random = random
         self._longest = longest
         self._rotations = 0
+        self._rotated: list[Path] = []
+        """Those that are not compressed."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -46,7 +49,9 @@ class Scribe:
                 self._write_long()
             case chance if chance < 0.05:
                 self._writer.rotate(self._free())
-            case chance if chance < 0.1:
+            case chance if chance < 0.08:
+                self._compress()
+            case chance if chance < 0.13:
                 rest = self._writer.write_part(self._random.randint(1, 60))
                 self._ended.wait(self._random.choice(_PAUSES))
                 self._writer.write_rest(rest)
@@ -63,4 +68,15 @@ class Scribe:
     def _free(self) -> Path:
         """As with dates: what is rotated away keeps its name."""
         self._rotations += 1
-        return self._writer.path.with_name(f"{self._writer.path.name}.{self._rotations}")
+        self._rotated.append(self._writer.path.with_name(f"{self._writer.path.name}.{self._rotations}"))
+        return self._rotated[-1]
+
+    def _compress(self) -> None:
+        """As gzip(1) does it, under a name that no pattern matches until it is whole; not always the oldest."""
+        if not self._rotated:
+            return
+        plain = self._rotated.pop(self._random.randrange(len(self._rotated)))
+        unfinished = plain.with_name(f".{plain.name}")
+        unfinished.write_bytes(gzip.compress(plain.read_bytes()))
+        unfinished.rename(plain.with_name(f"{plain.name}.gz"))
+        plain.unlink()
