@@ -17,7 +17,7 @@ from histories.disk import DEVICE
 from histories.world import OPERATIONS, World, play
 from mega_collector.block import Source
 from mega_collector.marker import Marker
-from mega_collector.protocol import Describe
+from mega_collector.protocol import Describe, FromCollector
 
 _SEEDS = 300
 _LENGTH = 60
@@ -102,12 +102,14 @@ def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone(
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     world.start()
     assert world.collector is not None
-    world.collector.tailer.step()
-    held_up = [message for message in world.collector.sent if isinstance(message, Describe)]
+    held_up: list[FromCollector] = []
+    while not held_up:
+        world.settle()
+        world.collector.tailer.step()
+        held_up = [message for message in world.collector.sent if isinstance(message, Describe)]
     for message in held_up:
         world.collector.sent.remove(message)
     for _ in range(8):
@@ -137,8 +139,7 @@ def test_what_comes_to_light_while_it_is_sought_goes_on_and_is_not_told_as_gone(
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     del world.disk.names[b"/logs/a.log"]
     world.start()
     for _ in range(passes):
@@ -159,8 +160,7 @@ def test_what_only_the_aggregator_remembers_is_read_on_where_it_lies_now() -> No
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     world.append(log, 1)
     world.disk.rename(b"/logs/a.log", b"/logs/old")
     world.finish()
