@@ -118,6 +118,11 @@ class MemoryCollector:
         return self.shipper.connected
 
     @property
+    def recollects(self) -> bool:
+        """Whether the aggregator is still to tell what it remembers; a page at a time."""
+        return self.tailer._recollection.pending
+
+    @property
     def sources(self) -> set[bytes]:
         """The ids of those that are shipped."""
         return {*(each.source.id for each in self.tailer._followed), *self.shipper._window._flights}

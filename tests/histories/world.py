@@ -221,6 +221,8 @@ class World:
         self.aggregator.refuse_next = False
         self.start()
         self.reconnect()
+        while self.collector is not None and self.collector.recollects:
+            self.pass_by(1.0)
         for _ in range(40):
             self.pass_by(1.0)
         self.judge()
@@ -259,12 +261,13 @@ class World:
             assert source.inode in excused, f"{source} was told as lost"
 
     def _judge_order(self, generation: Generation, blocks: list[tuple[int, bytes]]) -> int:
-        end = 0
+        end = furthest = 0
         for start, data in blocks:
             repeats = generation.may_repeat and start == 0
             assert start == end or repeats, f"{generation}: {start} came after {end}: {blocks}"
             end = start + len(data)
-        return end
+            furthest = max(furthest, end)
+        return furthest
 
     def _is_there(self, source: Source) -> bool:
         """Whether a file that no pattern matches still has its name: it may come back."""
