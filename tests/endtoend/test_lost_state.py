@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,14 +113,14 @@ def test_who_is_killed_before_the_aggregator_has_answered_asks_again(site: Site)
     lost(site)
     for _ in range(2):
         collector = begins(site)
-        until(lambda: (site.directory / "collector" / "checkpoint").exists(), "it should have begun")
+        until((site.directory / "collector" / "checkpoint").exists, "it should have begun")
         collector.kill()
     site.aggregator()
     assert_told(site, begins(site))
 
 
 def test_what_the_aggregator_has_told_is_kept(site: Site, stopped: Writer) -> None:
-    """The archive is made when the collector was started again, and killed, and what it asked for is in its checkpoint."""
+    """It is asked for once: what was told is in the checkpoint of the collector that is started next."""
     lost(site)
     collector = begins(site)
     collector.wait_for("recollected")
@@ -133,7 +134,7 @@ def test_what_the_aggregator_has_told_is_kept(site: Site, stopped: Writer) -> No
 
 
 @pytest.mark.parametrize("rotated", [False, True])
-def test_what_is_deleted_while_nobody_answers_is_held_and_shipped(site: Site, rotated: bool) -> None:  # noqa: FBT001 - a parameter
+def test_what_is_deleted_while_nobody_answers_is_held_and_shipped(site: Site, rotated: bool) -> None:
     aggregator, collector, writer = site.shipped(10, paths=everything(site))
     collector.kill()
     aggregator.kill()
@@ -147,7 +148,7 @@ def test_what_is_deleted_while_nobody_answers_is_held_and_shipped(site: Site, ro
         if rotated:
             each.rotate(site.logs / f"{each.path.name}.1")
             each.write(2)
-            until(lambda each=each: collector.holds(each.path), "it should be held open")
+            until(partial(collector.holds, each.path), "it should be held open")
         (site.logs / f"{each.path.name}{'.1' if rotated else ''}").unlink()
     site.aggregator()
     assert_told(site, collector)

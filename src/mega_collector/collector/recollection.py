@@ -82,7 +82,7 @@ class Recollection:
     def _hear_ended(self, holdings: Holdings, wanted: Wanted) -> None:
         self._told += len(holdings.holdings)
         self._ended += wanted([_ended(entry_of_holding(each)) for each in holdings.holdings if each.before.length])
-        if holdings.last is None or self._told >= _MOST_ENDED or self._pages >= _MOST_PAGES:
+        if holdings.last is None or not holdings.holdings or self._told >= _MOST_ENDED:
             del self._ended[_MOST_ENDED:]
             self._next = Inventory()
         else:
