@@ -1,16 +1,22 @@
 """A collector that has lost its state loses nothing and repeats nothing, whatever became of its files meanwhile."""
 
 import gzip
+import os
 import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from collector.accepting import Accepting
+from collector.scripted_aggregator import scripted
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
 from harness.writer import Writer
+from mega_collector.block import Source
+from mega_collector.marker import Marker
+from mega_collector.protocol import Holding, Holdings
 
 
 def compress(plain: Path) -> None:
@@ -180,3 +186,26 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     collector.wait_for("file_followed", count=2)
     stopped.write(3)
     site.assert_delivered()
+
+
+def test_no_aggregator_is_shown_files_that_no_pattern_matches_whatever_it_claims_to_hold(site: Site) -> None:
+    """Nor is it listened to for as long as it likes."""
+    writer, secret = site.writer(), site.directory / "elsewhere" / "key.log"
+    writer.write(10)
+    secret.parent.mkdir()
+    secret.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    facts, known = secret.stat(), Marker.of(b"-----BEGIN ")
+    names = [secret, site.logs / "../elsewhere/key.log", site.logs / "b.log"]
+    claimed = tuple(
+        Holding(Source(bytes([number]), os.fsencode(name), facts.st_dev, facts.st_ino, known), known.length, known)
+        for number, name in enumerate(names)
+    )
+    accepting = Accepting()
+    accepting.claims = [Holdings(claimed), *([Holdings(claimed, last=claimed[0].source)] * 50), Holdings()]
+    with scripted(accepting) as aggregator:
+        collector = site.collector(remote_address=aggregator.target)
+        until(lambda: accepting.taken.get(bytes(writer.path)) == b"".join(writer.lines), "all lines")
+        collector.wait_for("source_lost")
+        collector.kill()
+    assert [each["path"] for each in collector.events("source_lost")] == [str(site.logs / "b.log")]
+    assert accepting.taken.keys() == {bytes(writer.path)}

@@ -17,7 +17,7 @@ from histories.disk import DEVICE
 from histories.world import OPERATIONS, World, play
 from mega_collector.block import Source
 from mega_collector.marker import Marker
-from mega_collector.protocol import Describe, FromCollector
+from mega_collector.protocol import Describe, FromCollector, Inventory
 
 _SEEDS = 300
 _LENGTH = 60
@@ -118,6 +118,27 @@ def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone(
     world.finish()
     assert len(held_up) == len(world.aggregator.ledger) == 1
     assert world.aggregator.lost == []
+
+
+def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() -> None:
+    """The state is lost. Whether it was there before, or comes meanwhile."""
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    world.settle()
+    world.kill()
+    world.checkpoint.wipe()
+    world.start()
+    assert world.collector is not None
+    asked: list[FromCollector] = []
+    for name in (b"/logs/b.log", b"/logs/c.log"):
+        world.collector.tailer.step()
+        world.add(name, 1)
+        world.now += 1.0
+        world.collector.tailer.step()
+        asked += world.collector.sent
+        world.reconnect()
+    assert {type(message) for message in asked} == {Inventory}
+    world.finish()
 
 
 def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -> None:
