@@ -166,10 +166,15 @@ def test_what_is_copied_and_truncated_while_nobody_answers_comes_once(site: Site
     aggregator.kill()
     lost(site)
     writer.write(5)
-    collector = begins(site)
+    collector = begins(site, rotate_wait="1ms", watch="poll")
     until(lambda: collector.holds(writer.path), "it should be held open")
     shutil.copyfile(writer.path, site.logs / "a.log.1")
     until(lambda: collector.holds(site.logs / "a.log.1"), "the copy should be held open")
+    for name in ("b.log", "c.log"):
+        # For longer than a copy waits else: two looks.
+        other = site.writer(name)
+        other.write(1)
+        until(partial(collector.holds, other.path), "it should be held open")
     writer.truncate()
     writer.write(3)
     site.aggregator()
@@ -186,6 +191,15 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     collector.wait_for("file_followed", count=2)
     stopped.write(3)
     site.assert_delivered()
+
+
+def test_a_copy_goes_on_where_its_original_stood_also_where_others_begin_at_their_end(
+    site: Site, stopped: Writer
+) -> None:
+    stopped.write(5)
+    stopped.copy_and_truncate(site.logs / "a.log.1")
+    lost(site)
+    assert_told(site, begins(site, start_at="end"))
 
 
 def test_no_aggregator_is_shown_files_that_no_pattern_matches_whatever_it_claims_to_hold(site: Site) -> None:
