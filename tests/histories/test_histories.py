@@ -5,6 +5,7 @@ connection, the checkpoint's file and the ledger are in memory. `scripts/torture
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -139,6 +140,26 @@ def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() 
         world.reconnect()
     assert {type(message) for message in asked} == {Inventory}
     world.finish()
+
+
+def test_what_a_file_goes_on_as_is_not_sought_though_it_was_recognised_as_something_else() -> None:
+    """The state is lost; and the ledger has two sources of the file that have not ended."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.wipe()
+    (row,) = world.aggregator.ledger.values()
+    line = bytes(log.generation.content[: log.generation.content.index(b"\n") + 1])
+    other = replace(row.source, id=b"\xff" * 16)
+    world.aggregator.ledger[other.id] = Row(other, len(line), line)
+    world.start()
+    world.append(log, 1)
+    for _ in range(20):
+        world.pass_by(1.0)
+    assert [source.id for source in world.aggregator.lost] == [other.id]
+    assert (row.position, row.gone) == (len(log.generation.content), False)
 
 
 def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -> None:
