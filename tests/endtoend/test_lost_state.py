@@ -209,7 +209,7 @@ def test_no_aggregator_is_shown_files_that_no_pattern_matches_whatever_it_claims
     secret.parent.mkdir()
     secret.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     facts, known = secret.stat(), Marker.of(b"-----BEGIN ")
-    names = [secret, site.logs / "../elsewhere/key.log", site.logs / "b.log"]
+    names = [secret, secret.with_name("b.log"), site.logs / "../elsewhere/b.log", site.logs / "b.log"]
     claimed = tuple(
         Holding(Source(bytes([number]), os.fsencode(name), facts.st_dev, facts.st_ino, known), known.length, known)
         for number, name in enumerate(names)

@@ -142,7 +142,7 @@ def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() 
     world.finish()
 
 
-def test_what_a_file_goes_on_as_is_not_sought_though_it_was_recognised_as_something_else() -> None:
+def test_of_two_sources_of_a_file_the_one_that_came_farther_goes_on() -> None:
     """The state is lost; and the ledger has two sources of the file that have not ended."""
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 3)

@@ -241,7 +241,11 @@ class Newcomers:
         """The aggregator has told what it remembers: what was found before that is recognised now, and may begin."""
         for entry in self.wanted(entries):
             self._remembered.recollect(entry)
-        self._sources.reconsider(self._copies.original)
+        for follower, error in self._sources.reconsider(self._copies.original).items():
+            if follower.path is not None and self._sources.expected(follower) is None:
+                # It is found anew, when it can be read.
+                self._failing[follower.identity] = follower.path, _words(error)
+                self._departures.let_go(follower)
         self._sources.ask_again()
         self.poll(now)
 

@@ -102,11 +102,6 @@ class Remembered:
             self._add(entry)
             self._checkpoint.put(entry)
 
-    def follow(self, source_id: bytes) -> None:
-        """A file is followed as this source, whatever it was recognised by: it is not to be sought."""
-        if source_id in self._entries:
-            self._drop(self._entries[source_id])
-
     def forget(self, entry: Entry) -> None:
         """It will never be found again. What is to be told of its end is kept."""
         self._drop(entry)

@@ -1,7 +1,6 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
 from collections.abc import Callable, Collection, Container, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -112,28 +111,35 @@ class Sources:
         """Whether the aggregator is still to say what it remembers: until then nothing is asked of any file."""
         return self._recollection.pending
 
-    def reconsider(self, original: Callable[[bytes, File], Entry | None]) -> None:
-        """More is remembered now: as what goes on what was found before that?
+    def reconsider(self, original: Callable[[bytes, File], Entry | None]) -> dict[Follower, OSError]:
+        """More is remembered now: as what goes on what was found before that? Those that could not be read, and why.
 
         `original`: of what a file is the copy, by its name. First each is recognised by its inode: a file goes on where
         it is, not in its copy.
         """
+        failed: dict[Follower, OSError] = {}
         waiting = [each for each in self._unsettled if not (each.truncated or each.vanished or self._is_sure(each))]
         for follower in waiting:
-            self._recognise(follower, partial(self._remembered.recognise, follower.source.inode, taken=self.taken))
+            by_inode = partial(self._remembered.recognise, follower.source.inode, taken=self.taken)
+            self._recognise(follower, by_inode, failed)
         for follower in waiting:
             if not self._is_sure(follower):
-                self._recognise(follower, partial(original, follower.source.path))
+                self._recognise(follower, partial(original, follower.source.path), failed)
+        return failed
 
     def _is_sure(self, follower: Follower) -> bool:
         """Whether it is recognised. (It is begun at its end only if it is not.)"""
         return follower.source.id in self._starts and follower.source.id not in self._at_end
 
-    def _recognise(self, follower: Follower, recognise: Callable[[File], Entry | None]) -> None:
-        old, entry = follower.source, None
-        with suppress(OSError):
-            # What cannot be read now is asked for as it was found: of its inode the aggregator tells all the same.
+    def _recognise(
+        self, follower: Follower, recognise: Callable[[File], Entry | None], failed: dict[Follower, OSError]
+    ) -> None:
+        old = follower.source
+        try:
             entry = recognise(self._files.of(follower))
+        except OSError as error:
+            failed[follower] = error
+            return
         if entry is None:
             rewritten = self._remembered.of(old.path, old.inode) is not None
             follower.nuls_at_head = follower.nuls_at_head or rewritten
@@ -339,7 +345,6 @@ class Sources:
             taken=self._followed,
         )
         self._losses.withdraw(goes_on.source.id)
-        self._remembered.follow(goes_on.source.id)
         tail = before(file, goes_on.position)
         follower.settle(goes_on.source, goes_on.position, tail)
         if not follower.complete:
