@@ -91,11 +91,11 @@ HOLDINGS = st.builds(
 )
 
 
-@given(st.none() | PLACES)
-def test_an_inventory_arrives_as_it_was_asked_for(after: Source | None) -> None:
-    said = _over_the_wire(Inventory(after))
-    assert _facts(wire.decode_inventory(said.inventory, Hello("me", "here")).after) == _facts(after)
-    assert wire.weight(Inventory(after)) >= len(wire.serialize(Inventory(after)))
+@given(st.builds(Inventory, st.none() | PLACES, st.booleans()))
+def test_an_inventory_arrives_as_it_was_asked_for(inventory: Inventory) -> None:
+    heard = wire.decode_inventory(_over_the_wire(inventory).inventory, Hello("me", "here"))
+    assert (_facts(heard.after), heard.ended) == (_facts(inventory.after), inventory.ended)
+    assert wire.weight(inventory) >= len(wire.serialize(inventory))
 
 
 def test_an_inventory_behind_no_source_that_can_be_is_refused() -> None:

@@ -71,6 +71,8 @@ class Inventory:
     """
 
     after: Source | None = None
+    ended: bool = False
+    """Those that have ended instead, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A source that has not ended, as far as the aggregator has committed it."""
+    """A source, as far as the aggregator has committed it."""
 
     source: Source
     position: int
@@ -165,7 +167,7 @@ class Holding:
 class Holdings:
     """The answer to Inventory, up to `last`, behind which there may be more; None: that was all.
 
-    `others`: other processes of the collector's are connected, and nothing is said.
+    `others`: other processes of the collector's are connected, and nothing is said of what has not ended.
     """
 
     holdings: tuple[Holding, ...] = ()

@@ -167,6 +167,8 @@ def test_what_another_process_has_in_flight_of_a_source_or_its_file_is_known() -
     admission.admit(make_block(b"1\n", 0, same))
     assert admission.left(same, b"second") == admission.left(of_its_file, b"second") == {same.id: 2}
     assert admission.left(same, b"first") == admission.left(of_another, b"second") == {}
+    assert admission.left(None, b"second") == {same.id: 2}
+    assert admission.left(None, b"first") == {}
     assert not admission.committed({same.id: 2})
 
 

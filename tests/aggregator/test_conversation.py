@@ -546,6 +546,28 @@ def test_nothing_is_told_while_another_process_is_connected(aggregator: Aggregat
     assert held(stream) == ([SOURCE.id], None, False)
 
 
+def test_what_has_ended_is_told_also_while_another_process_is_connected(aggregator: Aggregator) -> None:
+    aggregator.commit(SOURCE, 7, finished=True)
+    aggregator.commit(OTHERS[0], 7)
+    stream, _ = Stream(aggregator, life=b"now"), Stream(aggregator, life=b"other")
+    stream.say(Inventory(ended=True))
+    assert held(stream) == ([SOURCE.id], None, False)
+
+
+def test_what_a_process_before_has_left_in_flight_is_committed_before_it_is_told_what_has_ended(
+    aggregator: Aggregator, aside: Aside
+) -> None:
+    """Who asks has lost the names and inodes by which it would wait for them one by one."""
+    Stream(aggregator, life=b"first").say(Open(SOURCE, 0), SOUND, Finish(SOURCE, 7))
+    stream = Stream(aggregator, life=b"second")
+    waiting = aside(lambda: stream.say(Inventory(ended=True)))
+    until(lambda: Flush() in aggregator.buffer.take(0.1), "it should be published")
+    quiet(waiting.done, "the stream", 0.05)
+    aggregator.commit(SOURCE, 7, finished=True)
+    waiting.result(10)
+    assert held(stream) == ([SOURCE.id], None, False)
+
+
 def test_what_is_held_comes_in_pages_and_all_of_it_once(aggregator: Aggregator) -> None:
     sources = [make_source(f"{number}", collector="me", inode=number % 7) for number in range(600)]
     aggregator.ledger.commit(

@@ -42,6 +42,10 @@ def _advance(position: int, *, start: int = 0, source: Source = SOURCE, before: 
     return Advance(source, start, position, 1, before)
 
 
+def _ends(source: Source, *, gone: bool = False) -> Advance:
+    return Advance(source, 10, 10, 0, Marker(), finished=True, gone=gone)
+
+
 def _known(ledger: Ledger, source: Source = SOURCE) -> tuple[Known, ...]:
     return ledger.known(source.collector, source.id, source.device, source.inode)
 
@@ -284,6 +288,31 @@ def test_of_one_file_what_has_ended_is_told_too_and_last(tmp_path: Path) -> None
         ledger.commit([Advance(ended, 10, 10, 0, Marker(), finished=True)])
         known = ledger.known("me", b"new", ended.device, ended.inode)
         assert [(each.source_id, each.finished) for each in known] == [(open_.id, False), (ended.id, True)]
+
+
+def test_what_has_ended_or_is_gone_comes_in_pages_the_latest_first_and_all_of_it_once(tmp_path: Path) -> None:
+    sources = [make_source(f"{number}", collector="me", inode=number % 7) for number in range(20)]
+    theirs = make_source("theirs", collector="another")
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([_advance(10, source=each) for each in (*sources, theirs)])
+        ledger.commit([_ends(theirs)])
+        for begin in (0, 5, 10, 15):
+            ended = sources[begin : min(begin + 5, 19)]
+            ledger.commit([_ends(each, gone=each.inode == 3) for each in ended])
+        told: list[list[bytes]] = []
+        after: Source | None = None
+        while after is not None or not told:
+            page = ledger.ended("me", after, 4)
+            told.append([each.source.id for each in page.holdings])
+            after = page.last
+        assert ledger.ended("me", make_source("of nobody", collector="me"), 4).holdings == ()
+        assert ledger.ended("nobody", None, 4).holdings == ()
+        (first, *_) = ledger.ended("me", None, 1).holdings
+    assert list(map(len, told)) == [4, 4, 4, 4, 3]
+    order = [each for page in told for each in page]
+    assert sorted(order) == sorted(each.id for each in sources[:-1])
+    assert [{int(each) // 5 for each in order[at : at + 5]} for at in (4, 9, 14)] == [{2}, {1}, {0}]
+    assert (first.position, first.before, first.source.head) == (10, BEFORE, sources[0].head)
 
 
 def test_it_knows_whether_the_last_end_was_clean(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import grpc
 from collector.scripted_aggregator import Call, said
 from mega_collector import wire
 from mega_collector.marker import Marker
-from mega_collector.protocol import Ack, Known, Refusal, RefusalReason, Resume, Welcome
+from mega_collector.protocol import Ack, Holdings, Known, Refusal, RefusalReason, Resume, Welcome
 
 
 class Accepting:
@@ -19,17 +19,19 @@ class Accepting:
         self, *, refused: bytes = b"", failures: Iterable[grpc.StatusCode] = (), max_message_size: int = 1 << 22
     ) -> None:
         self.taken: dict[bytes, bytes] = {}
+        self.claims: list[Holdings] = []
+        """What is answered to whoever asks what it holds, one after the other; nothing: nobody can ask."""
         self.largest = 0
         """Bytes of the largest block."""
         self.refusals = 0
         self._paths: dict[bytes, bytes] = {}
         self._refused = refused
         self._failures = iter(failures)
-        self._welcome = Welcome(max_message_size, 1 << 22)
+        self._max_message_size = max_message_size
 
     def __call__(self, call: Call) -> Iterator[bytes]:
         call.hear()
-        yield from said(self._welcome)
+        yield from said(Welcome(self._max_message_size, 1 << 22, inventory=bool(self.claims)))
         try:
             while True:
                 yield from self._answer(call, call.hear())
@@ -40,6 +42,8 @@ class Accepting:
         match heard.message.WhichOneof("kind"):
             case "describe":
                 return self._resume(heard.message.describe.source.source, heard.message.describe.source.path)
+            case "inventory":
+                return said(self.claims.pop(0) if self.claims else Holdings())
             case "block":
                 failure = next(self._failures, None)
                 if failure is not None:

@@ -41,6 +41,8 @@ class Row:
     finished: bool = False
     gone: bool = False
     """Whether its file was lost before its end was read."""
+    ended_at: int = 0
+    """How many ends there were before, with this."""
 
     def is_elsewhere(self, source: Source) -> bool:
         """Whether it goes on in another file than this says, or was gone."""
@@ -58,7 +60,7 @@ class MemoryAggregator:
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
-        self._life = 0
+        self._ends = self._life = 0
         """Which of the collector's processes speaks."""
 
     def crash(self) -> None:
@@ -75,6 +77,10 @@ class MemoryAggregator:
     def disconnect(self) -> None:
         self._opened.clear()
         self.answers.clear()
+
+    def ends(self, inode: int) -> bool:
+        """Whether the end of a source of that file is in flight."""
+        return any(isinstance(each, Finish) and each.source.inode == inode for each in self._in_flight)
 
     def hear(self, message: FromCollector) -> None:
         match message:
@@ -95,6 +101,10 @@ class MemoryAggregator:
             case Finish(source, position):
                 if self._opened.pop(source.id, None) and self._admission.finish(source.id, position):
                     self._in_flight.append(message)
+            case Inventory(after, ended=True):
+                if after is None and self._admission.left(None, b"%d" % self._life):
+                    self.commit(len(self._in_flight))
+                self.answers.append(self._ended(after))
             case Inventory(after):
                 self.answers.append(self._holdings(after))
             case Flush() | Hello():
@@ -122,6 +132,8 @@ class MemoryAggregator:
             self._admission.end(source.id)
             self._admission.forget(source.id, item.position)
             if source.id in self.ledger:
+                self._ends += 1
+                self.ledger[source.id].ended_at = self._ends
                 self.ledger[source.id].finished = not item.lost
                 self.ledger[source.id].gone = item.lost
             return item.position
@@ -168,6 +180,15 @@ class MemoryAggregator:
             if not (row.finished or row.gone or self._admission.opened(row.source.id, b"%d" % self._life))
         ]
         return Holdings(tuple(unknown), rows[-1].source if len(rows) == _PAGE else None)
+
+    def _ended(self, after: Source | None) -> Holdings:
+        rows = [row for row in self.ledger.values() if row.finished or row.gone]
+        rows.sort(key=lambda row: row.ended_at, reverse=True)
+        ids = [row.source.id for row in rows]
+        start = 0 if after is None else ids.index(after.id) + 1
+        page = rows[start : start + _PAGE]
+        holdings = tuple(Holding(row.source, row.position, Marker.of(row.tail)) for row in page)
+        return Holdings(holdings, page[-1].source if len(page) == _PAGE else None)
 
     def _known(self, source: Source) -> list[Known]:
         own = self.ledger.get(source.id)

@@ -27,6 +27,7 @@ class MemoryCheckpoint:
     def __init__(self) -> None:
         self.entries: dict[bytes, Entry] = {}
         self.durable: dict[bytes, Entry] = {}
+        self.recollects = self._recollects_durably = False
 
     def put(self, entry: Entry) -> None:
         self.entries[entry.source_id] = entry
@@ -34,11 +35,22 @@ class MemoryCheckpoint:
     def forget(self, source_id: bytes) -> None:
         self.entries.pop(source_id, None)
 
+    def recollected(self) -> None:
+        self.recollects = False
+
     def flush(self) -> None:
         self.durable = dict(self.entries)
+        self._recollects_durably = self.recollects
 
     def crash(self) -> None:
         self.entries = dict(self.durable)
+        self.recollects = self._recollects_durably
+
+    def wipe(self) -> None:
+        """The state is lost."""
+        self.durable.clear()
+        self._recollects_durably = True
+        self.crash()
 
 
 class MemoryInbox:
@@ -88,6 +100,7 @@ class MemoryCollector:
                 max_line_size=1000,
                 max_open_files=max_open_files,
                 once=once,
+                recollects=checkpoint.recollects,
             ),
             hello=Hello("me", "here"),
             finder=Finder(
@@ -103,6 +116,11 @@ class MemoryCollector:
     @property
     def connected(self) -> bool:
         return self.shipper.connected
+
+    @property
+    def recollects(self) -> bool:
+        """Whether the aggregator is still to tell what it remembers; a page at a time."""
+        return self.tailer._recollection.pending
 
     @property
     def sources(self) -> set[bytes]:

@@ -21,6 +21,8 @@ class Generation:
     lines: int = 0
     excused: bool = False
     """Its bytes were, at some moment, where no collector could have had them: not all of it must arrive."""
+    may_repeat: bool = False
+    """Whether it may come again from its beginning."""
     least: int = 0
     """Bytes that must arrive, if it is excused."""
 

@@ -5,6 +5,7 @@ connection, the checkpoint's file and the ledger are in memory. `scripts/torture
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -17,7 +18,7 @@ from histories.disk import DEVICE
 from histories.world import OPERATIONS, World, play
 from mega_collector.block import Source
 from mega_collector.marker import Marker
-from mega_collector.protocol import Describe
+from mega_collector.protocol import Describe, FromCollector, Inventory
 
 _SEEDS = 300
 _LENGTH = 60
@@ -102,12 +103,14 @@ def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone(
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     world.start()
     assert world.collector is not None
-    world.collector.tailer.step()
-    held_up = [message for message in world.collector.sent if isinstance(message, Describe)]
+    held_up: list[FromCollector] = []
+    while not held_up:
+        world.settle()
+        world.collector.tailer.step()
+        held_up = [message for message in world.collector.sent if isinstance(message, Describe)]
     for message in held_up:
         world.collector.sent.remove(message)
     for _ in range(8):
@@ -116,6 +119,47 @@ def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone(
     world.finish()
     assert len(held_up) == len(world.aggregator.ledger) == 1
     assert world.aggregator.lost == []
+
+
+def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() -> None:
+    """The state is lost. Whether it was there before, or comes meanwhile."""
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    world.settle()
+    world.kill()
+    world.checkpoint.wipe()
+    world.start()
+    assert world.collector is not None
+    asked: list[FromCollector] = []
+    for name in (b"/logs/b.log", b"/logs/c.log"):
+        world.collector.tailer.step()
+        world.add(name, 1)
+        world.now += 1.0
+        world.collector.tailer.step()
+        asked += world.collector.sent
+        world.reconnect()
+    assert {type(message) for message in asked} == {Inventory}
+    world.finish()
+
+
+def test_of_two_sources_of_a_file_the_one_that_came_farther_goes_on() -> None:
+    """The state is lost; and the ledger has two sources of the file that have not ended."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.wipe()
+    (row,) = world.aggregator.ledger.values()
+    line = bytes(log.generation.content[: log.generation.content.index(b"\n") + 1])
+    other = replace(row.source, id=b"\xff" * 16)
+    world.aggregator.ledger[other.id] = Row(other, len(line), line)
+    world.start()
+    world.append(log, 1)
+    for _ in range(20):
+        world.pass_by(1.0)
+    assert [source.id for source in world.aggregator.lost] == [other.id]
+    assert (row.position, row.gone) == (len(log.generation.content), False)
 
 
 def test_what_rests_while_the_aggregator_is_started_anew_is_not_told_as_gone() -> None:
@@ -137,8 +181,7 @@ def test_what_comes_to_light_while_it_is_sought_goes_on_and_is_not_told_as_gone(
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     del world.disk.names[b"/logs/a.log"]
     world.start()
     for _ in range(passes):
@@ -159,8 +202,7 @@ def test_what_only_the_aggregator_remembers_is_read_on_where_it_lies_now() -> No
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.durable.clear()
-    world.checkpoint.crash()
+    world.checkpoint.wipe()
     world.append(log, 1)
     world.disk.rename(b"/logs/a.log", b"/logs/old")
     world.finish()

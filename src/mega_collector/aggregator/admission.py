@@ -57,12 +57,12 @@ class Admission:
         standing = self._sources.get(source_id)
         return None if standing is None or standing.turned_back else standing.expected
 
-    def left(self, source: Source, life: bytes) -> dict[bytes, int]:
-        """What other processes of the collector have in flight of a source, or of others of its file, and their ends.
+    def left(self, source: Source | None, life: bytes) -> dict[bytes, int]:
+        """What other processes of the collector have in flight of all, or of a source and others of its file; and ends.
 
         By source, the position where it stands when that is committed.
         """
-        ids = {source.id, *self._of_file.get(_file(source), ())}
+        ids = self._sources.keys() if source is None else {source.id, *self._of_file.get(_file(source), ())}
         theirs = (self._sources[each] for each in ids if each in self._sources and self._sources[each].life != life)
         return {each.source.id: each.expected for each in theirs if each.ending or not each.settled}
 

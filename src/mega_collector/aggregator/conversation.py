@@ -188,7 +188,7 @@ class Conversation:
         self._take(blocks)
 
     def _describe(self, source: Source) -> None:
-        self._settle(source)
+        self._settle(lambda: self._peer.admission.left(source, self._life))
         if self._peers.wait(self._outbox, source):
             # It has let go of nothing yet if this stream is a new one.
             self._outbox.say(held_up(source.id, 0, 0))
@@ -196,14 +196,14 @@ class Conversation:
         known = self._ledger.known(source.collector, source.id, source.device, source.inode)
         self._outbox.say(Resume(source.id, known))
 
-    def _settle(self, source: Source) -> None:
+    def _settle(self, in_flight: Callable[[], dict[bytes, int]]) -> None:
         """Have published what an earlier process of the collector's has left in flight, and wait for it.
 
         That process is dead, and this one does not know what it sent: told now, it would send the same under another
         id, or something else under the same, or go on as what has ended.
         """
         with self._peer.lock:
-            left = self._peer.admission.left(source, self._life)
+            left = in_flight()
         if not left:
             return
         self._buffer.put(Flush())
@@ -213,8 +213,11 @@ class Conversation:
     def _take_stock(self, inventory: Inventory) -> None:
         """Tell what is held of the collector that this process of it does not show to know.
 
-        While another one is connected nothing is told: what one does not know may be the other's.
+        While another one is connected nothing is told of what has not ended: what one does not know may be the other's.
         """
+        if inventory.ended:
+            self._recall(inventory)
+            return
         with self._peer.lock:
             self._require_listener()
             if not self._peer.alone(self._life):
@@ -225,6 +228,14 @@ class Conversation:
                 opened = self._peer.admission.opened
                 unknown = tuple(each for each in page.holdings if not opened(each.source.id, self._life))
                 answer = replace(page, holdings=unknown)
+        self._outbox.say(answer, alone=True)
+
+    def _recall(self, inventory: Inventory) -> None:
+        """Tell what has ended, so that it is recognised."""
+        if inventory.after is None:
+            # The collector has lost what it knew: what is in flight is what it is to hear of next.
+            self._settle(lambda: self._peer.admission.left(None, self._life))
+        answer = self._ledger.ended(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
         self._outbox.say(answer, alone=True)
 
     def _require_listener(self) -> None:

@@ -225,6 +225,10 @@ class Ledger:
         """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
         return self._reader.holdings(collector, after, most)
 
+    def ended(self, collector: str, after: Source | None, most: int) -> Holdings:
+        """So many of a collector's sources that have ended, or are gone, the latest first, behind `after`."""
+        return self._reader.ended(collector, after, most)
+
     def bind(self, collector: str, holder: str) -> str:
         """Who holds a collector's id: whoever comes first with it has it from then on.
 

@@ -50,6 +50,13 @@ SELECT id, path, device, inode, head_length, head_digest, position, before_lengt
 WHERE collector = ? AND (inode, device, id) > (?, ?, ?) ORDER BY inode, device, id LIMIT ?
 """
 # In the order of the index by file: of others' sources none is looked at.
+_ENDED = """
+SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest FROM sources
+INDEXED BY sources_by_file WHERE collector = ?1 AND finished <> 0
+AND (?2 IS NULL OR (updated_at, id) < (SELECT updated_at, id FROM sources WHERE id = ?2))
+ORDER BY updated_at DESC, id DESC LIMIT ?3
+"""
+# By the same index: the one by time has all collectors' in it.
 _RANGES = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
 
 _PATIENCE = 5.0
@@ -122,13 +129,15 @@ class LedgerReader:
         """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
         place = ("", "", b"") if after is None else (str(after.inode), str(after.device), after.id)
         rows = self.read(_OF_COLLECTOR, collector, *place, most)
-        sources = [Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), collector) for row in rows]
-        held = [
-            Holding(source, row[6], Marker(row[7], row[8]))
-            for source, row in zip(sources, rows, strict=True)
-            if not row[9]
-        ]
-        return Holdings(tuple(held), sources[-1] if len(rows) == most else None)
+        held = [_holding(collector, row) for row in rows]
+        unended = tuple(each for each, row in zip(held, rows, strict=True) if not row[-1])
+        return Holdings(unended, held[-1].source if len(rows) == most else None)
+
+    def ended(self, collector: str, after: Source | None, most: int) -> Holdings:
+        """So many of a collector's sources that have ended, or are gone, the latest first, behind `after`."""
+        rows = self.read(_ENDED, collector, None if after is None else after.id, most)
+        held = [_holding(collector, row) for row in rows]
+        return Holdings(tuple(held), held[-1].source if len(rows) == most else None)
 
     def outputs(self) -> list[OutputState]:
         """Every output file as the last commit left it."""
@@ -166,6 +175,11 @@ def advice(error: sqlite3.Error) -> str:
     """What to do about it; nothing where that is not known."""
     # The low byte: the rest says more closely what failed.
     return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
+
+
+def _holding(collector: str, row: tuple[Any, ...]) -> Holding:
+    source = Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), collector)
+    return Holding(source, row[6], Marker(row[7], row[8]))
 
 
 def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:

@@ -285,10 +285,12 @@ class Flush(_message.Message):
     def __init__(self) -> None: ...
 
 class Inventory(_message.Message):
-    __slots__ = ("after",)
+    __slots__ = ("after", "ended")
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     after: Description
-    def __init__(self, after: _Optional[_Union[Description, _Mapping]] = ...) -> None: ...
+    ended: bool
+    def __init__(self, after: _Optional[_Union[Description, _Mapping]] = ..., ended: _Optional[bool] = ...) -> None: ...
 
 class Holdings(_message.Message):
     __slots__ = ("holdings", "last", "others")

@@ -120,7 +120,7 @@ class Archives:
     def pending(self) -> bool:
         """Whether there is an archive to go through now."""
         begins = bool(self._queue) and len(self._shipped) < _MOST_SHIPPED and not self._finder.doubtful
-        return self._look is not None or begins
+        return self._look is not None or (begins and not self._sources.recollecting)
 
     @property
     def undecided(self) -> bool:

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import head_of, holds
+from mega_collector.collector.identity import agrees, head_of, holds
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.siblings import Siblings
@@ -93,6 +95,21 @@ class Departures:
         self._leaving[follower] = (follower.source.path,)
         self._reasons[follower] = reason
         self._sources.begin(follower, found=False)
+
+    def come_back(self, inode: int, file: File) -> Entry | None:
+        """What is remembered of a file that is found though it had vanished: then nothing is lost of it.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        for follower in self._reasons:
+            entry = self._sources.expected(follower)
+            if entry is None or entry.inode != inode:
+                continue
+            if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
+                self.let_go(follower)
+                return entry
+        return None
 
     def let_go(self, follower: Follower) -> None:
         """It is not followed any more."""

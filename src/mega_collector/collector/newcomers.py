@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -230,6 +230,25 @@ class Newcomers:
 
     # What is remembered
 
+    def wanted(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Of what the aggregator remembers, what nothing here knows, and that is of files that are wanted here.
+
+        Or whoever is the aggregator could have any file read.
+        """
+        return [each for each in entries if self._finder.matches(each.path) and not self._sources.knows(each.source_id)]
+
+    def recollect(self, entries: Sequence[Entry], now: float) -> None:
+        """The aggregator has told what it remembers: what was found before that is recognised now, and may begin."""
+        for entry in self.wanted(entries):
+            self._remembered.recollect(entry)
+        for follower, error in self._sources.reconsider(self._copies.original).items():
+            if follower.path is not None and self._sources.expected(follower) is None:
+                # It is found anew, when it can be read.
+                self._failing[follower.identity] = follower.path, _words(error)
+                self._departures.let_go(follower)
+        self._sources.ask_again()
+        self.poll(now)
+
     def seek_remembered(self, now: float) -> bool:
         """After the first scan: what became of the files that are remembered and were not found.
 
@@ -356,6 +375,7 @@ class Newcomers:
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        entry = entry or self._departures.come_back(facts.inode, file)
         if entry is None:
             entry = self._copies.original(path, file)
             if entry is not None and not self._finder.scanned:
@@ -434,7 +454,7 @@ class Newcomers:
         if original is None:
             return False
         until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
-        if until is not None and now >= until and original.path is not None:
+        if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
             return False
         until = now + self._rotate_wait if until is None else until
         self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))

@@ -53,6 +53,8 @@ class Edge:
     collector_id: str
     end: bool
     version: int = VERSION
+    recollects: bool = False
+    """Whether the aggregator is still to be asked for what this checkpoint lacks."""
 
 
 Record = Entry | Forgotten | Edge
@@ -102,8 +104,9 @@ def _fields(record: Record) -> dict[str, Any]:
             return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
-        case Edge(collector_id, end, version):
-            return {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
+        case Edge(collector_id, end, version, recollects):
+            fields = {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
+            return fields | ({"recollects": True} if recollects else {})
 
 
 def _record(fields: dict[str, Any]) -> Record:
@@ -113,7 +116,8 @@ def _record(fields: dict[str, Any]) -> Record:
         return Forgotten(bytes.fromhex(fields["forgotten"]))
     if fields["format"] != _FORMAT:
         raise ValueError("it is of something else")
-    return Edge(str(fields.get("collector", "")), bool(fields.get("end")), int(fields["version"]))
+    end, recollects = bool(fields.get("end")), bool(fields.get("recollects"))
+    return Edge(str(fields.get("collector", "")), end, int(fields["version"]), recollects)
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

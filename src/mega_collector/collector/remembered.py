@@ -94,6 +94,14 @@ class Remembered:
         while len(self._ended) > _MOST_ENDED:
             self.forget(self._entries[next(iter(self._ended))])
 
+    def recollect(self, entry: Entry) -> None:
+        """The aggregator remembers it, and nobody here: it is as if the checkpoint had held it."""
+        if entry.ended:
+            self.end(entry)
+        else:
+            self._add(entry)
+            self._checkpoint.put(entry)
+
     def forget(self, entry: Entry) -> None:
         """It will never be found again. What is to be told of its end is kept."""
         self._drop(entry)

@@ -248,7 +248,7 @@ class Shipper:
         `skip`: all before the position is passed over.
         """
         if described.id != source.id:
-            self._forget(described)
+            self.forget(described)
         self._notes.pop(source.id, None)
         self._put(source, position, before)
         self._hurry()
@@ -311,6 +311,17 @@ class Shipper:
         """Keep where a source is to begin, whatever the aggregator says of it and when."""
         self._unsaved = True
         self._checkpoint.put(entry)
+
+    def forget(self, source: Source) -> None:
+        """Nothing is to be kept of a source."""
+        self._notes.pop(source.id, None)
+        self._checkpoint.forget(source.id)
+        self._unsaved = True
+
+    def recollected(self) -> None:
+        """All that the aggregator knows of the collector is noted: the next process need not ask for it."""
+        self._checkpoint.recollected()
+        self._unsaved = True
 
     def changed(self) -> None:
         """Something else was put into the checkpoint, and is to be written with the rest."""
@@ -438,7 +449,7 @@ class Shipper:
         """
         finish = self._window.unanswered(source.id)
         if finish is None:
-            self._forget(source)
+            self.forget(source)
         elif not finish.lost:
             self._notes.pop(source.id, None)
             self.note(_end_of(finish))
@@ -459,11 +470,6 @@ class Shipper:
         else:
             self._notes.pop(source.id, None)
             self._checkpoint.forget(source.id)
-
-    def _forget(self, source: Source) -> None:
-        self._notes.pop(source.id, None)
-        self._checkpoint.forget(source.id)
-        self._unsaved = True
 
     def _put(self, source: Source, position: int, before: Marker) -> None:
         self.note(

@@ -1,7 +1,8 @@
 """As which sources the followed files are shipped, and where each goes on."""
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import before, head_of
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id, resumption
 from mega_collector.collector.roster import Identity
@@ -38,6 +40,7 @@ class Sources:
         remembered: Remembered,
         shipper: Shipper,
         losses: Losses,
+        recollection: Recollection,
     ) -> None:
         self._hello = hello
         self._max_line_size = max_line_size
@@ -46,6 +49,7 @@ class Sources:
         self._remembered = remembered
         self._shipper = shipper
         self._losses = losses
+        self._recollection = recollection
         self._starts: dict[bytes, Entry] = {}
         """What was remembered of the sources that are not settled yet."""
         self._at_end: set[bytes] = set()
@@ -63,12 +67,14 @@ class Sources:
 
         What had ended goes on under a new id, from where it ended.
         """
-        source_id = new_id() if entry is None or entry.ended else entry.source_id
-        source = self._source(source_id, path, facts, head)
-        if entry is not None:
-            self._starts[source.id] = entry
-            self._remembered.claim(entry)
-        return source
+        return self._source(new_id() if entry is None else self._claim(entry), path, facts, head)
+
+    def _claim(self, entry: Entry) -> bytes:
+        """The id under which it goes on."""
+        source_id = new_id() if entry.ended else entry.source_id
+        self._starts[source_id] = entry
+        self._remembered.claim(entry)
+        return source_id
 
     def at_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
         """The entry of a file that is begun behind its last whole line; None if it has none.
@@ -104,6 +110,52 @@ class Sources:
             self._ask(follower)
 
     @property
+    def recollecting(self) -> bool:
+        """Whether the aggregator is still to say what it remembers: until then nothing is asked of any file."""
+        return self._recollection.pending
+
+    def reconsider(self, original: Callable[[bytes, File], Entry | None]) -> dict[Follower, OSError]:
+        """More is remembered now: as what goes on what was found before that? Those that could not be read, and why.
+
+        `original`: of what a file is the copy, by its name. First each is recognised by its inode: a file goes on where
+        it is, not in its copy.
+        """
+        failed: dict[Follower, OSError] = {}
+        waiting = [each for each in self._unsettled if not (each.truncated or each.vanished or self._is_sure(each))]
+        for follower in waiting:
+            by_inode = partial(self._remembered.recognise, follower.source.inode, taken=self.taken)
+            self._recognise(follower, by_inode, failed)
+        for follower in waiting:
+            if not self._is_sure(follower):
+                self._recognise(follower, partial(original, follower.source.path), failed)
+        return failed
+
+    def _is_sure(self, follower: Follower) -> bool:
+        """Whether it is recognised. (It is begun at its end only if it is not.)"""
+        return follower.source.id in self._starts and follower.source.id not in self._at_end
+
+    def _recognise(
+        self, follower: Follower, recognise: Callable[[File], Entry | None], failed: dict[Follower, OSError]
+    ) -> None:
+        old = follower.source
+        try:
+            entry = recognise(self._files.of(follower))
+        except OSError as error:
+            failed[follower] = error
+            return
+        if entry is None:
+            rewritten = self._remembered.of(old.path, old.inode) is not None
+            follower.nuls_at_head = follower.nuls_at_head or rewritten
+            return
+        if old.id in self._at_end:
+            self._at_end.discard(old.id)
+            self._starts.pop(old.id, None)
+            self._shipper.forget(old)
+        follower.source = replace(old, id=self._claim(entry))
+        follower.expect(entry.position)
+        self._followed.replace(old, follower)
+
+    @property
     def taken(self) -> Container[bytes]:
         """The ids of the sources that are shipped now."""
         return self._followed
@@ -119,7 +171,11 @@ class Sources:
     def unknown(self, entries: Iterable[Entry]) -> list[Entry]:
         """Those of which nothing is known here; nor may a file that waits for its answer go on as one of them."""
         waiting = {follower.source.inode for follower in self._unsettled}
-        return [each for each in entries if each.inode not in waiting and not self._knows(each.source_id)]
+        return [each for each in entries if each.inode not in waiting and not self.knows(each.source_id)]
+
+    def knows(self, source_id: bytes) -> bool:
+        """Whether anything is known of it here."""
+        return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
@@ -143,7 +199,7 @@ class Sources:
 
     def ask_again(self) -> None:
         """For every source whose handshake could not be settled before."""
-        for follower in self._unsettled:
+        for follower in () if self.recollecting else self._unsettled:
             self._shipper.begin(follower.source)
 
     def settle(self, decide: Decide) -> Follower | None:
@@ -286,12 +342,10 @@ class Sources:
     def _source_of(self, entry: Entry) -> Source:
         return self._source(entry.source_id, entry.path, entry, entry.head)
 
-    def _knows(self, source_id: bytes) -> bool:
-        return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
-
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)
-        self._shipper.begin(follower.source)
+        if not self.recollecting:
+            self._shipper.begin(follower.source)
 
     def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
         described = decide.source

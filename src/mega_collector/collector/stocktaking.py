@@ -51,7 +51,7 @@ class Stocktaking:
         if holdings.others:
             self._next, self._due = Inventory(), now + _PAUSE
             return
-        self.strangers = unknown([_entry(each) for each in holdings.holdings])
+        self.strangers = unknown([entry_of_holding(each) for each in holdings.holdings])
         self._next = Inventory(holdings.last)
         self._due = now + (_INTERVAL if holdings.last is None else self._pace)
 
@@ -60,7 +60,8 @@ class Stocktaking:
         self._asked = False
 
 
-def _entry(holding: Holding) -> Entry:
+def entry_of_holding(holding: Holding) -> Entry:
+    """As the checkpoint would have it."""
     source = holding.source
     return Entry(
         source_id=source.id,

@@ -27,6 +27,7 @@ from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Appeared, Identity, Renamed
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
@@ -74,6 +75,8 @@ class TailerOptions:
     """Of the files that the first scan finds, ship only what is written from then on."""
     once: bool = False
     """End at the end of the files."""
+    recollects: bool = False
+    """The checkpoint lacks what the aggregator may remember."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class Tailer:
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
+        self._recollection = Recollection(needed=options.recollects)
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
@@ -137,6 +141,7 @@ class Tailer:
             remembered=remembered,
             shipper=shipper,
             losses=self._losses,
+            recollection=self._recollection,
         )
         self._turns = Turns(files=self._files, shipper=shipper, max_line_size=options.max_line_size, once=options.once)
         self._departures = Departures(
@@ -344,12 +349,26 @@ class Tailer:
                     self._leave_out(outputs)
                     self._reconnected()
                 case Holdings():
-                    self._stocktaking.hear(task, self._clock(), self._sources.unknown)
+                    self._told(task)
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Decide():
                     self._decide(task)
         self._losses.poll()
+
+    def _told(self, holdings: Holdings) -> None:
+        now = self._clock()
+        if not self._recollection.hear(holdings, now, self._newcomers.wanted):
+            self._stocktaking.hear(holdings, now, self._sources.unknown)
+        elif not self._recollection.pending:
+            self._recollect(now)
+
+    def _recollect(self, now: float) -> None:
+        """All is known that there is to know: what was found is begun."""
+        entries = self._recollection.take()
+        _log.info("recollected", sources=len(entries))
+        self._newcomers.recollect(entries, now)
+        self._shipper.recollected()
 
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
@@ -363,6 +382,10 @@ class Tailer:
     def _reconnected(self) -> None:
         now = self._clock()
         self._stocktaking.interrupt()
+        self._recollection.interrupt()
+        if self._recollection.pending and not self._shipper.takes_stock:
+            self._recollection.give_up()
+            self._recollect(now)
         self._sources.ask_again()
         for follower in self._followed:
             self._turns.mark(follower, now)
@@ -498,7 +521,8 @@ class Tailer:
     @property
     def _looked_through(self) -> bool:
         """Whether all that a scan has found is known."""
-        return self._finder.scanned and not (self._archives.busy or self._newcomers.waiting)
+        known = self._finder.scanned and not self._recollection.pending
+        return known and not (self._archives.busy or self._newcomers.waiting)
 
     def _seek(self, now: float) -> None:
         """What became of what a process before knew."""
@@ -508,11 +532,14 @@ class Tailer:
             self._stocktaking.strangers = self._newcomers.seek_strangers(strangers, now)
 
     def _take_stock(self, now: float) -> None:
-        """Ask for what only the aggregator remembers, once all is known that the checkpoint does."""
-        if self._looked_through and not self._seeking and self._shipper.takes_stock:
+        """Ask for what only the aggregator remembers: all, or once all is known that the checkpoint does."""
+        if not self._shipper.takes_stock:
+            return
+        inventory = self._recollection.ask(now)
+        if inventory is None and self._looked_through and not self._seeking:
             inventory = self._stocktaking.ask(now)
-            if inventory is not None:
-                self._shipper.ask(inventory)
+        if inventory is not None:
+            self._shipper.ask(inventory)
 
     def _look_through_descriptor(self, follower: Follower, now: float) -> None:
         """Nothing else tells of it."""

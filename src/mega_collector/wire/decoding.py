@@ -163,7 +163,7 @@ def decode_inventory(message: pb.Inventory, hello: Hello) -> Inventory:
     Raises:
         WireError: it is none that can be.
     """
-    return Inventory(decode_source(message.after, hello) if message.HasField("after") else None)
+    return Inventory(decode_source(message.after, hello) if message.HasField("after") else None, message.ended)
 
 
 def decode_block(message: pb.Block, payload: bytes, source: Source, received: int = 0) -> Block:

@@ -128,8 +128,8 @@ def encode(
             return pb.CollectorMessage(granted=pb.Granted(window=window))
         case Report():
             return pb.CollectorMessage(report=_encode_report(message))
-        case Inventory(after):
-            return pb.CollectorMessage(inventory=pb.Inventory(after=_encode_place(after)))
+        case Inventory(after, ended):
+            return pb.CollectorMessage(inventory=pb.Inventory(after=_encode_place(after), ended=ended))
 
 
 def _encode_report(report: Report) -> pb.Report:

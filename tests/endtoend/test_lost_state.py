@@ -1,0 +1,225 @@
+"""A collector that has lost its state loses nothing and repeats nothing, whatever became of its files meanwhile."""
+
+import gzip
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from collector.accepting import Accepting
+from collector.scripted_aggregator import scripted
+from harness.process import Process
+from harness.site import Site
+from harness.until import until
+from harness.writer import Writer
+from mega_collector.block import Source
+from mega_collector.marker import Marker
+from mega_collector.protocol import Holding, Holdings
+
+
+def compress(plain: Path) -> None:
+    """As gzip(1) does it."""
+    Path(f"{plain}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+
+
+def everything(site: Site) -> str:
+    return f"{site.logs}/*.log*"
+
+
+def lost(site: Site) -> None:
+    shutil.rmtree(site.directory / "collector")
+
+
+def begins(site: Site, **settings: str) -> Process:
+    return site.collector(paths=everything(site), **settings)
+
+
+def assert_told(site: Site, collector: Process) -> None:
+    """Each line is there once, and of none is said that it was lost."""
+    collector.wait_for("recollected")
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.fixture
+def stopped(site: Site) -> Writer:
+    """A log, ten lines of which were shipped by a collector that is stopped. The aggregator runs."""
+    _, collector, writer = site.shipped(10, paths=everything(site))
+    assert collector.stop() == 0
+    return writer
+
+
+@pytest.mark.parametrize("unread", [0, 5])
+def test_what_was_compressed_meanwhile_comes_once(site: Site, stopped: Writer, unread: int) -> None:
+    stopped.write(unread)
+    stopped.rotate(site.logs / "a.log.1")
+    compress(site.logs / "a.log.1")
+    stopped.write(3)
+    lost(site)
+    assert_told(site, begins(site))
+
+
+@pytest.mark.parametrize("unread", [0, 5])
+@pytest.mark.parametrize("written", [0, 3, 30])
+def test_what_was_copied_and_truncated_meanwhile_comes_once(
+    site: Site, stopped: Writer, unread: int, written: int
+) -> None:
+    stopped.write(unread)
+    stopped.copy_and_truncate(site.logs / "a.log.1")
+    stopped.write(written)
+    lost(site)
+    assert_told(site, begins(site))
+
+
+def test_what_had_ended_before_and_is_compressed_later_comes_once(site: Site) -> None:
+    """The next day's log is there, and the archive is made when the collector runs again."""
+    _, collector, writer = site.shipped(10)
+    writer.rotate(site.logs / "a.log.1")
+    collector.wait_for("file_retired")
+    collector.kill()
+    lost(site)
+    writer.write(3)
+    collector = site.collector(paths=f"{site.logs}/*.log\n{site.logs}/*.gz")
+    collector.wait_for("recollected")
+    compress(site.logs / "a.log.1")
+    collector.wait_for("archive_recognised")
+    assert_told(site, collector)
+
+
+def test_what_is_only_in_an_archive_of_what_had_ended_long_ago_comes_once(site: Site) -> None:
+    """More of them than are told at once: each is a source that has ended, and an archive."""
+    site.aggregator()
+    collector = site.collector()
+    for number in range(300):
+        site.writer(f"{number}.log").write(2)
+    site.assert_delivered()
+    for number in range(300):
+        (site.logs / f"{number}.log").rename(site.logs / f"{number}.old")
+    collector.wait_for("file_retired", count=300)
+    collector.kill()
+    lost(site)
+    for number in range(300):
+        (site.logs / f"{number}.old").rename(site.logs / f"{number}.log.1")
+        compress(site.logs / f"{number}.log.1")
+    collector = begins(site)
+    collector.wait_for("archive_recognised", count=300)
+    assert_told(site, collector)
+
+
+def test_who_is_killed_before_the_aggregator_has_answered_asks_again(site: Site) -> None:
+    aggregator, collector, writer = site.shipped(10, paths=everything(site))
+    collector.kill()
+    aggregator.kill()
+    writer.write(5)
+    writer.rotate(site.logs / "a.log.1")
+    compress(site.logs / "a.log.1")
+    lost(site)
+    for _ in range(2):
+        collector = begins(site)
+        until((site.directory / "collector" / "checkpoint").exists, "it should have begun")
+        collector.kill()
+    site.aggregator()
+    assert_told(site, begins(site))
+
+
+def test_what_the_aggregator_has_told_is_kept(site: Site, stopped: Writer) -> None:
+    """It is asked for once: what was told is in the checkpoint of the collector that is started next."""
+    lost(site)
+    collector = begins(site)
+    collector.wait_for("recollected")
+    assert collector.stop() == 0
+    stopped.write(5)
+    stopped.rotate(site.logs / "a.log.1")
+    compress(site.logs / "a.log.1")
+    collector = begins(site)
+    site.assert_delivered()
+    assert collector.events("recollected") == []
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_what_is_deleted_while_nobody_answers_is_held_and_shipped(site: Site, rotated: bool) -> None:
+    aggregator, collector, writer = site.shipped(10, paths=everything(site))
+    collector.kill()
+    aggregator.kill()
+    lost(site)
+    other = site.writer("b.log")
+    other.write(10)
+    writer.write(5)
+    collector = begins(site)
+    until(lambda: collector.holds(other.path) and collector.holds(writer.path), "both should be held open")
+    for each in (writer, other):
+        if rotated:
+            each.rotate(site.logs / f"{each.path.name}.1")
+            each.write(2)
+            until(partial(collector.holds, each.path), "it should be held open")
+        (site.logs / f"{each.path.name}{'.1' if rotated else ''}").unlink()
+    site.aggregator()
+    assert_told(site, collector)
+
+
+def test_what_is_copied_and_truncated_while_nobody_answers_comes_once(site: Site) -> None:
+    aggregator, collector, writer = site.shipped(10, paths=everything(site))
+    collector.kill()
+    aggregator.kill()
+    lost(site)
+    writer.write(5)
+    collector = begins(site, rotate_wait="1ms", watch="poll")
+    until(lambda: collector.holds(writer.path), "it should be held open")
+    shutil.copyfile(writer.path, site.logs / "a.log.1")
+    until(lambda: collector.holds(site.logs / "a.log.1"), "the copy should be held open")
+    for name in ("b.log", "c.log"):
+        # For longer than a copy waits else: two looks.
+        other = site.writer(name)
+        other.write(1)
+        until(partial(collector.holds, other.path), "it should be held open")
+    writer.truncate()
+    writer.write(3)
+    site.aggregator()
+    assert_told(site, collector)
+
+
+def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_comes(site: Site, stopped: Writer) -> None:
+    """What it knows goes on where it stood."""
+    lost(site)
+    stopped.write(5)
+    (site.logs / "old.log").write_bytes(b"passed over\n")
+    collector = begins(site, start_at="end")
+    collector.wait_for("recollected")
+    collector.wait_for("file_followed", count=2)
+    stopped.write(3)
+    site.assert_delivered()
+
+
+def test_a_copy_goes_on_where_its_original_stood_also_where_others_begin_at_their_end(
+    site: Site, stopped: Writer
+) -> None:
+    stopped.write(5)
+    stopped.copy_and_truncate(site.logs / "a.log.1")
+    lost(site)
+    assert_told(site, begins(site, start_at="end"))
+
+
+def test_no_aggregator_is_shown_files_that_no_pattern_matches_whatever_it_claims_to_hold(site: Site) -> None:
+    """Nor is it listened to for as long as it likes."""
+    writer, secret = site.writer(), site.directory / "elsewhere" / "key.log"
+    writer.write(10)
+    secret.parent.mkdir()
+    secret.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    facts, known = secret.stat(), Marker.of(b"-----BEGIN ")
+    names = [secret, secret.with_name("b.log"), site.logs / "../elsewhere/b.log", site.logs / "b.log"]
+    claimed = tuple(
+        Holding(Source(bytes([number]), os.fsencode(name), facts.st_dev, facts.st_ino, known), known.length, known)
+        for number, name in enumerate(names)
+    )
+    accepting = Accepting()
+    accepting.claims = [Holdings(claimed), *([Holdings(claimed, last=claimed[0].source)] * 50), Holdings()]
+    with scripted(accepting) as aggregator:
+        collector = site.collector(remote_address=aggregator.target)
+        until(lambda: accepting.taken.get(bytes(writer.path)) == b"".join(writer.lines), "all lines")
+        collector.wait_for("source_lost")
+        collector.kill()
+    assert [each["path"] for each in collector.events("source_lost")] == [str(site.logs / "b.log")]
+    assert accepting.taken.keys() == {bytes(writer.path)}
