@@ -167,7 +167,7 @@ class Holding:
 class Holdings:
     """The answer to Inventory, up to `last`, behind which there may be more; None: that was all.
 
-    `others`: other processes of the collector's are connected, and nothing is said of what has not ended.
+    `others`: other processes of the collector's are connected, and what has not ended may be theirs.
     """
 
     holdings: tuple[Holding, ...] = ()

@@ -535,11 +535,11 @@ def test_what_a_process_has_ended_is_not_told_to_it_while_its_end_is_on_its_way(
     assert held(stream) == ([], None, False)
 
 
-def test_nothing_is_told_while_another_process_is_connected(aggregator: Aggregator) -> None:
+def test_it_is_told_whether_another_process_is_connected(aggregator: Aggregator) -> None:
     aggregator.commit(SOURCE, 7)
     stream, other = Stream(aggregator, life=b"now"), Stream(aggregator, life=b"other")
     stream.say(Inventory())
-    assert held(stream) == ([], None, True)
+    assert held(stream) == ([SOURCE.id], None, True)
     other.conversation.forget()
     stream = Stream(aggregator, life=b"now")
     stream.say(Inventory())

@@ -78,50 +78,6 @@ def test_only_the_very_first_start_is_fresh(directory: Path) -> None:
     checkpoint.close()
 
 
-def test_until_the_aggregator_was_asked_each_start_is_to_ask_and_then_none(directory: Path) -> None:
-    """However often it is killed before. What it has said is there by then."""
-    for number in range(2):
-        checkpoint = Checkpoint(directory)
-        assert checkpoint.recollects
-        checkpoint.put(make_entry(number, 100))
-        checkpoint.flush()
-        checkpoint.close()
-    checkpoint = Checkpoint(directory)
-    checkpoint.recollected()
-    checkpoint.put(make_entry(2, 100))
-    checkpoint.close()
-    checkpoint = Checkpoint(directory)
-    assert (checkpoint.recollects, len(checkpoint.entries)) == (True, 2), "it was not written"
-    checkpoint.put(make_entry(2, 100))
-    checkpoint.recollected()
-    checkpoint.flush()
-    size = checkpoint.statistics().size
-    checkpoint.put(make_entry(2, 200))
-    checkpoint.flush()
-    assert checkpoint.statistics().size > size, "once is enough"
-    checkpoint.close()
-    checkpoint = Checkpoint(directory)
-    assert (checkpoint.recollects, len(checkpoint.entries)) == (False, 3)
-    checkpoint.close()
-
-
-def test_of_a_damaged_checkpoint_the_aggregator_is_asked_too(directory: Path) -> None:
-    checkpoint = Checkpoint(directory)
-    checkpoint.recollected()
-    checkpoint.flush()
-    checkpoint.close()
-    with (directory / "checkpoint").open("ab") as file:
-        file.write(b"damage\n")
-    checkpoint = Checkpoint(directory)
-    assert checkpoint.damage is not None
-    assert checkpoint.recollects
-    checkpoint.close()
-    checkpoint = Checkpoint(directory)
-    assert checkpoint.damage is None
-    assert checkpoint.recollects
-    checkpoint.close()
-
-
 @pytest.mark.case(59)
 def test_a_flush_writes_what_changed_and_no_more(directory: Path) -> None:
     checkpoint = Checkpoint(directory)

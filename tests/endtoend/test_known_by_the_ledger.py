@@ -45,7 +45,7 @@ def test_an_archive_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as
     for _ in range(2):
         lose_state(site, running)
         running = collector(site)
-        until(partial(running.events, "file_retired"), "the archive to be done with")
+        running.wait_for("archive_recognised")
         wait_until_held(site, {"a.log.1.gz": "open"})
         site.assert_delivered()
     (site.logs / "a.log.1.gz").unlink()
@@ -62,7 +62,7 @@ def test_an_archive_that_was_never_anything_else_is_known_for_as_long_as_it_is_t
     wait_until_held(site, {"a.log.1.gz": "open"})
     site.assert_delivered()
     lose_state(site, running)
-    collector(site).wait_for("file_retired")
+    collector(site).wait_for("archive_recognised")
     site.assert_delivered()
 
 

@@ -125,20 +125,6 @@ def test_who_is_killed_before_the_aggregator_has_answered_asks_again(site: Site)
     assert_told(site, begins(site))
 
 
-def test_what_the_aggregator_has_told_is_kept(site: Site, stopped: Writer) -> None:
-    """It is asked for once: what was told is in the checkpoint of the collector that is started next."""
-    lost(site)
-    collector = begins(site)
-    collector.wait_for("recollected")
-    assert collector.stop() == 0
-    stopped.write(5)
-    stopped.rotate(site.logs / "a.log.1")
-    compress(site.logs / "a.log.1")
-    collector = begins(site)
-    site.assert_delivered()
-    assert collector.events("recollected") == []
-
-
 @pytest.mark.parametrize("rotated", [False, True])
 def test_what_is_deleted_while_nobody_answers_is_held_and_shipped(site: Site, rotated: bool) -> None:
     aggregator, collector, writer = site.shipped(10, paths=everything(site))

@@ -187,7 +187,7 @@ class MemoryAggregator:
         ids = [row.source.id for row in rows]
         start = 0 if after is None else ids.index(after.id) + 1
         page = rows[start : start + _PAGE]
-        holdings = tuple(Holding(row.source, row.position, Marker.of(row.tail)) for row in page)
+        holdings = tuple(Holding(row.source, row.position, row.before) for row in page)
         return Holdings(holdings, page[-1].source if len(page) == _PAGE else None)
 
     def _known(self, source: Source) -> list[Known]:

@@ -27,7 +27,6 @@ class MemoryCheckpoint:
     def __init__(self) -> None:
         self.entries: dict[bytes, Entry] = {}
         self.durable: dict[bytes, Entry] = {}
-        self.recollects = self._recollects_durably = False
 
     def put(self, entry: Entry) -> None:
         self.entries[entry.source_id] = entry
@@ -35,21 +34,15 @@ class MemoryCheckpoint:
     def forget(self, source_id: bytes) -> None:
         self.entries.pop(source_id, None)
 
-    def recollected(self) -> None:
-        self.recollects = False
-
     def flush(self) -> None:
         self.durable = dict(self.entries)
-        self._recollects_durably = self.recollects
 
     def crash(self) -> None:
         self.entries = dict(self.durable)
-        self.recollects = self._recollects_durably
 
     def wipe(self) -> None:
         """The state is lost."""
         self.durable.clear()
-        self._recollects_durably = True
         self.crash()
 
 
@@ -100,7 +93,6 @@ class MemoryCollector:
                 max_line_size=1000,
                 max_open_files=max_open_files,
                 once=once,
-                recollects=checkpoint.recollects,
             ),
             hello=Hello("me", "here"),
             finder=Finder(

@@ -153,7 +153,7 @@ def test_of_two_sources_of_a_file_the_one_that_came_farther_goes_on() -> None:
     (row,) = world.aggregator.ledger.values()
     line = bytes(log.generation.content[: log.generation.content.index(b"\n") + 1])
     other = replace(row.source, id=b"\xff" * 16)
-    world.aggregator.ledger[other.id] = Row(other, len(line), line)
+    world.aggregator.ledger[other.id] = Row(other, len(line), Marker.of(line))
     world.start()
     world.append(log, 1)
     for _ in range(20):

@@ -21,7 +21,6 @@ from mega_collector.protocol import (
     Finish,
     Flush,
     Hello,
-    Holdings,
     Inventory,
     Open,
     Refusal,
@@ -211,29 +210,22 @@ class Conversation:
             raise StreamEnded
 
     def _take_stock(self, inventory: Inventory) -> None:
-        """Tell what is held of the collector that this process of it does not show to know.
-
-        While another one is connected nothing is told of what has not ended: what one does not know may be the other's.
-        """
+        """Tell what is held of the collector that this process of it does not show to know, and if there are others."""
         if inventory.ended:
             self._recall(inventory)
             return
         with self._peer.lock:
             self._require_listener()
-            if not self._peer.alone(self._life):
-                answer = Holdings(others=True)
-            else:
-                # Under the lock, as the sweep is: what this process ends meanwhile still stands as its own.
-                page = self._ledger.holdings(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
-                opened = self._peer.admission.opened
-                unknown = tuple(each for each in page.holdings if not opened(each.source.id, self._life))
-                answer = replace(page, holdings=unknown)
-        self._outbox.say(answer, alone=True)
+            # Under the lock, as the sweep is: what this process ends meanwhile still stands as its own.
+            page = self._ledger.holdings(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
+            opened, others = self._peer.admission.opened, not self._peer.alone(self._life)
+            unknown = tuple(each for each in page.holdings if not opened(each.source.id, self._life))
+        self._outbox.say(replace(page, holdings=unknown, others=others), alone=True)
 
     def _recall(self, inventory: Inventory) -> None:
         """Tell what has ended, so that it is recognised."""
         if inventory.after is None:
-            # The collector has lost what it knew: what is in flight is what it is to hear of next.
+            # This process does not know what is in flight, and is to hear of it next.
             self._settle(lambda: self._peer.admission.left(None, self._life))
         answer = self._ledger.ended(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
         self._outbox.say(answer, alone=True)

@@ -404,10 +404,7 @@ class Archives:
             self._held.append(_Held(archive, follower, follower.position, contents.size))
             return False
         if position == contents.size and follower is None:
-            self._recognise(archive, contents, None if original is None else original.path)
-            if original is not None and not original.ended:
-                # Its file vanished while nobody looked; all of it was shipped.
-                self._sources.conclude(original)
+            self._recognise_as(archive, contents, original)
             return False
         self._ship(look, contents, original, follower, now)
         return True
@@ -450,9 +447,24 @@ class Archives:
             self._shipper.end(source)
             self._stand(archive, contents)
 
+    def _recognise_as(self, archive: _Archive, contents: Contents, original: Entry | None) -> None:
+        if original is None or original.ended:
+            self._recognise(archive, contents, None if original is None else original.path)
+        elif (original.device, original.inode) == archive.identity:
+            # The ledger knows it.
+            self._tell_recognised(archive, original.path)
+            self._remember(archive, _entry(archive, contents, original.source_id))
+        else:
+            self._recognise(archive, contents, original.path)
+            # Its file vanished while nobody looked.
+            self._sources.conclude(original)
+
     def _recognise(self, archive: _Archive, contents: Contents, of: bytes | None) -> None:
-        _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
+        self._tell_recognised(archive, of)
         self._stand(archive, contents)
+
+    def _tell_recognised(self, archive: _Archive, of: bytes | None) -> None:
+        _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
 
     def _stand(self, archive: _Archive, contents: Contents) -> None:
         """All of it was shipped as another source: so that the ledger knows its file too, it has one of its own."""

@@ -181,7 +181,6 @@ class Collector:
             max_open_files=_max_open_files(settings.max_open_files),
             start_at_end=settings.start_at == "end" and self._checkpoint.fresh,
             once=once,
-            recollects=self._checkpoint.recollects,
         )
         self._tailer = Tailer(
             options=options,

@@ -82,11 +82,6 @@ class Checkpoint:
         """What is wrong with the checkpoint that was found, in words."""
         self.fresh = False
         """Whether there was no checkpoint at all."""
-        self.recollects = False
-        """Whether the aggregator is to be asked for what this lacks: it is fresh or damaged, or was, and that is not
-        done yet."""
-        self._outdated = False
-        """Whether the file still says that it is to be asked."""
         try:
             self._start()
         except BaseException:
@@ -110,18 +105,13 @@ class Checkpoint:
         if self._entries.pop(source_id, None) is not None:
             self._changed[source_id] = None
 
-    def recollected(self) -> None:
-        """The aggregator was asked, and what it said was put here; durable, together, after the next flush."""
-        self._outdated = self._outdated or self.recollects
-        self.recollects = False
-
     def flush(self) -> None:
         """Make everything durable that has changed.
 
         Raises:
             CheckpointError: it could not be written.
         """
-        if not (self._changed or self._outdated):
+        if not self._changed:
             return
         try:
             self._lock.hold()
@@ -139,15 +129,14 @@ class Checkpoint:
     # Writing
 
     def _write(self) -> None:
-        file = self._file
-        if self._outdated or file is None or not file.can_go_on(self._path) or file.size > self._enough:
+        if self._file is None or not self._file.can_go_on(self._path) or self._file.size > self._enough:
             self._write_anew(keep_as=self._previous)
             return
-        file.append(self._entries.get(each) or Forgotten(each) for each in self._changed)
+        self._file.append(self._entries.get(each) or Forgotten(each) for each in self._changed)
 
     def _write_anew(self, *, keep_as: Path) -> None:
         unfinished = self._directory / f"{_NAME}.new"
-        file = CheckpointFile.create(unfinished, self.collector_id, self._entries.values(), recollects=self.recollects)
+        file = CheckpointFile.create(unfinished, self.collector_id, self._entries.values())
         try:
             self._keep(keep_as)
             unfinished.replace(self._path)
@@ -158,7 +147,6 @@ class Checkpoint:
             raise
         self._close_file()
         self._file = file
-        self._outdated = False
         self._enough = 2 * file.size + _SLACK
 
     def _keep(self, name: Path) -> None:
@@ -223,14 +211,13 @@ class Checkpoint:
         """Read what is there, and answer with the collector's id, if there is one."""
         present = read(self._path, self._entries)
         if present is not None and present.damage is None:
-            self._lines, self.recollects = present.lines, present.recollects
+            self._lines = present.lines
             return present.collector_id
         # An older position only means that something is sent again: what the one before knew fills the gaps.
         self._entries.clear()
         previous = read(self._previous, self._entries)
         read(self._path, self._entries)
         self.fresh = present is None and previous is None
-        self.recollects = True
         self._tell(
             present.damage if present else None if self.fresh else f"{self._path} is missing",
             previous.damage if previous else None,

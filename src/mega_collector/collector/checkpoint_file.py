@@ -30,15 +30,13 @@ class CheckpointFile:
         self._sound = True
 
     @classmethod
-    def create(
-        cls, path: Path, collector_id: str, entries: Iterable[Entry], *, recollects: bool = False
-    ) -> "CheckpointFile":
+    def create(cls, path: Path, collector_id: str, entries: Iterable[Entry]) -> "CheckpointFile":
         """Write a new file, durable but for its name, in the place of whatever is there."""
         path.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         file = cls(os.open(path, flags, 0o600), encode(Edge(collector_id, end=True)))
         try:
-            file._fill(Edge(collector_id, end=False, recollects=recollects), entries)
+            file._fill(collector_id, entries)
         except OSError:
             file.close()
             path.unlink(missing_ok=True)
@@ -83,8 +81,8 @@ class CheckpointFile:
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _fill(self, first: Edge, entries: Iterable[Entry]) -> None:
-        for data in _chunks(first, entries):
+    def _fill(self, collector_id: str, entries: Iterable[Entry]) -> None:
+        for data in _chunks(collector_id, entries):
             _write(self._descriptor, data, self._end)
             self._end += len(data)
         _write(self._descriptor, self._last_line, self._end)
@@ -116,8 +114,6 @@ class Found:
     """As many as can be read."""
     damage: str | None
     """What is wrong with it, in words."""
-    recollects: bool
-    """Whether it says that the aggregator is still to be asked for what it lacks."""
 
 
 def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
@@ -146,7 +142,7 @@ def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
 def _apply(path: Path, records: Iterator[Record | None], entries: dict[bytes, Entry]) -> Found:
     collector_id: str | None = None
     good = bad = 0
-    begun = ended = recollects = False
+    begun = ended = False
     for record in records:
         ended = False
         if record is None:
@@ -161,8 +157,7 @@ def _apply(path: Path, records: Iterator[Record | None], entries: dict[bytes, En
             _require_known(record, path)
             collector_id = record.collector_id
             begun, ended = begun or not record.end, record.end
-            recollects = recollects or record.recollects
-    return Found(collector_id, good, _damage(path, good, bad, whole=begun and ended), recollects)
+    return Found(collector_id, good, _damage(path, good, bad, whole=begun and ended))
 
 
 def _require_known(edge: Edge, path: Path) -> None:
@@ -191,8 +186,8 @@ def _records(descriptor: int) -> Iterator[Record | None]:
                 yield None
 
 
-def _chunks(first: Edge, entries: Iterable[Entry]) -> Iterator[bytes]:
-    lines = [encode(first)]
+def _chunks(collector_id: str, entries: Iterable[Entry]) -> Iterator[bytes]:
+    lines = [encode(Edge(collector_id, end=False))]
     size = 0
     for entry in entries:
         lines.append(encode(entry))

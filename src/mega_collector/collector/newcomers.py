@@ -237,10 +237,15 @@ class Newcomers:
         """
         return [each for each in entries if self._finder.matches(each.path) and not self._sources.knows(each.source_id)]
 
-    def recollect(self, entries: Sequence[Entry], now: float) -> None:
-        """The aggregator has told what it remembers: what was found before that is recognised now, and may begin."""
+    def recollect(self, entries: Sequence[Entry], now: float, *, others: bool) -> None:
+        """The aggregator has told what it remembers: what was found before that is recognised now, and may begin.
+
+        `others`: what has not ended of it may be another process's, and is not sought.
+        """
         for entry in self.wanted(entries):
             self._remembered.recollect(entry)
+            if others and not entry.ended:
+                self._sought.add(entry.source_id)
         for follower, error in self._sources.reconsider(self._copies.original).items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.

@@ -1,13 +1,11 @@
-"""What a collector that has lost its checkpoint asks the aggregator for before it begins anything: a machine."""
+"""What a process asks the aggregator for before it begins anything that its checkpoint does not know: a machine."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from mega_collector.collector.record import Entry
 from mega_collector.collector.stocktaking import entry_of_holding
-from mega_collector.marker import HEAD_SIZE
 from mega_collector.protocol import Holdings, Inventory
 
 _MOST_ENDED: Final = 1000
@@ -19,38 +17,34 @@ _MOST_STANDING: Final = 100_000
 _MOST_PAGES: Final = 10_000
 """Of whatever they hold, so that it has an end whoever answers: more than two million sources."""
 
-_PAUSE: Final = 1.0
-"""Seconds until it is asked again where another process of the collector's was connected, which may be dying."""
-
-_MOST_TRIES: Final = 10
-
 Wanted = Callable[[Sequence[Entry]], list[Entry]]
 """Those of some entries that are to be remembered."""
 
 
 class Recollection:
-    """Asks for a page at a time: what has ended, the latest first, and then what has not. Times are the caller's.
+    """Asks for a page at a time: what has ended, the latest first, and then what has not.
 
-    While it is `pending`, nothing is begun: what recognises it may be still to come.
+    While it is `pending`, nothing new is begun: what recognises it may be still to come.
     """
 
-    def __init__(self, *, needed: bool) -> None:
-        self.pending = needed
+    def __init__(self) -> None:
+        self.pending = True
+        self.others = False
+        """Whether what has not ended may be another process's."""
         self._asked = False
         self._next = Inventory(ended=True)
-        self._due = -math.inf
-        self._told = self._pages = self._tries = 0
+        self._told = self._pages = 0
         self._ended: list[Entry] = []
         self._standing: list[Entry] = []
 
-    def ask(self, now: float) -> Inventory | None:
+    def ask(self) -> Inventory | None:
         """What is to be asked now; None: nothing."""
-        if self._asked or not self.pending or now < self._due:
+        if self._asked or not self.pending:
             return None
         self._asked = True
         return self._next
 
-    def hear(self, holdings: Holdings, now: float, wanted: Wanted) -> bool:
+    def hear(self, holdings: Holdings, wanted: Wanted) -> bool:
         """Whether it was this that the aggregator has answered."""
         if not (self._asked and self.pending):
             return False
@@ -58,9 +52,8 @@ class Recollection:
         self._pages += 1
         if self._next.ended:
             self._hear_ended(holdings, wanted)
-        elif holdings.others:
-            self._hear_of_others(now)
         else:
+            self.others = self.others or holdings.others
             self._standing += wanted([each for each in map(entry_of_holding, holdings.holdings) if _recognises(each)])
             self._go_on(holdings, more=len(self._standing) < _MOST_STANDING)
         return True
@@ -92,11 +85,6 @@ class Recollection:
         else:
             self._next = Inventory(holdings.last, ended=True)
 
-    def _hear_of_others(self, now: float) -> None:
-        self._tries += 1
-        self._due = now + _PAUSE
-        self.pending = self._tries < _MOST_TRIES
-
     def _go_on(self, holdings: Holdings, *, more: bool) -> None:
         self._next = Inventory(holdings.last)
         self.pending = more and holdings.last is not None and self._pages < _MOST_PAGES
@@ -108,5 +96,5 @@ def _recognises(entry: Entry) -> bool:
 
 
 def _ended(entry: Entry) -> Entry:
-    """What was truncated has its inode still, and begins as it did perhaps: only a whole head tells that it was not."""
-    return replace(entry, ended=True, inode=entry.inode if entry.head.length == HEAD_SIZE else 0)
+    """Without its inode, which may be another's by now."""
+    return replace(entry, ended=True, inode=0)

@@ -53,8 +53,6 @@ class Edge:
     collector_id: str
     end: bool
     version: int = VERSION
-    recollects: bool = False
-    """Whether the aggregator is still to be asked for what this checkpoint lacks."""
 
 
 Record = Entry | Forgotten | Edge
@@ -104,9 +102,8 @@ def _fields(record: Record) -> dict[str, Any]:
             return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
-        case Edge(collector_id, end, version, recollects):
-            fields = {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
-            return fields | ({"recollects": True} if recollects else {})
+        case Edge(collector_id, end, version):
+            return {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
 
 
 def _record(fields: dict[str, Any]) -> Record:
@@ -116,8 +113,7 @@ def _record(fields: dict[str, Any]) -> Record:
         return Forgotten(bytes.fromhex(fields["forgotten"]))
     if fields["format"] != _FORMAT:
         raise ValueError("it is of something else")
-    end, recollects = bool(fields.get("end")), bool(fields.get("recollects"))
-    return Edge(str(fields.get("collector", "")), end, int(fields["version"]), recollects)
+    return Edge(str(fields.get("collector", "")), bool(fields.get("end")), int(fields["version"]))
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

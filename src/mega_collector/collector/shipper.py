@@ -318,11 +318,6 @@ class Shipper:
         self._checkpoint.forget(source.id)
         self._unsaved = True
 
-    def recollected(self) -> None:
-        """All that the aggregator knows of the collector is noted: the next process need not ask for it."""
-        self._checkpoint.recollected()
-        self._unsaved = True
-
     def changed(self) -> None:
         """Something else was put into the checkpoint, and is to be written with the rest."""
         self._unsaved = True

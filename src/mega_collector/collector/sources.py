@@ -111,7 +111,7 @@ class Sources:
 
     @property
     def recollecting(self) -> bool:
-        """Whether the aggregator is still to say what it remembers: until then nothing is asked of any file."""
+        """Whether the aggregator is still to say what it remembers: until then nothing new is begun."""
         return self._recollection.pending
 
     def reconsider(self, original: Callable[[bytes, File], Entry | None]) -> dict[Follower, OSError]:
@@ -199,8 +199,9 @@ class Sources:
 
     def ask_again(self) -> None:
         """For every source whose handshake could not be settled before."""
-        for follower in () if self.recollecting else self._unsettled:
-            self._shipper.begin(follower.source)
+        for follower in self._unsettled:
+            if not self.recollecting or self._is_sure(follower):
+                self._shipper.begin(follower.source)
 
     def settle(self, decide: Decide) -> Follower | None:
         """The aggregator has answered: go on where it, the checkpoint and the file agree.
@@ -344,7 +345,7 @@ class Sources:
 
     def _ask(self, follower: Follower) -> None:
         self._unsettled.add(follower)
-        if not self.recollecting:
+        if not self.recollecting or self._is_sure(follower):
             self._shipper.begin(follower.source)
 
     def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:

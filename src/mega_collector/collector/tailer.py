@@ -75,8 +75,6 @@ class TailerOptions:
     """Of the files that the first scan finds, ship only what is written from then on."""
     once: bool = False
     """End at the end of the files."""
-    recollects: bool = False
-    """The checkpoint lacks what the aggregator may remember."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ class Tailer:
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
-        self._recollection = Recollection(needed=options.recollects)
+        self._recollection = Recollection()
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
@@ -291,11 +289,14 @@ class Tailer:
         if self._followed or undecided or self._losses:
             self._answers_by = math.inf
             return False
-        takes_stock = self._shipper.takes_stock and not self._seeking and self._stocktaking.pending(self._clock())
-        if not (self._shipper.telling_loss or takes_stock):
+        if not (self._shipper.telling_loss or (self._shipper.takes_stock and self._takes_stock(self._clock()))):
             return True
         self._answers_by = min(self._answers_by, self._clock() + _LAST_WORDS)
         return self._clock() >= self._answers_by
+
+    def _takes_stock(self, now: float) -> bool:
+        """Whether what the aggregator holds is still to be told or looked into."""
+        return self._recollection.pending or self._seeking or self._stocktaking.pending(now)
 
     def _sleep(self, said: select.poll, either: select.poll) -> None:
         """Until something is to be done: what has only grown meanwhile is noted."""
@@ -358,7 +359,7 @@ class Tailer:
 
     def _told(self, holdings: Holdings) -> None:
         now = self._clock()
-        if not self._recollection.hear(holdings, now, self._newcomers.wanted):
+        if not self._recollection.hear(holdings, self._newcomers.wanted):
             self._stocktaking.hear(holdings, now, self._sources.unknown)
         elif not self._recollection.pending:
             self._recollect(now)
@@ -367,8 +368,8 @@ class Tailer:
         """All is known that there is to know: what was found is begun."""
         entries = self._recollection.take()
         _log.info("recollected", sources=len(entries))
-        self._newcomers.recollect(entries, now)
-        self._shipper.recollected()
+        self._newcomers.recollect(entries, now, others=self._recollection.others)
+        self._seeking = True
 
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
@@ -521,8 +522,7 @@ class Tailer:
     @property
     def _looked_through(self) -> bool:
         """Whether all that a scan has found is known."""
-        known = self._finder.scanned and not self._recollection.pending
-        return known and not (self._archives.busy or self._newcomers.waiting)
+        return self._finder.scanned and not (self._archives.busy or self._newcomers.waiting)
 
     def _seek(self, now: float) -> None:
         """What became of what a process before knew."""
@@ -535,8 +535,8 @@ class Tailer:
         """Ask for what only the aggregator remembers: all, or once all is known that the checkpoint does."""
         if not self._shipper.takes_stock:
             return
-        inventory = self._recollection.ask(now)
-        if inventory is None and self._looked_through and not self._seeking:
+        inventory = self._recollection.ask()
+        if not self._recollection.pending and self._looked_through and not self._seeking:
             inventory = self._stocktaking.ask(now)
         if inventory is not None:
             self._shipper.ask(inventory)
