@@ -77,6 +77,8 @@ class Body:
     """Whether it ever had a name in the pattern."""
     came_back: bool = False
     """Whether it had lost its name in the pattern before it got the one that it has."""
+    wiped: bool = False
+    """Whether the collector's state was lost while it had none."""
     unsaved: bool = False
     """Whether the collector may have been killed before it could note that it has it."""
     sealed: bool = False
@@ -142,6 +144,7 @@ class Model:
     def regained(self, body: Body) -> None:
         """It has a name again: all that it holds is there to be read."""
         body.came_back |= body.known
+        body.now.forgotten |= body.wiped
         body.known, body.lost_at, body.held = True, None, False
         for entry in body.now.entries:
             entry.must = not entry.unclear
@@ -178,7 +181,8 @@ class Model:
         has the rest; but of what has ended only a whole head tells that it is no new file.
         """
         for body in self.bodies:
-            body.now.forgotten |= wiped and body.known and (body.lost_at is not None or body.came_back)
+            body.wiped |= wiped and body.known and body.lost_at is not None
+            body.now.forgotten |= wiped and body.came_back
             body.unsaved = unsaved
             body.now.forgotten |= unsaved and body.known and body.lost_at is not None
             if body.held:
