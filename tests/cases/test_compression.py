@@ -4,7 +4,6 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -395,13 +394,9 @@ def test_an_archive_that_was_shipped_is_known_by_the_ledger_though_the_state_of_
         plain = site.logs / name
         (site.logs / f"{name}.1.gz").write_bytes(gzip.compress(plain.read_bytes()))
         plain.unlink()
-    for _ in range(2):
+    for done in ("file_retired", "archive_recognised"):
         collector = site.collector(paths=everything)
-        until(partial(_are_retired, collector, 2), "both to be done with")
+        collector.wait_for(done, count=2)
         site.assert_delivered()
         collector.kill()
         shutil.rmtree(site.directory / "collector")
-
-
-def _are_retired(collector: Process, files: int) -> bool:
-    return len(collector.events("file_retired")) == files

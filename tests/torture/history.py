@@ -39,6 +39,9 @@ _PROCESS_OPERATIONS = {
     "settle": 3,
 }
 
+_WIPED = 0.3
+"""How often a collector that is killed loses its state too."""
+
 _CURES = {
     "kill_collector": "start_collector",
     "stop_collector": "start_collector",
@@ -72,6 +75,7 @@ class _Author:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._random = Random(seed)
+        self._wipes = Random(f"what is wiped of {seed}")
         self._operations: list[Operation] = []
         self._troubles: dict[str, int] = {}
         """What is to be put right, and after how many more operations."""
@@ -119,7 +123,8 @@ class _Author:
             return
         if not self._troubles and name.endswith("_collector") and self._random.random() < 0.5:
             self._operations.append(("settle",))
-        self._operations.append((name,))
+        wiped = name == "kill_collector" and self._wipes.random() < _WIPED
+        self._operations.append(("wipe_collector" if wiped else name,))
         if name == "settle":
             self._troubles.clear()
         if cure is not None:

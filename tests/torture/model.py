@@ -75,6 +75,10 @@ class Body:
     """Whether a collector that runs has it open, though it has no name."""
     known: bool = False
     """Whether it ever had a name in the pattern."""
+    came_back: bool = False
+    """Whether it had lost its name in the pattern before it got the one that it has."""
+    wiped: bool = False
+    """Whether the collector's state was lost while it had none."""
     unsaved: bool = False
     """Whether the collector may have been killed before it could note that it has it."""
     sealed: bool = False
@@ -139,6 +143,8 @@ class Model:
 
     def regained(self, body: Body) -> None:
         """It has a name again: all that it holds is there to be read."""
+        body.came_back |= body.known
+        body.now.forgotten |= body.wiped
         body.known, body.lost_at, body.held = True, None, False
         for entry in body.now.entries:
             entry.must = not entry.unclear
@@ -168,12 +174,15 @@ class Model:
         body.generations.append(new)
         body.rest = b""
 
-    def collector_ended(self, committed: Counter[bytes], *, unsaved: bool = False) -> None:
+    def collector_ended(self, committed: Counter[bytes], *, unsaved: bool = False, wiped: bool = False) -> None:
         """Killed or stopped: what it held open without a name is out of its reach.
 
-        `unsaved`: it has begun to follow something since it wrote its checkpoint.
+        `unsaved`: it has begun to follow something since it wrote its checkpoint. `wiped`: that is lost. The aggregator
+        has the rest; but of what has ended only a whole head tells that it is no new file.
         """
         for body in self.bodies:
+            body.wiped |= wiped and body.known and body.lost_at is not None
+            body.now.forgotten |= wiped and body.came_back
             body.unsaved = unsaved
             body.now.forgotten |= unsaved and body.known and body.lost_at is not None
             if body.held:

@@ -1,6 +1,7 @@
 """Plays one history: real files, a real collector, a real aggregator that writes to a file, a relay between them."""
 
 import contextlib
+import shutil
 import sqlite3
 import time
 from collections import Counter
@@ -131,6 +132,12 @@ class Stage:
     def kill_collector(self) -> None:
         self._end_collector(Process.kill)
 
+    def wipe_collector(self) -> None:
+        """Killed, and its state is lost."""
+        if self._collector is not None:
+            self._end_collector(Process.kill, wiped=True)
+            shutil.rmtree(self._site.directory / "collector", ignore_errors=True)
+
     def stop_collector(self) -> None:
         self._end_collector(_stop)
 
@@ -172,14 +179,14 @@ class Stage:
             assert process is None or process.running, f"{process} ended by itself: {process.said()}"
         return not self.model.missing(self._committed())
 
-    def _end_collector(self, end: Callable[[Process], object]) -> None:
+    def _end_collector(self, end: Callable[[Process], object], *, wiped: bool = False) -> None:
         if self._collector is not None:
             committed = self._committed()
             end(self._collector)
-            unsaved = self._has_unsaved(self._collector)
+            unsaved = not wiped and self._has_unsaved(self._collector)
             self._collector = None
             self.kills += 1
-            self.model.collector_ended(committed, unsaved=unsaved)
+            self.model.collector_ended(committed, unsaved=unsaved, wiped=wiped)
 
     def _has_unsaved(self, collector: Process) -> bool:
         """Whether it began to follow something after it wrote its checkpoint for the last time."""
