@@ -206,6 +206,29 @@ def test_an_archive_waits_for_the_file_that_holds_all_of_it_though_nothing_of_th
     )
 
 
+def test_an_archive_is_recognised_though_its_original_was_written_to_further_and_is_let_go_of_at_once(
+    tmp_path: Path, template: Template
+) -> None:
+    # The markers of what is remembered lie behind the end of the archive then.
+    play(
+        tmp_path,
+        template,
+        ("write", "b", 1, 40),
+        ("settle",),
+        ("kill_aggregator",),
+        ("reopen", "a"),
+        ("pause", 300),
+        ("freeze_collector",),
+        ("write", "a", 13, 40),
+        ("rotate", "a"),
+        ("compress", "a", True),
+        ("write", "a", 6, 40),
+        ("thaw_collector",),
+        ("pause", 1000),
+        ("start_aggregator",),
+    )
+
+
 def test_what_a_file_holds_behind_the_unfinished_end_of_another_is_shipped_from_there(
     tmp_path: Path, template: Template
 ) -> None:

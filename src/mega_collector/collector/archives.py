@@ -76,6 +76,9 @@ class _Held:
     follower: Follower
     position: int
     needed: int
+    look: _Look
+    contents: Contents
+    """As it was gone through."""
 
 
 class Archives:
@@ -189,6 +192,8 @@ class Archives:
         for each in held:
             if self._is_to_wait(each):
                 self._held.append(each)
+            elif self._is_shipped(each):
+                self._recognise(each.archive, each.contents, each.follower.source.path)
             else:
                 self._look_anew(each.archive)
         delayed, self._delayed = self._delayed, []
@@ -302,6 +307,20 @@ class Archives:
             return False
         return follower.path is None or follower.position == held.position
 
+    def _is_shipped(self, held: _Held) -> bool:
+        """Whether all of it was shipped, as the follower for which it waited tells: that may be gone before long.
+
+        What is remembered of it then, if it was written to further, says nothing of the archive.
+        """
+        archive, follower, facts = held.archive, held.follower, held.look.facts
+        return (
+            not archive.gone
+            and archive.seen in {None, (facts.size, facts.changed_ns)}
+            and self._followed.of(follower.source.id) is follower
+            and self._acknowledged(follower) >= held.needed
+            and self._begins_with(follower, held.contents)
+        )
+
     def _acknowledged(self, follower: Follower) -> int:
         entry = self._shipper.noted(follower.source)
         return entry.position if follower.settled and entry is not None else 0
@@ -399,7 +418,7 @@ class Archives:
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or holder
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, follower.position, contents.size))
+            self._held.append(_Held(archive, follower, follower.position, contents.size, look, contents))
             return False
         if position == contents.size and follower is None:
             self._recognise(archive, contents, None if original is None else original.path)

@@ -481,8 +481,9 @@ class Tailer:
         self._poll_at = now + self._options.poll_interval
         for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
-        self._departures.poll(now, undecided=self._archives.undecided)
+        # First the archives: an original that is let go of tells them nothing any more.
         self._archives.poll(now)
+        self._departures.poll(now, undecided=self._archives.undecided)
         self._newcomers.poll(now)
         if self._looked_through:
             self._seek(now)
