@@ -118,6 +118,69 @@ def test_an_archive_is_not_taken_for_that_of_an_empty_file_that_had_its_name(sit
 
 
 @pytest.mark.case(30)
+def test_an_archive_is_recognised_by_what_the_aggregator_knows_though_its_original_s_inode_was_given_again(
+    site: Site,
+) -> None:
+    """The checkpoint knows of that inode only that its file was empty: the next file may be the same as well."""
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    checkpoint = site.directory / "collector" / "checkpoint"
+    until(lambda: checkpoint.exists() and b"a.log" in checkpoint.read_bytes(), "the source should be noted")
+    stale = checkpoint.read_bytes()
+    writer.write(100)
+    site.assert_delivered()
+    collector.kill()
+    checkpoint.write_bytes(stale)
+    inode = writer.path.stat().st_ino
+    _compress(writer, site.logs / "a.log.1.gz")
+    writer.path.unlink()
+    others = [site.logs / f"{number}.txt" for number in range(1000)]
+    again = next((each for each in others if _made(each) == inode), None)
+    if again is None:
+        pytest.skip("this filesystem gives an inode that is free to no other file soon")
+    again.rename(writer.path)
+    writer.reopen()
+    writer.write(200)
+    _collector(site)
+    site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_of_several_files_that_only_the_aggregator_knows_the_one_is_found_that_an_archive_is_of(site: Site) -> None:
+    """Those before it had the same name, and nothing in them."""
+    site.aggregator()
+    empty = [site.logs / f"a.log.{number}" for number in (1, 2)]
+    for each in empty:
+        each.touch()
+    collector = _collector(site)
+    for each in empty:
+        collector.wait_for("file_followed", path=str(each))
+    writer = site.writer()
+    collector.wait_for("file_followed", path=str(writer.path))
+    checkpoint = site.directory / "collector" / "checkpoint"
+    until(lambda: b'a.log"' in checkpoint.read_bytes(), "the source should be noted")
+    stale = checkpoint.read_bytes()
+    writer.write(100)
+    site.assert_delivered()
+    collector.kill()
+    checkpoint.write_bytes(stale)
+    for each in empty:
+        each.unlink()
+    _compress(writer, site.logs / "a.log.1.gz")
+    writer.write(10)
+    collector = _collector(site)
+    site.assert_delivered()
+    collector.wait_for("file_retired", path=str(site.logs / "a.log.1.gz"))
+    site.assert_delivered()
+
+
+def _made(path: Path) -> int:
+    path.touch()
+    return path.stat().st_ino
+
+
+@pytest.mark.case(30)
 @pytest.mark.parametrize(
     "end",
     [

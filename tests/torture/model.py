@@ -197,14 +197,14 @@ class Model:
                 left[entry.data] -= 1
                 if left[entry.data] < 0:
                     missing.append(entry)
-        return missing
+        return self._unexcused(missing, found) if missing else []
 
     def judge(self, output: bytes) -> list[str]:
         """What is wrong with the destination: nothing, if each sentence of the promise holds."""
         lines = output.splitlines(keepends=True)
         found, wrong = Counter(lines), []
         most = Counter(entry.data for entry in self._entries() if not entry.archived)
-        most.update(set(self._rests()))
+        most.update({piece for _, rest in self._divided() for piece in rest})
         most.update(
             entry.data for generation in self._generations() if generation.forgotten for entry in generation.entries
         )
@@ -236,17 +236,31 @@ class Model:
     def _generations(self) -> Iterable[Generation]:
         return (generation for body in self.bodies for generation in body.generations)
 
-    def _rests(self) -> Iterable[bytes]:
-        """Ends of lines of which the begin was shipped as the last line of a file that is gone.
+    def _unexcused(self, missing: list[Entry], found: Counter[bytes]) -> list[Entry]:
+        """Without the lines of which both parts came: the begin as an earlier file's end, and the rest."""
+        wanted = Counter(entry.data for entry in self._entries() if entry.must)
+        come = {
+            entry
+            for entries, rest in self._divided()
+            if all(found[piece] > wanted[piece] for piece in rest)
+            for entry in entries
+        }
+        return [entry for entry in missing if entry not in come]
 
-        What holds all of that file and more, such as an editor's copy of it, goes on where that ended.
+    def _divided(self) -> Iterable[tuple[list[Entry], list[bytes]]]:
+        """Lines of which the begin was shipped as the last line of a file that is gone: what is behind that comes.
+
+        What holds all of that file and more goes on where that ended: an editor's copy of it, or one that was made anew
+        of the same inode and begins alike, as any line of a log may if no more of one was shipped than what all have in
+        common. With the entries of each such line that are cut or behind the cut, and what comes of them instead.
         """
-        generations = list(self._generations())
-        for ended in (body.now.content for body in self.bodies if body.sealed):
-            for generation in generations:
-                if generation.content.startswith(ended) and generation.content != ended:
-                    rest = generation.content[len(ended) :].partition(b"\n")[0]
-                    yield from (piece + b"\n" for piece in _pieces(rest, self._longest))
+        contents = [(generation, generation.content) for generation in self._generations()]
+        for ended in {body.now.content for body in self.bodies if body.sealed}:
+            for generation, content in contents:
+                if content.startswith(ended) and content != ended:
+                    rest = content[len(ended) :].partition(b"\n")[0]
+                    entries = _within(generation, len(ended), len(ended) + len(rest))
+                    yield entries, [piece + b"\n" for piece in _pieces(rest, self._longest)]
 
     def _standing(self, generation: Generation, committed: Counter[bytes], wanted: Counter[bytes]) -> set[Entry]:
         """Of its entries, those that are committed for certain: as often as the line is wanted."""
@@ -287,6 +301,16 @@ class Model:
             if entry.data == data
         ]
         return f"{_short(data)} [{'; '.join(places)}]"
+
+
+def _within(generation: Generation, start: int, end: int) -> list[Entry]:
+    """Those of its entries that have bytes in that range."""
+    found, position = [], 0
+    for entry in generation.entries:
+        if position < end and position + len(entry.written) > start:
+            found.append(entry)
+        position += len(entry.written)
+    return found
 
 
 def _short(data: bytes) -> str:

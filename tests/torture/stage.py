@@ -227,7 +227,7 @@ class Stage:
 
     def _come_to_rest(self) -> None:
         """Wait until nothing comes any more: what only may come, does so when a file has been quiet for long enough."""
-        seen, end = (-1, 0.0), time.monotonic() + self._patience
+        seen, end = (-1, time.monotonic()), time.monotonic() + self._patience
         while time.monotonic() < end and time.monotonic() - seen[1] < ROTATE_WAIT + 0.3:
             time.sleep(0.02)
             if self._site.size() != seen[0]:

@@ -7,6 +7,7 @@ import pytest
 from blocks import SOURCE
 from harness.site import Site
 from harness.template import Template
+from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import PlainFile
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.reader import Reading, read
@@ -144,6 +145,28 @@ def test_a_source_that_ended_goes_on_only_where_more_than_a_few_bytes_tell_that_
     assert (decided.source.id == SOURCE.id, decided.position) == (goes_on, size if goes_on else 0)
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_copy_of_a_file_goes_on_before_what_was_told_as_lost_of_that(lost: bool, tmp_path: Path) -> None:
+    # What was not read was truncated away, and passed over as lost. The copy was made where no pattern looks, and came
+    # back after a kill, for which the checkpoint did not know yet that the source had ended.
+    path, line = tmp_path / "a.log.3", b"x" * 1723
+    path.write_bytes(line)
+    read_of_it = Entry(SOURCE.id, SOURCE.path, 1, 2, Marker.of(line[:HEAD_SIZE]), 1024, Marker.of(line[960:1024]))
+    before = Marker() if lost else Marker.of(line[-TAIL_SIZE:])
+    ended = Known(SOURCE.id, 1723, before, Marker.of(line[:HEAD_SIZE]), finished=True)
+    with path.open("rb") as file:
+        decided = resumption(
+            SOURCE,
+            Resume(SOURCE.id, (ended,)),
+            PlainFile(file.fileno()),
+            entry=read_of_it,
+            truncated=False,
+            complete=False,
+            taken=(),
+        )
+    assert (decided.source.id == SOURCE.id, decided.position) == ((False, 1024) if lost else (True, 1723))
+
+
 @pytest.mark.parametrize("complete", [False, True])
 def test_of_others_that_ended_only_an_archive_goes_on_as_one(complete: bool, tmp_path: Path) -> None:
     # A log that was deleted and made anew of the same text may be given its inode.
@@ -203,6 +226,29 @@ def test_an_archive_waits_for_the_file_that_holds_all_of_it_though_nothing_of_th
         ("pause", 500),
         ("start_aggregator",),
         ("write", "a", 10, 40),
+    )
+
+
+def test_an_archive_is_recognised_though_its_original_was_written_to_further_and_is_let_go_of_at_once(
+    tmp_path: Path, template: Template
+) -> None:
+    # The markers of what is remembered lie behind the end of the archive then.
+    play(
+        tmp_path,
+        template,
+        ("write", "b", 1, 40),
+        ("settle",),
+        ("kill_aggregator",),
+        ("reopen", "a"),
+        ("pause", 300),
+        ("freeze_collector",),
+        ("write", "a", 13, 40),
+        ("rotate", "a"),
+        ("compress", "a", True),
+        ("write", "a", 6, 40),
+        ("thaw_collector",),
+        ("pause", 1000),
+        ("start_aggregator",),
     )
 
 

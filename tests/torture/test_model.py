@@ -157,6 +157,23 @@ def test_what_is_behind_the_unfinished_end_that_a_file_was_left_with_may_come_by
     assert model.judge(b"one\ntw\nwo\n") != []
 
 
+def test_a_line_may_come_in_two_if_an_earlier_file_was_left_with_its_begin_and_not_otherwise(model: Model) -> None:
+    # Unlinked when only the begin was written; then the inode is given to another that begins alike.
+    body = a_file(model, b"x:0")
+    model.lost(body, NOTHING, held=True)
+    a_file(model, b"x:123\nx:2\n")
+    assert model.judge(b"x:0\nx:123\nx:2\n") == []
+    assert model.judge(b"x:0\n123\nx:2\n") != []
+    begun = a_file(model, b"y:", inode=2)
+    model.lost(begun, NOTHING, held=True)
+    a_file(model, b"y:123\ny:2\n", inode=2)
+    others = b"x:0\nx:123\nx:2\ny:\n"
+    assert model.judge(others + b"y:123\ny:2\n") == model.judge(others + b"123\ny:2\n") == []
+    assert model.judge(others + b"y:2\n") != []
+    assert model.judge(others + b"123\n") != []
+    assert model.judge(others + b"23\ny:2\n") != []
+
+
 def test_a_line_that_is_too_long_comes_in_pieces_also_while_it_grows_and_where_it_is_cut(model: Model) -> None:
     body = a_file(model, b"0123456789\n" + b"0123456789a")
     assert model.judge(b"0123456789\n" * 2) == []

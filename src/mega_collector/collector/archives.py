@@ -54,6 +54,10 @@ class _Archive:
     """What was said of it."""
     entry: Entry | None = None
     """What is remembered of it, once nothing of it is left to ship."""
+    guessed: set[bytes] = field(default_factory=set)
+    """As which sources, of which only the aggregator knows, it was shipped."""
+    guesses_left: bool = False
+    """Whether there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class _Held:
     follower: Follower
     position: int
     needed: int
+    look: _Look
+    contents: Contents
+    """As it was gone through."""
 
 
 class Archives:
@@ -188,11 +195,23 @@ class Archives:
         for each in held:
             if self._is_to_wait(each):
                 self._held.append(each)
+            elif self._is_shipped(each):
+                self._recognise(each.archive, each.contents, each.follower.source.path)
             else:
                 self._look_anew(each.archive)
         delayed, self._delayed = self._delayed, []
         for archive in delayed:
             self._look_anew(archive)
+
+    def mistook(self, follower: Follower) -> bool:
+        """Whether the aggregator has nothing of what an archive was taken for, as it has answered: it is looked at again.
+
+        It may be of another file of which only the aggregator knows.
+        """
+        mistaken = follower in self._shipped and not follower.position and self._shipped[follower][0].guesses_left
+        if mistaken:
+            self.look_again(follower)
+        return mistaken
 
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
@@ -304,6 +323,20 @@ class Archives:
             return False
         return follower.path is None or follower.position == held.position
 
+    def _is_shipped(self, held: _Held) -> bool:
+        """Whether all of it was shipped, as the follower for which it waited tells: that may be gone before long.
+
+        What is remembered of it then, if it was written to further, says nothing of the archive.
+        """
+        archive, follower, facts = held.archive, held.follower, held.look.facts
+        return (
+            not archive.gone
+            and archive.seen in {None, (facts.size, facts.changed_ns)}
+            and self._followed.of(follower.source.id) is follower
+            and self._acknowledged(follower) >= held.needed
+            and self._begins_with(follower, held.contents)
+        )
+
     def _acknowledged(self, follower: Follower) -> int:
         entry = self._shipper.noted(follower.source)
         return entry.position if follower.settled and entry is not None else 0
@@ -378,10 +411,17 @@ class Archives:
             return max(matching, key=lambda entry: entry.position)
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         path = look.archive.path
-        unknown = (
-            each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)
-        )
-        return next((each for each in unknown if is_named_after(path, each.path)), None)
+        unknown = [
+            each
+            for each in look.candidates
+            if not each.ended
+            and each.position == 0
+            and each.source_id not in look.archive.guessed
+            and not self._is_settled(each)
+            and is_named_after(path, each.path)
+        ]
+        look.archive.guesses_left = len(unknown) > 1
+        return unknown[0] if unknown else None
 
     def _is_settled(self, entry: Entry) -> bool:
         """Whether it is followed, and the aggregator has told what it knows of it."""
@@ -401,7 +441,7 @@ class Archives:
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or holder
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, follower.position, contents.size))
+            self._held.append(_Held(archive, follower, follower.position, contents.size, look, contents))
             return False
         if position == contents.size and follower is None:
             self._recognise_as(archive, contents, original)
@@ -419,6 +459,8 @@ class Archives:
             self._finder.forget(follower.identity)
             follower.come_back(archive.path, contents.size)
         else:
+            if original is not None:
+                archive.guessed.add(original.source_id)
             source = self._sources.make(archive.path, look.facts, contents.head, original)
             follower = Follower(
                 source,

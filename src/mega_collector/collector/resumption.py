@@ -40,7 +40,8 @@ def resumption(
 
     A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
     looked through (`complete`), or, under its own id, behind a whole head. A file that was truncated may begin again as
-    it did, and so may one that was deleted and made anew, which may be given its inode.
+    it did, and so may one that was deleted and made anew, which may be given its inode. If the end was lost, and passed
+    over, and this is a copy that has it, it goes on before that, where `entry` says, under another id.
 
     Raises:
         OSError: the file cannot be read.
@@ -52,6 +53,9 @@ def resumption(
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or (own and known.head.length == HEAD_SIZE)
+        if own and certain and _has_what_was_lost(file, known, entry):
+            assert entry is not None
+            return Resumption(replace(described, id=new_id()), entry.position, known=True)
         if usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
     if agreeing:
@@ -71,6 +75,18 @@ def resumption(
 def new_id() -> bytes:
     """The id of a source that is followed for the first time."""
     return uuid.uuid4().bytes
+
+
+def _has_what_was_lost(file: File, known: Known, entry: Entry | None) -> bool:
+    """Whether the file holds what was read of a source that has ended, and more that was passed over."""
+    return (
+        known.finished
+        and not known.before.length
+        and entry is not None
+        and 0 < entry.position < known.position
+        and entry.before.length > 0
+        and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+    )
 
 
 def _agrees(file: File, known: Known, entry: Entry | None) -> bool:

@@ -22,7 +22,7 @@ from mega_collector.collector.roster import Identity
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
 from mega_collector.marker import HEAD_SIZE, Marker
-from mega_collector.protocol import Hello
+from mega_collector.protocol import Hello, Known
 
 _log = structlog.get_logger(__name__)
 
@@ -240,7 +240,12 @@ class Sources:
         """What was remembered agreed, but not what the aggregator has committed of it since: it is another file's."""
         described = decide.source
         for known in decide.resume.known:
-            if known.source_id == described.id and not known.finished:
+            if known.source_id != described.id:
+                continue
+            if known.position > 0 and known.before.length > 0:
+                # An archive or a copy of that may be there: then not all of it is shipped again.
+                self._remembered.end(_entry_of(described, known), acknowledged=False)
+            if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
@@ -376,6 +381,20 @@ class Sources:
 def _is_recognisable(follower: Follower) -> bool:
     """Whether something was read of it that tells it from others."""
     return follower.settled and follower.position > 0 and len(follower.tail) > 0
+
+
+def _entry_of(source: Source, known: Known) -> Entry:
+    """What the aggregator tells of a source that has ended, as it is remembered."""
+    return Entry(
+        source_id=known.source_id,
+        path=source.path,
+        device=source.device,
+        inode=0,
+        head=known.head,
+        position=known.position,
+        before=known.before,
+        ended=True,
+    )
 
 
 def _end_of_last_line(file: File, size: int, *, step: int) -> int:

@@ -400,7 +400,8 @@ class Tailer:
             assert unsettled is not None
             self._warn(unsettled, error)
         else:
-            self._turns.mark(follower, self._clock())
+            if follower is not None and not self._archives.mistook(follower):
+                self._turns.mark(follower, self._clock())
 
     # Looking at the files
 
@@ -506,8 +507,9 @@ class Tailer:
         self._poll_at = now + self._options.poll_interval
         for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
-        self._departures.poll(now, undecided=self._archives.undecided)
+        # First the archives: an original that is let go of tells them nothing any more.
         self._archives.poll()
+        self._departures.poll(now, undecided=self._archives.undecided)
         self._newcomers.poll(now)
         if self._looked_through:
             self._seek(now)
