@@ -147,6 +147,35 @@ def test_an_archive_is_recognised_by_what_the_aggregator_knows_though_its_origin
     site.assert_delivered()
 
 
+@pytest.mark.case(30)
+def test_of_several_files_that_only_the_aggregator_knows_the_one_is_found_that_an_archive_is_of(site: Site) -> None:
+    """Those before it had the same name, and nothing in them."""
+    site.aggregator()
+    empty = [site.logs / f"a.log.{number}" for number in (1, 2)]
+    for each in empty:
+        each.touch()
+    collector = _collector(site)
+    for each in empty:
+        collector.wait_for("file_followed", path=str(each))
+    writer = site.writer()
+    collector.wait_for("file_followed", path=str(writer.path))
+    checkpoint = site.directory / "collector" / "checkpoint"
+    until(lambda: b'a.log"' in checkpoint.read_bytes(), "the source should be noted")
+    stale = checkpoint.read_bytes()
+    writer.write(100)
+    site.assert_delivered()
+    collector.kill()
+    checkpoint.write_bytes(stale)
+    for each in empty:
+        each.unlink()
+    _compress(writer, site.logs / "a.log.1.gz")
+    writer.write(10)
+    collector = _collector(site)
+    site.assert_delivered()
+    collector.wait_for("file_retired", path=str(site.logs / "a.log.1.gz"))
+    site.assert_delivered()
+
+
 def _made(path: Path) -> int:
     path.touch()
     return path.stat().st_ino

@@ -375,7 +375,8 @@ class Tailer:
             assert unsettled is not None
             self._warn(unsettled, error)
         else:
-            self._turns.mark(follower, self._clock())
+            if follower is not None and not self._archives.mistook(follower):
+                self._turns.mark(follower, self._clock())
 
     # Looking at the files
 
