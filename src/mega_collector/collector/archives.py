@@ -80,9 +80,9 @@ class _Held:
     follower: Follower
     position: int
     needed: int
-    look: _Look
     contents: Contents
-    """As it was gone through."""
+    seen: tuple[int, int]
+    """Size and time of change when it was gone through."""
 
 
 class Archives:
@@ -326,10 +326,10 @@ class Archives:
 
         What is remembered of it then, if it was written to further, says nothing of the archive.
         """
-        archive, follower, facts = held.archive, held.follower, held.look.facts
+        archive, follower = held.archive, held.follower
         return (
             not archive.gone
-            and archive.seen in {None, (facts.size, facts.changed_ns)}
+            and archive.seen in {None, held.seen}
             and self._followed.of(follower.source.id) is follower
             and self._acknowledged(follower) >= held.needed
             and self._begins_with(follower, held.contents)
@@ -439,7 +439,8 @@ class Archives:
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or holder
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, follower.position, contents.size, look, contents))
+            seen = look.facts.size, look.facts.changed_ns
+            self._held.append(_Held(archive, follower, follower.position, contents.size, contents, seen))
             return False
         if position == contents.size and follower is None:
             self._recognise(archive, contents, None if original is None else original.path)
