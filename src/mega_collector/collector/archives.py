@@ -80,9 +80,9 @@ class _Held:
     follower: Follower
     position: int
     needed: int
-    look: _Look
     contents: Contents
-    """As it was gone through."""
+    seen: tuple[int, int]
+    """Size and time of change when it was gone through."""
 
 
 class Archives:
@@ -213,6 +213,16 @@ class Archives:
             self.look_again(follower)
         return mistaken
 
+    def mistook(self, follower: Follower) -> bool:
+        """Whether the aggregator has nothing of what an archive was taken for: then it is looked at again.
+
+        It may be of another file of which only the aggregator knows.
+        """
+        mistaken = follower in self._shipped and not follower.position and self._shipped[follower][0].guesses_left
+        if mistaken:
+            self.look_again(follower)
+        return mistaken
+
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
         archive, _ = self._shipped.pop(follower)
@@ -328,10 +338,10 @@ class Archives:
 
         What is remembered of it then, if it was written to further, says nothing of the archive.
         """
-        archive, follower, facts = held.archive, held.follower, held.look.facts
+        archive, follower = held.archive, held.follower
         return (
             not archive.gone
-            and archive.seen in {None, (facts.size, facts.changed_ns)}
+            and archive.seen in {None, held.seen}
             and self._followed.of(follower.source.id) is follower
             and self._acknowledged(follower) >= held.needed
             and self._begins_with(follower, held.contents)
@@ -441,7 +451,8 @@ class Archives:
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or holder
         if follower is not None and not follower.vanished:
-            self._held.append(_Held(archive, follower, follower.position, contents.size, look, contents))
+            seen = look.facts.size, look.facts.changed_ns
+            self._held.append(_Held(archive, follower, follower.position, contents.size, contents, seen))
             return False
         if position == contents.size and follower is None:
             self._recognise_as(archive, contents, original)
