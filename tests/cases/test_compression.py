@@ -171,7 +171,7 @@ def test_of_several_files_that_only_the_aggregator_knows_the_one_is_found_that_a
     writer.write(10)
     collector = _collector(site)
     site.assert_delivered()
-    collector.wait_for("file_retired", path=str(site.logs / "a.log.1.gz"))
+    collector.wait_for("archive_recognised", path=str(site.logs / "a.log.1.gz"))
     site.assert_delivered()
 
 

@@ -201,7 +201,7 @@ def test_no_aggregator_is_shown_files_that_no_pattern_matches_whatever_it_claims
         for number, name in enumerate(names)
     )
     accepting = Accepting()
-    accepting.claims = [Holdings(claimed), *([Holdings(claimed, last=claimed[0].source)] * 50), Holdings()]
+    accepting.claims = [Holdings(), *([Holdings(claimed, last=claimed[0].source)] * 50), Holdings()]
     with scripted(accepting) as aggregator:
         collector = site.collector(remote_address=aggregator.target)
         until(lambda: accepting.taken.get(bytes(writer.path)) == b"".join(writer.lines), "all lines")

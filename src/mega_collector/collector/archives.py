@@ -54,10 +54,6 @@ class _Archive:
     """What was said of it."""
     entry: Entry | None = None
     """What is remembered of it, once nothing of it is left to ship."""
-    guessed: set[bytes] = field(default_factory=set)
-    """As which sources, of which only the aggregator knows, it was shipped."""
-    guesses_left: bool = False
-    """Whether there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,26 +198,6 @@ class Archives:
         delayed, self._delayed = self._delayed, []
         for archive in delayed:
             self._look_anew(archive)
-
-    def mistook(self, follower: Follower) -> bool:
-        """Whether the aggregator has nothing of what an archive was taken for, as it has answered: it is looked at again.
-
-        It may be of another file of which only the aggregator knows.
-        """
-        mistaken = follower in self._shipped and not follower.position and self._shipped[follower][0].guesses_left
-        if mistaken:
-            self.look_again(follower)
-        return mistaken
-
-    def mistook(self, follower: Follower) -> bool:
-        """Whether the aggregator has nothing of what an archive was taken for: then it is looked at again.
-
-        It may be of another file of which only the aggregator knows.
-        """
-        mistaken = follower in self._shipped and not follower.position and self._shipped[follower][0].guesses_left
-        if mistaken:
-            self.look_again(follower)
-        return mistaken
 
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
@@ -421,17 +397,10 @@ class Archives:
             return max(matching, key=lambda entry: entry.position)
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         path = look.archive.path
-        unknown = [
-            each
-            for each in look.candidates
-            if not each.ended
-            and each.position == 0
-            and each.source_id not in look.archive.guessed
-            and not self._is_settled(each)
-            and is_named_after(path, each.path)
-        ]
-        look.archive.guesses_left = len(unknown) > 1
-        return unknown[0] if unknown else None
+        unknown = (
+            each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)
+        )
+        return next((each for each in unknown if is_named_after(path, each.path)), None)
 
     def _is_settled(self, entry: Entry) -> bool:
         """Whether it is followed, and the aggregator has told what it knows of it."""
@@ -470,8 +439,6 @@ class Archives:
             self._finder.forget(follower.identity)
             follower.come_back(archive.path, contents.size)
         else:
-            if original is not None:
-                archive.guessed.add(original.source_id)
             source = self._sources.make(archive.path, look.facts, contents.head, original)
             follower = Follower(
                 source,

@@ -231,11 +231,11 @@ class Newcomers:
     # What is remembered
 
     def wanted(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Of what the aggregator remembers, what nothing here knows, and that is of files that are wanted here.
+        """Of what the aggregator remembers, what is of files that are wanted here, and more than is known of them.
 
         Or whoever is the aggregator could have any file read.
         """
-        return [each for each in entries if self._finder.matches(each.path) and not self._sources.knows(each.source_id)]
+        return [each for each in entries if self._finder.matches(each.path) and self._sources.is_news(each)]
 
     def recollect(self, entries: Sequence[Entry], now: float, *, others: bool) -> None:
         """The aggregator has told what it remembers: what was found before that is recognised now, and may begin.
@@ -243,8 +243,7 @@ class Newcomers:
         `others`: what has not ended of it may be another process's, and is not sought.
         """
         for entry in self.wanted(entries):
-            self._remembered.recollect(entry)
-            if others and not entry.ended:
+            if self._sources.recollect(entry) and others and not entry.ended:
                 self._sought.add(entry.source_id)
         for follower, error in self._sources.reconsider(self._copies.original).items():
             if follower.path is not None and self._sources.expected(follower) is None:

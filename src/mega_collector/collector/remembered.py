@@ -41,6 +41,10 @@ class Remembered:
     def __contains__(self, source_id: object) -> bool:
         return source_id in self._entries
 
+    def get(self, source_id: bytes) -> Entry | None:
+        """What is remembered of a source, if it is."""
+        return self._entries.get(source_id)
+
     def recognise(self, inode: int, file: File, taken: Container[bytes]) -> Entry | None:
         """What is remembered of an open file with that inode.
 

@@ -177,6 +177,28 @@ class Sources:
         """Whether anything is known of it here."""
         return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
+    def is_news(self, entry: Entry) -> bool:
+        """Whether the aggregator remembers what nothing here knows, or of what is not shipped yet a position behind."""
+        remembered = self._remembered_of(entry.source_id)
+        return remembered.position < entry.position if remembered is not None else not self.knows(entry.source_id)
+
+    def recollect(self, entry: Entry) -> bool:
+        """Take it in. Whether nothing of it was known here."""
+        source_id, remembered = entry.source_id, self._remembered_of(entry.source_id)
+        if remembered is None:
+            self._remembered.recollect(entry)
+            return True
+        further = replace(remembered, position=entry.position, before=entry.before)
+        if source_id in self._starts:
+            self._starts[source_id] = further
+        else:
+            self._remembered.recollect(further)
+        return False
+
+    def _remembered_of(self, source_id: bytes) -> Entry | None:
+        """What is remembered of a source that is not settled."""
+        return self._starts.get(source_id) or self._remembered.get(source_id)
+
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
         named = any(follower.source.inode == entry.inode for follower in self._followed.named(entry.path))

@@ -400,8 +400,7 @@ class Tailer:
             assert unsettled is not None
             self._warn(unsettled, error)
         else:
-            if follower is not None and not self._archives.mistook(follower):
-                self._turns.mark(follower, self._clock())
+            self._turns.mark(follower, self._clock())
 
     # Looking at the files
 
