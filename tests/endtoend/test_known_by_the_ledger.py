@@ -82,6 +82,23 @@ def test_an_archive_that_was_recognised_while_nobody_listened_is_told_by_the_nex
     wait_until_held(site, {"a.log.1.gz": "open"})
 
 
+def test_what_is_in_an_archive_to_its_end_is_not_lost_though_it_vanished_before_it_was_said_to_end(site: Site) -> None:
+    site.aggregator()
+    running = collector(site, rotate_wait="1m")
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    compress(writer)
+    running.wait_for("archive_recognised")
+    checkpoint = site.directory / "collector" / "checkpoint"
+    until(lambda: b".gz" in checkpoint.read_bytes(), "the archive to be noted")
+    running.kill()
+    running = collector(site)
+    wait_until_held(site, {"a.log.1.gz": "open", "a.log": "finished"})
+    assert not running.events("source_lost")
+    site.assert_delivered()
+
+
 def test_a_copy_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as_it_is_there(site: Site) -> None:
     site.aggregator(forget_after=SOON)
     running = collector(site)

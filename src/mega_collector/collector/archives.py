@@ -139,6 +139,11 @@ class Archives:
         """Whether the archive of which this is remembered is there."""
         return any(archive.entry is entry for archive in self._archives.values())
 
+    def end_with(self, entry: Entry) -> bool:
+        """Whether one that is done ends with what was shipped of that: then there was no more of it."""
+        ends = (each.entry for each in self._archives.values() if each.entry is not None)
+        return entry.position > 0 and any((end.position, end.before) == (entry.position, entry.before) for end in ends)
+
     # What the finder tells
 
     def appeared(self, identity: Identity, path: bytes, file: File, *, skip: bool) -> bool:

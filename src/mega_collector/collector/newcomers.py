@@ -325,7 +325,10 @@ class Newcomers:
             return True
 
     def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
-        """What was written to it behind its position, if anything, cannot be had any more."""
+        """What was written to it behind its position cannot be had any more, unless all of it is in an archive."""
+        if self._archives.end_with(entry):
+            self._sources.conclude(entry)
+            return
         if entry.source_id not in self._remembered:
             # Nor is it from now on: there may be any number of them.
             self._sources.lose(entry, reason)
