@@ -367,7 +367,7 @@ class Tailer:
     def _recollect(self, now: float) -> None:
         """All is known that there is to know: what was found is begun."""
         entries = self._recollection.take()
-        _log.info("recollected", sources=len(entries))
+        (_log.info if entries else _log.debug)("recollected", sources=len(entries))
         self._newcomers.recollect(entries, now, others=self._recollection.others)
         self._seeking = True
 
@@ -561,6 +561,7 @@ class Tailer:
         now = self._clock()
         for follower in self._departures:
             self._look_through_descriptor(follower, now)
+        self._archives.poll()
         self._departures.retire(now)
         self._shipper.say()
 
