@@ -72,7 +72,7 @@ class Inventory:
 
     after: Source | None = None
     ended: bool = False
-    """Those that have ended instead, the latest first."""
+    """All that have ended instead, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def test_what_has_ended_is_asked_for_first_and_then_what_has_not(recollection: R
     assert not recollection.pending
     assert recollection.ask() is None
     entries = recollection.take()
-    assert [(each.source_id, each.ended) for each in entries] == [(b"a", True), (b"b", True), (b"c", False)]
+    assert [(each.source_id, each.ended) for each in entries] == [(b"b", True), (b"a", True), (b"c", False)]
     assert (entries[2].position, entries[2].before, entries[2].inode) == (5, LINE, 7)
 
 
@@ -79,7 +79,7 @@ def test_no_more_than_the_latest_thousand_of_what_has_ended_is_asked_for(recolle
     recollection.hear(Holdings(), all_of)
     taken = ids(recollection)
     assert len(taken) == 1000
-    assert (taken[0], taken[-1]) == (b"999", b"0")
+    assert (taken[0], taken[-1]) == (b"0", b"999")
 
 
 @pytest.mark.parametrize("filled", [False, True])

@@ -441,14 +441,14 @@ def test_such_an_end_is_told_at_once_if_there_is_a_connection() -> None:
     assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
 
 
-def test_where_a_source_stands_is_said_on_each_connection_until_it_is_answered() -> None:
+def test_where_a_source_stands_is_said_on_each_connection_until_it_is_known() -> None:
     window = _window()
-    assert window.stand(SOURCE, 100) == [Open(SOURCE, 100)]
+    assert window.stand(SOURCE, 100) == [Describe(SOURCE)]
+    assert window.resume(Resume(SOURCE.id, ())) == [Open(SOURCE, 100)]
     window.disconnect()
-    assert window.connect(1000) == [Open(SOURCE, 100)]
+    assert window.connect(1000) == [Describe(SOURCE)]
     assert window.knows(SOURCE.id)
-    assert window.ack(SOURCE.id, 99) == []
-    assert window.ack(SOURCE.id, 100) == [Told(SOURCE)]
+    assert window.resume(_known(100, SOURCE.id)) == [Told(SOURCE)]
     window.disconnect()
     assert window.connect(1000) == []
 
@@ -461,6 +461,12 @@ def test_where_a_source_stands_is_not_said_any_more_when_it_ends_or_is_shipped()
     window.finish_again(gone, 100)
     window.disconnect()
     assert window.connect(1000) == [Open(gone, 100), Finish(gone, 100)]
+    other, grown = make_source("c"), make_source("d")
+    window.stand(grown, 100)
+    window.begin(other)
+    window.open(other, grown, 100)
+    window.leave(grown)
+    assert not window.knows(grown.id)
 
 
 def test_a_source_that_is_left_has_not_ended() -> None:

@@ -10,9 +10,14 @@ from starting.attempt import attempt
 
 def held(site: Site) -> dict[str, str]:
     """The names and states of the sources that `mega-collector ledger` shows."""
+    return dict(sources(site))
+
+
+def sources(site: Site) -> list[tuple[str, str]]:
+    """Likewise, where several have one name."""
     environ = {"AGGREGATOR_STATE_DIRECTORY": str(site.directory / "aggregator")}
     shown = attempt("ledger", "--json", cwd=site.directory, environ=environ)
-    return {Path(each["path"]).name: each["state"] for each in json.loads(shown.stdout)["sources"]}
+    return sorted((Path(each["path"]).name, each["state"]) for each in json.loads(shown.stdout)["sources"])
 
 
 def wait_until_held(site: Site, expected: dict[str, str]) -> None:

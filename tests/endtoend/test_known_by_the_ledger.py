@@ -5,7 +5,9 @@ import os
 import shutil
 from functools import partial
 
-from endtoend.held import wait_until_held
+import pytest
+
+from endtoend.held import sources, wait_until_held
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
@@ -50,6 +52,45 @@ def test_an_archive_of_what_was_shipped_and_is_forgotten_is_known_for_as_long_as
         site.assert_delivered()
     (site.logs / "a.log.1.gz").unlink()
     wait_until_held(site, {})
+
+
+def test_an_archive_has_one_source_however_often_the_state_is_lost(site: Site) -> None:
+    """Also while that of which it was made is known too; and when it is deleted, nothing is lost."""
+    site.aggregator()
+    running = collector(site)
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    compress(writer)
+    for _ in range(3):
+        running.wait_for("archive_recognised")
+        wait_until_held(site, {"a.log": "finished", "a.log.1.gz": "open"})
+        lose_state(site, running)
+        running = collector(site)
+    running.wait_for("archive_recognised")
+    (site.logs / "a.log.1.gz").unlink()
+    ended = [("a.log", "finished"), ("a.log.1.gz", "finished")]
+    until(lambda: sources(site) == ended, lambda: f"all to have ended, not {sources(site)}")
+    assert not running.events("source_lost")
+
+
+@pytest.mark.parametrize("state_lost", [False, True])
+def test_of_two_archives_of_one_file_the_rest_is_shipped_once(site: Site, state_lost: bool) -> None:
+    site.aggregator()
+    running = collector(site)
+    writer = site.writer()
+    writer.write(500)
+    site.assert_delivered()
+    assert running.stop() == 0
+    writer.write(500)
+    for name in ("a.log.1.gz", "a.log.2.gz"):
+        (site.logs / name).write_bytes(gzip.compress(writer.path.read_bytes()))
+    writer.path.unlink()
+    if state_lost:
+        shutil.rmtree(site.directory / "collector")
+    running = collector(site)
+    wait_until_held(site, {"a.log.1.gz": "open", "a.log.2.gz": "open"})
+    site.assert_delivered()
 
 
 def test_an_archive_that_was_never_anything_else_is_known_for_as_long_as_it_is_there(site: Site) -> None:

@@ -179,6 +179,23 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     site.assert_delivered()
 
 
+@pytest.mark.parametrize("wiped", [False, True])
+def test_the_rest_of_what_was_shipped_comes_from_its_archive_where_others_begin_at_their_end(
+    site: Site, stopped: Writer, wiped: bool
+) -> None:
+    stopped.write(5)
+    compress(stopped.path)
+    (site.logs / "old.log.1.gz").write_bytes(gzip.compress(b"passed over\n"))
+    if wiped:
+        lost(site)
+    else:
+        (site.logs / "old.log.1.gz").unlink()
+    collector = begins(site, start_at="end")
+    collector.wait_for("file_retired")
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
 def test_a_copy_goes_on_where_its_original_stood_also_where_others_begin_at_their_end(
     site: Site, stopped: Writer
 ) -> None:

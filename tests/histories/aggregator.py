@@ -115,7 +115,9 @@ class MemoryAggregator:
         positions: dict[bytes, int] = {}
         for _ in range(min(most, len(self._in_flight))):
             item = self._in_flight.popleft()
-            positions[item.source.id] = self._commit(item)
+            position = self._commit(item)
+            if not isinstance(item, Open):
+                positions[item.source.id] = position
         if positions:
             self.answers.append(Ack(positions))
 

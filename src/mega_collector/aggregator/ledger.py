@@ -97,7 +97,7 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
-# What says only where a source stands, without bytes, changes no marker of them: it is the first to tell of one.
+# What only says where a source stands that is known changes no marker of its bytes: it has none, or the same.
 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
@@ -222,7 +222,7 @@ class Ledger:
         return self._reader.record(source_id)
 
     def holdings(self, collector: str, after: Source | None, most: int) -> Holdings:
-        """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
+        """So many of a collector's sources that have not ended, in an order of their own behind `after`."""
         return self._reader.holdings(collector, after, most)
 
     def ended(self, collector: str, after: Source | None, most: int) -> Holdings:

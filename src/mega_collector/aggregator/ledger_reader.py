@@ -46,8 +46,8 @@ FROM sources
 _RECORDS = f"{_COLUMNS} WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3"
 _RECORD = f"{_COLUMNS} WHERE id = ?"
 _OF_COLLECTOR = """
-SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest, finished FROM sources
-WHERE collector = ? AND (inode, device, id) > (?, ?, ?) ORDER BY inode, device, id LIMIT ?
+SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest FROM sources
+WHERE collector = ? AND finished = 0 AND (inode, device, id) > (?, ?, ?) ORDER BY inode, device, id LIMIT ?
 """
 # In the order of the index by file: of others' sources none is looked at.
 _ENDED = """
@@ -126,18 +126,15 @@ class LedgerReader:
         return next(self._whole(self.read(_RECORD, source_id)), None)
 
     def holdings(self, collector: str, after: Source | None, most: int) -> Holdings:
-        """Those of so many of a collector's sources that have not ended, in an order of their own behind `after`."""
+        """So many of a collector's sources that have not ended, in an order of their own behind `after`."""
         place = ("", "", b"") if after is None else (str(after.inode), str(after.device), after.id)
         rows = self.read(_OF_COLLECTOR, collector, *place, most)
-        held = [_holding(collector, row) for row in rows]
-        unended = tuple(each for each, row in zip(held, rows, strict=True) if not row[-1])
-        return Holdings(unended, held[-1].source if len(rows) == most else None)
+        return _page([_holding(collector, row) for row in rows], most)
 
     def ended(self, collector: str, after: Source | None, most: int) -> Holdings:
         """So many of a collector's sources that have ended, or are gone, the latest first, behind `after`."""
         rows = self.read(_ENDED, collector, None if after is None else after.id, most)
-        held = [_holding(collector, row) for row in rows]
-        return Holdings(tuple(held), held[-1].source if len(rows) == most else None)
+        return _page([_holding(collector, row) for row in rows], most)
 
     def outputs(self) -> list[OutputState]:
         """Every output file as the last commit left it."""
@@ -175,6 +172,10 @@ def advice(error: sqlite3.Error) -> str:
     """What to do about it; nothing where that is not known."""
     # The low byte: the rest says more closely what failed.
     return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
+
+
+def _page(held: list[Holding], most: int) -> Holdings:
+    return Holdings(tuple(held), held[-1].source if len(held) == most else None)
 
 
 def _holding(collector: str, row: tuple[Any, ...]) -> Holding:

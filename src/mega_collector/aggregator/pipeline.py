@@ -318,7 +318,8 @@ class Pipeline:
                 self._lose(each)
         advances = [_move(each) for each in moves]
         self._record(advances, passed)
-        self._acknowledge(advances)
+        # Not what is only opened: nobody waits for that, and it would answer the end that comes next.
+        self._acknowledge([each for move, each in zip(moves, advances, strict=True) if not isinstance(move, Open)])
         for move in moves:
             if isinstance(move, Finish):
                 self._checksums.forget(move.source.id)

@@ -31,9 +31,6 @@ _SUFFIX = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
 """At the end of a name, or before what is appended to it while the archive is written, or when it is renamed: .gz.tmp,
 .gz~, .gz.1."""
 
-_MOST_SHIPPED = 2
-"""Archives that are shipped at once: each holds a decompressor and a file."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -45,6 +42,8 @@ class _Archive:
     path: bytes
     size: int
     """Of its compressed form, when it was gone through."""
+    skip: bool
+    """Whether it is passed over, unless it holds what is left of something that was shipped."""
     gone: bool = False
     seen: tuple[int, int] | None = None
     """Size and time of change when it was seen last."""
@@ -122,7 +121,7 @@ class Archives:
     @property
     def pending(self) -> bool:
         """Whether there is an archive to go through now."""
-        begins = bool(self._queue) and len(self._shipped) < _MOST_SHIPPED and not self._finder.doubtful
+        begins = bool(self._queue) and not self._shipped and not self._finder.doubtful
         return self._look is not None or (begins and not self._sources.recollecting)
 
     @property
@@ -147,7 +146,9 @@ class Archives:
     # What the finder tells
 
     def appeared(self, identity: Identity, path: bytes, file: File, *, skip: bool) -> bool:
-        """Whether the file that has appeared is an archive; then it is looked after here, or passed over (`skip`).
+        """Whether the file that has appeared is an archive; then it is looked after here.
+
+        `skip`: it is passed over, unless it holds what is left of something that was shipped.
 
         Raises:
             OSError: it cannot be read.
@@ -155,12 +156,10 @@ class Archives:
         if not is_archive(path, file):
             return False
         trailer, facts = trailer_of(file), file.facts()
-        archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size)
+        archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size, skip)
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
-        if archive.entry is None and skip:
-            self._remember(archive, _entry(archive, Contents(0, Marker(), Marker(), trailer), new_id()))
-        elif archive.entry is None:
+        if archive.entry is None:
             self._queue.append(archive)
         return True
 
@@ -184,7 +183,8 @@ class Archives:
         if archive.entry is not None:
             # As that of any other source: moved to another filesystem, it has another inode there.
             self._sources.conclude(archive.entry, recognisable=True)
-        if archive.entry is None and (archive.tried is not None or archive in self._queue or archive in self._delayed):
+        waits = archive.tried is not None or archive in self._queue or archive in self._delayed
+        if archive.entry is None and waits and not archive.skip:
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
@@ -269,6 +269,10 @@ class Archives:
         if facts is None or (facts.device, facts.inode) != archive.identity or not MAGIC.startswith(begin):
             file.close()
             self._let_go(archive)
+            return
+        if archive.skip and all(each.trailer.length for each in self._remembered):
+            # Nothing was ever shipped: it need not be gone through.
+            self._pass_over(archive, file)
             return
         archive.size = facts.size
         candidates: list[Entry] = []
@@ -421,6 +425,9 @@ class Archives:
             self._recognise(archive, contents, holder.source.path)
             return False
         original = self._original(look, contents)
+        if archive.skip and original is None and holder is None:
+            self._pass_over(archive, look.file)
+            return True
         position = original.position if original is not None else 0
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
         follower = follower or holder
@@ -429,7 +436,10 @@ class Archives:
             self._held.append(_Held(archive, follower, follower.position, contents.size, contents, seen))
             return False
         if position == contents.size and follower is None:
-            self._recognise_as(archive, contents, original)
+            self._recognise(archive, contents, None if original is None else original.path)
+            if original is not None and not original.ended and not _stands(original, archive, contents):
+                # Its file vanished while nobody looked; all of it was shipped.
+                self._sources.conclude(original)
             return False
         self._ship(look, contents, original, follower, now)
         return True
@@ -472,30 +482,29 @@ class Archives:
             self._shipper.end(source)
             self._stand(archive, contents)
 
-    def _recognise_as(self, archive: _Archive, contents: Contents, original: Entry | None) -> None:
-        if original is None or original.ended:
-            self._recognise(archive, contents, None if original is None else original.path)
-        elif (original.device, original.inode) == archive.identity:
-            # The ledger knows it.
-            self._tell_recognised(archive, original.path)
-            self._remember(archive, _entry(archive, contents, original.source_id))
-        else:
-            self._recognise(archive, contents, original.path)
-            # Its file vanished while nobody looked.
-            self._sources.conclude(original)
-
     def _recognise(self, archive: _Archive, contents: Contents, of: bytes | None) -> None:
-        self._tell_recognised(archive, of)
+        _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
         self._stand(archive, contents)
 
-    def _tell_recognised(self, archive: _Archive, of: bytes | None) -> None:
-        _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
+    def _pass_over(self, archive: _Archive, file: File) -> None:
+        try:
+            trailer = trailer_of(file)
+        except OSError as error:
+            self._postpone(archive, error)
+        else:
+            if not archive.gone:
+                self._remember(archive, _entry(archive, Contents(0, Marker(), Marker(), trailer), new_id()))
+        finally:
+            file.close()
 
     def _stand(self, archive: _Archive, contents: Contents) -> None:
         """All of it was shipped as another source: so that the ledger knows its file too, it has one of its own."""
-        if not archive.gone:
-            entry = _entry(archive, contents, new_id())
-            self._remember(archive, entry)
+        if archive.gone:
+            return
+        known = next((each for each in self._remembered if _stands(each, archive, contents)), None)
+        entry = _entry(archive, contents, new_id() if known is None else known.source_id)
+        self._remember(archive, entry)
+        if known is None:
             self._sources.stand(entry)
 
     def _remember(self, archive: _Archive, entry: Entry) -> None:
@@ -506,6 +515,12 @@ class Archives:
         archive.entry = entry
         self._remembered.end(entry)
         self._shipper.changed()
+
+
+def _stands(entry: Entry, archive: _Archive, contents: Contents) -> bool:
+    """Whether the aggregator remembers the archive as that already."""
+    end = entry.inode, entry.position, entry.before
+    return not entry.ended and end == (archive.identity[1], contents.size, contents.before)
 
 
 def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:

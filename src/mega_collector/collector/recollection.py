@@ -67,12 +67,12 @@ class Recollection:
         self.pending = False
 
     def take(self) -> list[Entry]:
-        """All that came of it, as the checkpoint would have it, the oldest of what has ended first.
+        """All that came of it, as the checkpoint would have it, the latest of what has ended first.
 
         Of one file that which came farthest is the last: it is the one that the aggregator's answer will be.
         """
         standing = sorted(self._standing[:_MOST_STANDING], key=lambda entry: entry.position)
-        taken = [*reversed(self._ended), *standing]
+        taken = [*self._ended, *standing]
         self._ended, self._standing = [], []
         return taken
 

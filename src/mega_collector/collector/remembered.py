@@ -91,16 +91,21 @@ class Remembered:
         self._add(entry)
 
     def recollect(self, entry: Entry) -> None:
-        """The aggregator remembers it, and nobody here: as if the checkpoint had held it, but for this run."""
+        """The aggregator remembers it, and nobody here: as if the checkpoint had held it, but for this run.
+
+        What has ended is forgotten before what the checkpoint holds of that, the latest told last.
+        """
         self._add(entry)
-        self._bound()
+        if entry.source_id in self._ended:
+            self._ended.move_to_end(entry.source_id, last=False)
 
     def end(self, entry: Entry, *, acknowledged: bool = True) -> None:
         """A source has ended; what recognises it is kept. What is not `acknowledged` is not kept beyond this run."""
         self._add(entry)
         if acknowledged:
             self._checkpoint.put(replace(entry, untold=entry.untold or self._is_untold(entry)))
-        self._bound()
+        while len(self._ended) > _MOST_ENDED:
+            self.forget(self._entries[next(iter(self._ended))])
 
     def forget(self, entry: Entry) -> None:
         """It will never be found again. What is to be told of its end is kept."""
@@ -109,10 +114,6 @@ class Remembered:
             self._checkpoint.put(replace(entry, inode=0, head=Marker(), before=Marker(), trailer=Marker(), untold=True))
         else:
             self._checkpoint.forget(entry.source_id)
-
-    def _bound(self) -> None:
-        while len(self._ended) > _MOST_ENDED:
-            self.forget(self._entries[next(iter(self._ended))])
 
     def _is_untold(self, entry: Entry) -> bool:
         """As the checkpoint has it: who learns of the answer to an end notes it there."""

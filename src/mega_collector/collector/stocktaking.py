@@ -49,6 +49,7 @@ class Stocktaking:
             return
         self._asked = False
         if holdings.others:
+            # They know of it, perhaps.
             self._next, self._due = Inventory(), now + _PAUSE
             return
         self.strangers = unknown([entry_of_holding(each) for each in holdings.holdings])

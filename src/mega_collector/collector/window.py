@@ -134,7 +134,7 @@ class Window:
         self._finishes: dict[bytes, Finish] = {}
         """Ends of sources that the aggregator has not answered yet."""
         self._stands: dict[bytes, Open] = {}
-        """Where sources stand of which nothing is shipped, likewise."""
+        """Where sources stand of which nothing is shipped, and which the aggregator may not know."""
         self._held = self._held_items = 0
         """Bytes and items of those that are held up: in flight, but in nobody's way."""
         self._unsent: set[bytes] = set()
@@ -272,6 +272,7 @@ class Window:
             self._drop(given_up)
         flight = self._flights[source.id] = _Flight(source, acked=position)
         self._finishes.pop(source.id, None)
+        self._stands.pop(source.id, None)
         if not self.connected:
             return []
         flight.asked = flight.opened = True
@@ -301,9 +302,9 @@ class Window:
         self._flights.pop(source.id, None)
 
     def stand(self, source: Source, position: int) -> list[Outcome]:
-        """Tell that a source, of which nothing is shipped, stands at a position."""
-        opening = self._stands[source.id] = Open(source, position)
-        return [opening] if self.connected else []
+        """Tell where a source stands of which nothing is shipped: on each connection, until it is known."""
+        self._stands[source.id] = Open(source, position)
+        return [Describe(source)] if self.connected else []
 
     def finish_again(self, source: Source, position: int) -> list[Outcome]:
         """A process before has come to the end of the source, and may not have been heard."""
@@ -321,7 +322,7 @@ class Window:
         outcomes: list[Outcome] = []
         for finish in self._finishes.values():
             outcomes += [Open(finish.source, finish.position), finish]
-        outcomes += self._stands.values()
+        outcomes += [Describe(each.source) for each in self._stands.values()]
         for flight in self._flights.values():
             flight.asked = flight.opened = False
             self._let_go_on(flight)
@@ -347,6 +348,9 @@ class Window:
     def resume(self, resume: Resume) -> list[Outcome]:
         """The aggregator answers a description."""
         flight = self._flights.get(resume.source_id)
+        if flight is None and (stand := self._stands.get(resume.source_id)) is not None:
+            there = ((each.source_id, each.position) for each in resume.known)
+            return self._answered(stand.source.id) if (stand.source.id, stand.position) in there else [stand]
         if flight is None or not flight.asked or flight.opened:
             return []
         self._let_go_on(flight)
@@ -370,8 +374,8 @@ class Window:
         """Everything of a source before `position` is committed."""
         flight = self._flights.get(source_id)
         if flight is None:
-            told = self._finishes.get(source_id) or self._stands.get(source_id)
-            return self._answered(source_id) if told is not None and position >= told.position else []
+            finish = self._finishes.get(source_id)
+            return self._answered(source_id) if finish is not None and position >= finish.position else []
         # An answer that comes late, to a connection before, or for a source that was given up, moves nothing.
         if flight.acked is None or position <= flight.acked:
             return []
