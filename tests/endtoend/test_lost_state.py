@@ -163,6 +163,7 @@ def test_what_is_copied_and_truncated_while_nobody_answers_comes_once(site: Site
         until(partial(collector.holds, other.path), "it should be held open")
     writer.truncate()
     writer.write(3)
+    collector.wait_for("source_truncated")
     site.aggregator()
     assert_told(site, collector)
 
