@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -45,6 +45,8 @@ class _Waiting:
     file: File | None = None
     """Open, if it is perhaps a copy."""
     until: float | None = None
+    parted: bool = False
+    """Whether it looked like no copy any more when it was looked at last."""
 
 
 class Newcomers:
@@ -459,7 +461,11 @@ class Newcomers:
         """Whether it may be a copy, of which the original is not truncated yet."""
         original = None if self._once else self._copies.lookalike(path, file)
         if original is None:
-            return False
+            if waited is None or waited.until is None or waited.parted:
+                return False
+            # Its original was truncated just now, perhaps, which is to be seen while this one waits: nothing is lost.
+            self._wait(identity, path, replace(waited, path=path, size=size, file=file, parted=True))
+            return True
         until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
         if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
             return False
