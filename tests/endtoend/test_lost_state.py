@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from harness.site import Site
 from harness.until import until
 from harness.writer import Writer
 from mega_collector.block import Source
+from mega_collector.collector.checkpoint_file import CheckpointFile, read
+from mega_collector.collector.record import Entry
 from mega_collector.marker import Marker
 from mega_collector.protocol import Holding, Holdings
 
@@ -177,6 +180,25 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     collector.wait_for("recollected")
     collector.wait_for("file_followed", count=2)
     stopped.write(3)
+    site.assert_delivered()
+
+
+def test_what_was_taken_for_lost_before_the_aggregator_answered_goes_on_in_its_copy(site: Site) -> None:
+    """The checkpoint knows how the file begins; what was shipped of it the aggregator tells."""
+    aggregator, collector, writer = site.shipped(10, paths=everything(site))
+    collector.kill()
+    aggregator.kill()
+    checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
+    found = read(checkpoint, entries)
+    assert found is not None
+    stale = [replace(each, position=0, before=Marker()) for each in entries.values()]
+    CheckpointFile.create(checkpoint, found.collector_id or "", stale).close()
+    writer.write(5)
+    writer.copy_and_truncate(site.logs / "a.log.1")
+    writer.write(3)
+    collector = begins(site)
+    collector.wait_for("source_lost")
+    site.aggregator()
     site.assert_delivered()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from mega_collector.block import Skip, SkipReason, Source
+from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.window import Decide
 from mega_collector.telemetry.printable import printable
@@ -25,8 +26,9 @@ class _Loss:
 class Losses:
     """Loss is a fact with a name: a log event, two numbers, and the last that the aggregator hears of a source."""
 
-    def __init__(self, shipper: Shipper) -> None:
+    def __init__(self, shipper: Shipper, recollection: Recollection) -> None:
         self._shipper = shipper
+        self._recollection = recollection
         self._untold: dict[bytes, _Loss] = {}
         self.sources = 0
         """Sources of which bytes vanished, or may have."""
@@ -52,7 +54,8 @@ class Losses:
         self.bytes += 0 if end is None else end - start
         if len(self._untold) < _MOST_UNTOLD:
             loss = self._untold[source.id] = _Loss(source, start, end)
-            self._tell_aggregator(loss)
+            if not self._recollection.pending:
+                self._tell_aggregator(loss)
         else:
             self._shipper.end(source)
 
@@ -62,8 +65,8 @@ class Losses:
             self._shipper.abandon(source_id)
 
     def poll(self) -> None:
-        """What can be told now is told."""
-        if not self._shipper.connected:
+        """What can be told now is told: while more may be recollected, it may be found after all."""
+        if not self._shipper.connected or self._recollection.pending:
             return
         for loss in list(self._untold.values()):
             self._tell_aggregator(loss)

@@ -152,6 +152,7 @@ class Sources:
             self._starts.pop(old.id, None)
             self._shipper.forget(old)
         follower.source = replace(old, id=self._claim(entry))
+        self._losses.withdraw(follower.source.id)
         follower.expect(entry.position)
         self._followed.replace(old, follower)
 

@@ -125,12 +125,12 @@ class Tailer:
         self._clock = clock
         disk = Disk() if disk is None else disk
         self._followed = Followed()
-        self._losses = Losses(shipper)
+        self._recollection = Recollection()
+        self._losses = Losses(shipper, self._recollection)
         self._siblings = Siblings(disk)
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
-        self._recollection = Recollection()
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
