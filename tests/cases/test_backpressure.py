@@ -61,6 +61,19 @@ def test_files_rotate_and_wait_while_the_aggregator_is_down(site: Site) -> None:
 
 
 @pytest.mark.case(60)
+def test_what_was_closed_and_grows_while_the_aggregator_is_down_is_held_open(site: Site) -> None:
+    aggregator, collector, writer = site.shipped(10, close_inactive="50ms")
+    until(lambda: not collector.holds(writer.path), "it should be closed")
+    aggregator.kill()
+    collector.wait_for("connection_failed")
+    writer.write(10)
+    until(lambda: collector.holds(writer.path), "it should be opened")
+    writer.path.unlink()
+    site.aggregator()
+    site.assert_delivered()
+
+
+@pytest.mark.case(60)
 def test_a_collector_may_be_there_before_its_aggregator(site: Site) -> None:
     collector = site.collector()
     assert "no such socket" in collector.wait_for("connection_failed")["cause"]

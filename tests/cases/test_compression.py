@@ -10,6 +10,7 @@ import pytest
 
 from cases.held import deleted
 from cases.logrotate import logrotate
+from cases.recycled import recycle, recycling
 from harness.lines import make_line, sorted_out
 from harness.process import Process
 from harness.site import Site
@@ -122,28 +123,37 @@ def test_an_archive_is_recognised_by_what_the_aggregator_knows_though_its_origin
     site: Site,
 ) -> None:
     """The checkpoint knows of that inode only that its file was empty: the next file may be the same as well."""
-    site.aggregator()
-    collector = _collector(site)
-    writer = site.writer()
-    checkpoint = site.directory / "collector" / "checkpoint"
-    until(lambda: checkpoint.exists() and b"a.log" in checkpoint.read_bytes(), "the source should be noted")
-    stale = checkpoint.read_bytes()
-    writer.write(100)
-    site.assert_delivered()
-    collector.kill()
-    checkpoint.write_bytes(stale)
-    inode = writer.path.stat().st_ino
-    _compress(writer, site.logs / "a.log.1.gz")
-    writer.path.unlink()
-    others = [site.logs / f"{number}.txt" for number in range(1000)]
-    again = next((each for each in others if _made(each) == inode), None)
-    if again is None:
-        pytest.skip("this filesystem gives an inode that is free to no other file soon")
-    again.rename(writer.path)
-    writer.reopen()
-    writer.write(200)
-    _collector(site)
-    site.assert_delivered()
+    with recycling(site.logs) as site.logs:
+        site.aggregator()
+        collector = _collector(site)
+        writer = site.writer()
+        checkpoint = site.directory / "collector" / "checkpoint"
+        until(lambda: checkpoint.exists() and b"a.log" in checkpoint.read_bytes(), "the source should be noted")
+        stale = checkpoint.read_bytes()
+        writer.write(100)
+        site.assert_delivered()
+        collector.kill()
+        checkpoint.write_bytes(stale)
+        (site.logs / "a.log.1.gz").write_bytes(gzip.compress(writer.path.read_bytes()))
+        writer.close()
+        recycle(writer.path, writer.path, b"")
+        writer.reopen()
+        writer.write(200)
+        _collector(site)
+        site.assert_delivered()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_has_the_inode_of_an_empty_log_that_was_closed_is_not_shipped_as_it_is(site: Site) -> None:
+    with recycling(site.logs) as site.logs:
+        site.aggregator()
+        collector = _collector(site, close_inactive="50ms")
+        writer = site.writer()
+        collector.wait_for("file_followed")
+        until(lambda: not collector.holds(writer.path), "it should be closed")
+        writer.close()
+        recycle(writer.path, site.logs / "a.log.1.gz", gzip.compress(_lines(site, "archived", 100)))
+        site.assert_delivered()
 
 
 @pytest.mark.case(30)
@@ -173,11 +183,6 @@ def test_of_several_files_that_only_the_aggregator_knows_the_one_is_found_that_a
     site.assert_delivered()
     collector.wait_for("archive_recognised", path=str(site.logs / "a.log.1.gz"))
     site.assert_delivered()
-
-
-def _made(path: Path) -> int:
-    path.touch()
-    return path.stat().st_ino
 
 
 @pytest.mark.case(30)

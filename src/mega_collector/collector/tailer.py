@@ -444,6 +444,9 @@ class Tailer:
         if follower is not None:
             self._departures.renamed(follower, name, now)
             self._poll_at = now
+            if not follower.position and self._is_archive_now(follower):
+                # Nothing was read of what had the inode, by which it could be told from this.
+                self._let_go_of_what_was(follower)
         elif identity in self._archives:
             self._archives.renamed(identity, name)
         elif identity in self._newcomers:
@@ -464,12 +467,16 @@ class Tailer:
 
     def _restart(self, follower: Follower, now: float) -> None:
         if self._is_archive_now(follower):
-            self._sources.end(follower)
-            self._departures.let_go(follower)
-            self._finder.hurry()
+            self._let_go_of_what_was(follower)
             return
         copied = self._newcomers.holds_copy_of(follower.source.path)
         self._sources.restart(follower, now, copied=copied)
+
+    def _let_go_of_what_was(self, follower: Follower) -> None:
+        """Another file has its inode: the next scan finds it."""
+        self._sources.end(follower)
+        self._departures.let_go(follower)
+        self._finder.hurry()
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""

@@ -88,16 +88,16 @@ class Turns:
         What is less than a block is read no more often than its batch needs it; but at once after a pause. It is opened
         at once: whoever deletes it meanwhile would take what it has grown by.
         """
+        if follower not in self._files:
+            with suppress(OSError):
+                # What is wrong with it is told when it is read.
+                self._files.of(follower)
         if not self._pace or follower.size - follower.position >= self._small:
             self.mark(follower, now)
             return False
         if follower.settled:
             self._growing[follower] = None
             self.behind.add(follower)
-            if follower not in self._files:
-                with suppress(OSError):
-                    # What is wrong with it is told when it is read.
-                    self._files.of(follower)
         return True
 
     def hurry(self) -> None:
