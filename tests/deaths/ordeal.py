@@ -43,6 +43,9 @@ _FORCED = 1
 _REFUSED = 2
 """The exit code of what could not begin."""
 
+_UNSAID = 120
+"""That of what could not write its last words: Python's own, where standard error is a file that may not grow."""
+
 
 class Unfaithful(AssertionError):
     """What was promised is not what was found at the destination."""
@@ -171,8 +174,9 @@ class Ordeal:
                 process.signal(signal.SIGTERM)
         for process in processes:
             # Asked before it could hear of it, it is ended by the signal; on a full disk it may not be able to begin.
-            refused = [_REFUSED] if self._limit is not None and process is self._processes["aggregator"] else []
-            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *refused, *([_FORCED] if twice else [])})
+            limited = self._limit is not None and process is self._processes["aggregator"]
+            others = [*([_REFUSED, _UNSAID] if limited else []), *([_FORCED] if twice else [])]
+            self._assert_ended(process, process.wait(), {0, -signal.SIGTERM, *others})
 
     def _assert_ended(self, process: Process, code: int, allowed: set[int]) -> None:
         assert code in allowed, f"{process} ended with {code}: {process.said()[-2000:]}"
