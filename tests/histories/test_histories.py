@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from histories.aggregator import Row
 from histories.collector import CLOSE_INACTIVE
-from histories.disk import DEVICE
+from histories.disk import DEVICE, MemoryFile
 from histories.world import OPERATIONS, World, play
 from mega_collector.block import Source
 from mega_collector.marker import Marker
@@ -140,6 +140,27 @@ def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() 
         world.reconnect()
     assert {type(message) for message in asked} == {Inventory}
     world.finish()
+
+
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_once() -> None:
+    """The state is lost, and the aggregator remembers the file."""
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    for _ in range(8):
+        world.pass_by(1.0)
+    world.kill()
+    world.checkpoint.wipe()
+    open_it = world.disk.open
+
+    def open_none(path: bytes) -> MemoryFile:
+        world.disk.names.pop(path, None)
+        return open_it(path)
+
+    world.disk.open = open_none  # type: ignore[method-assign]
+    world.start()
+    for _ in range(40):
+        world.pass_by(1.0)
+    assert len(world.aggregator.lost) == 1
 
 
 def test_of_two_sources_of_a_file_the_one_that_came_farther_goes_on() -> None:

@@ -199,7 +199,12 @@ class Newcomers:
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost."""
         for identity, (path, scans) in list(self._missed.items()):
-            if self._finder.scans - scans > _MISSES:
+            if self._remembered.of(path, identity[1]) is not None:
+                # It is sought as that.
+                del self._missed[identity]
+            elif self._sources.recollecting:
+                continue
+            elif self._finder.scans - scans > _MISSES:
                 del self._missed[identity]
                 source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
                 self._losses.end(source, 0, None, "it was deleted before it could be opened")
