@@ -140,6 +140,9 @@ class Sources:
         old = follower.source
         try:
             entry = recognise(self._files.of(follower))
+        except FileNotFoundError:
+            # It has moved just now: its inode tells the aggregator what it is.
+            return
         except OSError as error:
             failed[follower] = error
             return
