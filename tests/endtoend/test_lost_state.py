@@ -186,9 +186,10 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
 def test_what_was_taken_for_lost_before_the_aggregator_answered_goes_on_in_its_copy(site: Site) -> None:
     """The checkpoint knows how the file begins; what was shipped of it the aggregator tells."""
     aggregator, collector, writer = site.shipped(10, paths=everything(site))
+    checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
+    until(lambda: b'a.log"' in checkpoint.read_bytes(), "the source should be noted")
     collector.kill()
     aggregator.kill()
-    checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
     found = read(checkpoint, entries)
     assert found is not None
     stale = [replace(each, position=0, before=Marker()) for each in entries.values()]

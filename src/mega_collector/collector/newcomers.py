@@ -91,6 +91,8 @@ class Newcomers:
         """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
         self._sought: set[bytes] = set()
         """Remembered sources whose fate is known: they may be remembered on, to be recognised."""
+        self._theirs: set[bytes] = set()
+        """What was recollected while another process was connected, whose it may be."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -251,7 +253,7 @@ class Newcomers:
         """
         for entry in self.wanted(entries):
             if self._sources.recollect(entry) and others and not entry.ended:
-                self._sought.add(entry.source_id)
+                self._theirs.add(entry.source_id)
         for follower, error in self._sources.reconsider(self._copies.original).items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.
@@ -265,12 +267,14 @@ class Newcomers:
 
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
-        return not self._seek([each for each in self._remembered if each.source_id not in self._sought], now)
+        known = self._sought | self._theirs
+        return not self._seek([each for each in self._remembered if each.source_id not in known], now)
 
     def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
         """Likewise of those that only the aggregator remembers; those for which it is to be called again."""
-        # Its file may have been found since the aggregator was asked: then it is no stranger any more.
-        return self._seek(self._sources.unknown(strangers), now)
+        # Its file may have been found since the aggregator was asked, or told as gone: then it is no stranger any more.
+        unknown = self._sources.unknown(strangers)
+        return self._seek([each for each in unknown if each.source_id not in self._sought], now)
 
     def _seek(self, entries: Iterable[Entry], now: float) -> list[Entry]:
         """Those of which it is not known yet what became of their files."""
