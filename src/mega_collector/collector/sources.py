@@ -255,14 +255,15 @@ class Sources:
             self._shipper.postpone(described)
             raise
         self._unsettled.discard(follower)
-        if self._starts.pop(described.id, None) is not None and follower.source.id != described.id:
-            self._tell_replaced(decide)
+        start = self._starts.pop(described.id, None)
+        if start is not None and follower.source.id != described.id:
+            self._tell_replaced(decide, start.path)
         if entry is not None and entry.ended and entry.source_id != follower.source.id:
             self._remembered.forget(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
         return follower
 
-    def _tell_replaced(self, decide: Decide) -> None:
+    def _tell_replaced(self, decide: Decide, path: bytes) -> None:
         """What was remembered agreed, but not what the aggregator has committed of it since: it is another file's."""
         described = decide.source
         for known in decide.resume.known:
@@ -270,7 +271,7 @@ class Sources:
                 continue
             if known.position > 0 and known.before.length > 0:
                 # An archive or a copy of that may be there: then not all of it is shipped again.
-                self._remembered.end(_entry_of(described, known), acknowledged=False)
+                self._remembered.end(_entry_of(replace(described, path=path), known), acknowledged=False)
             if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
