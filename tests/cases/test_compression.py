@@ -119,13 +119,14 @@ def test_an_archive_is_not_taken_for_that_of_an_empty_file_that_had_its_name(sit
 
 
 @pytest.mark.case(30)
+@pytest.mark.parametrize("name", ["a.log", "b.log"])
 def test_an_archive_is_recognised_by_what_the_aggregator_knows_though_its_original_s_inode_was_given_again(
-    site: Site,
+    site: Site, name: str
 ) -> None:
     """The checkpoint knows of that inode only that its file was empty: the next file may be the same as well."""
     with recycling(site.logs) as site.logs:
         site.aggregator()
-        collector = _collector(site)
+        collector = site.collector(paths=f"{site.logs}/*.log*")
         writer = site.writer()
         checkpoint = site.directory / "collector" / "checkpoint"
         until(lambda: checkpoint.exists() and b"a.log" in checkpoint.read_bytes(), "the source should be noted")
@@ -134,12 +135,14 @@ def test_an_archive_is_recognised_by_what_the_aggregator_knows_though_its_origin
         site.assert_delivered()
         collector.kill()
         checkpoint.write_bytes(stale)
+        writer.write(50)
         (site.logs / "a.log.1.gz").write_bytes(gzip.compress(writer.path.read_bytes()))
         writer.close()
-        recycle(writer.path, writer.path, b"")
+        recycle(writer.path, site.logs / name, b"")
+        writer.path = site.logs / name
         writer.reopen()
         writer.write(200)
-        _collector(site)
+        site.collector(paths=f"{site.logs}/*.log*")
         site.assert_delivered()
 
 
