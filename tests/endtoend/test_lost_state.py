@@ -18,7 +18,7 @@ from harness.writer import Writer
 from mega_collector.block import Source
 from mega_collector.collector.checkpoint_file import CheckpointFile, read
 from mega_collector.collector.record import Entry
-from mega_collector.marker import Marker
+from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.protocol import Holding, Holdings
 
 
@@ -45,6 +45,25 @@ def assert_told(site: Site, collector: Process) -> None:
     collector.wait_for("recollected")
     site.assert_delivered()
     assert collector.events("source_lost") == []
+
+
+def look(site: Site, collector: Process, times: int) -> None:
+    """Have one that polls look so often: it finds a file each time."""
+    for number in range(times):
+        other = site.writer(f"look.{number}.log")
+        other.write(1)
+        until(partial(collector.holds, other.path), "it should be held open")
+
+
+def forget_what_was_shipped(site: Site, writer: Writer) -> None:
+    """The checkpoint knows of the source and how it begins, and not that anything of it was shipped."""
+    checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
+    found = read(checkpoint, entries)
+    assert found is not None
+    (entry,) = entries.values()
+    head = Marker.of(writer.path.read_bytes()[:HEAD_SIZE])
+    stale = replace(entry, position=0, before=Marker(), head=head)
+    CheckpointFile.create(checkpoint, found.collector_id or "", [stale]).close()
 
 
 @pytest.fixture
@@ -159,11 +178,7 @@ def test_what_is_copied_and_truncated_while_nobody_answers_comes_once(site: Site
     until(lambda: collector.holds(writer.path), "it should be held open")
     shutil.copyfile(writer.path, site.logs / "a.log.1")
     until(lambda: collector.holds(site.logs / "a.log.1"), "the copy should be held open")
-    for name in ("b.log", "c.log"):
-        # For longer than a copy waits else: two looks.
-        other = site.writer(name)
-        other.write(1)
-        until(partial(collector.holds, other.path), "it should be held open")
+    look(site, collector, 2)  # for longer than a copy waits else
     writer.truncate()
     writer.write(3)
     collector.wait_for("source_truncated")
@@ -183,24 +198,45 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     site.assert_delivered()
 
 
-def test_what_was_taken_for_lost_before_the_aggregator_answered_goes_on_in_its_copy(site: Site) -> None:
-    """The checkpoint knows how the file begins; what was shipped of it the aggregator tells."""
+@pytest.fixture
+def outdated(site: Site) -> Writer:
+    """A log, ten lines of which were shipped, of which the checkpoint knows nothing. Neither side runs."""
     aggregator, collector, writer = site.shipped(10, paths=everything(site))
-    checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
+    checkpoint = site.directory / "collector" / "checkpoint"
     until(lambda: b'a.log"' in checkpoint.read_bytes(), "the source should be noted")
     collector.kill()
     aggregator.kill()
-    found = read(checkpoint, entries)
-    assert found is not None
-    stale = [replace(each, position=0, before=Marker()) for each in entries.values()]
-    CheckpointFile.create(checkpoint, found.collector_id or "", stale).close()
-    writer.write(5)
-    writer.copy_and_truncate(site.logs / "a.log.1")
-    writer.write(3)
-    collector = begins(site)
-    collector.wait_for("source_lost")
+    forget_what_was_shipped(site, writer)
+    return writer
+
+
+def test_what_was_not_found_before_the_aggregator_answered_goes_on_in_its_copy(site: Site, outdated: Writer) -> None:
+    """What was shipped of it the aggregator tells."""
+    outdated.write(5)
+    outdated.copy_and_truncate(site.logs / "a.log.1")
+    outdated.write(3)
+    collector = begins(site, watch="poll")
+    look(site, collector, 4)
     site.aggregator()
-    site.assert_delivered()
+    assert_told(site, collector)
+
+
+def test_what_was_not_found_before_the_aggregator_answered_goes_on_in_one_of_two_files_that_hold_it(
+    site: Site, outdated: Writer
+) -> None:
+    """An editor's file, which is held open though it is gone, and the archive that was made of that."""
+    outdated.write(5)
+    edited = site.logs / ".edited"
+    shutil.copyfile(outdated.path, edited)
+    edited.rename(outdated.path)
+    outdated.rotate(site.logs / "a.log.1")
+    collector = begins(site, watch="poll")
+    look(site, collector, 4)
+    compress(site.logs / "a.log.1")
+    collector.wait_for("file_gone")
+    site.aggregator()
+    collector.wait_for("archive_recognised")
+    assert_told(site, collector)
 
 
 @pytest.mark.parametrize("wiped", [False, True])

@@ -430,7 +430,9 @@ class Archives:
             return True
         position = original.position if original is not None else 0
         follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
-        follower = follower or holder
+        if follower is None or follower.vanished:
+            # Nothing is missing where a file holds all of it.
+            follower = holder or follower
         if follower is not None and not follower.vanished:
             seen = look.facts.size, look.facts.changed_ns
             self._held.append(_Held(archive, follower, follower.position, contents.size, contents, seen))

@@ -93,6 +93,8 @@ class Newcomers:
         """Remembered sources whose fate is known: they may be remembered on, to be recognised."""
         self._theirs: set[bytes] = set()
         """What was recollected while another process was connected, whose it may be."""
+        self._gone: set[bytes] = set()
+        """Those that were not found before all was recollected: a copy or an archive may turn out to be theirs."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -259,6 +261,7 @@ class Newcomers:
                 # It is found anew, when it can be read.
                 self._failing[follower.identity] = follower.path, _words(error)
                 self._departures.let_go(follower)
+        self._gone.clear()
         self._sources.ask_again()
         self.poll(now)
 
@@ -267,7 +270,7 @@ class Newcomers:
 
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
-        known = self._sought | self._theirs
+        known = self._sought | self._theirs | self._gone
         return not self._seek([each for each in self._remembered if each.source_id not in known], now)
 
     def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
@@ -337,6 +340,9 @@ class Newcomers:
 
     def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
         """What was written to it behind its position cannot be had any more, unless all of it is in an archive."""
+        if self._sources.recollecting:
+            self._gone.add(entry.source_id)
+            return
         if self._archives.end_with(entry):
             self._sources.conclude(entry)
             return
