@@ -55,13 +55,12 @@ def look(site: Site, collector: Process, times: int) -> None:
         until(partial(collector.holds, other.path), "it should be held open")
 
 
-def forget_what_was_shipped(site: Site, writer: Writer) -> None:
-    """The checkpoint knows of the source and how it begins, and not that anything of it was shipped."""
+def forget_what_was_shipped(site: Site, head: Marker) -> None:
+    """The checkpoint knows of the source and that it began like this, and not that anything of it was shipped."""
     checkpoint, entries = site.directory / "collector" / "checkpoint", dict[bytes, Entry]()
     found = read(checkpoint, entries)
     assert found is not None
     (entry,) = entries.values()
-    head = Marker.of(writer.path.read_bytes()[:HEAD_SIZE])
     stale = replace(entry, position=0, before=Marker(), head=head)
     CheckpointFile.create(checkpoint, found.collector_id or "", [stale]).close()
 
@@ -198,15 +197,15 @@ def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_come
     site.assert_delivered()
 
 
-@pytest.fixture
-def outdated(site: Site) -> Writer:
+@pytest.fixture(params=[0, HEAD_SIZE], ids=["found empty", "found written"])
+def outdated(site: Site, request: pytest.FixtureRequest) -> Writer:
     """A log, ten lines of which were shipped, of which the checkpoint knows nothing. Neither side runs."""
     aggregator, collector, writer = site.shipped(10, paths=everything(site))
     checkpoint = site.directory / "collector" / "checkpoint"
     until(lambda: b'a.log"' in checkpoint.read_bytes(), "the source should be noted")
     collector.kill()
     aggregator.kill()
-    forget_what_was_shipped(site, writer)
+    forget_what_was_shipped(site, Marker.of(writer.path.read_bytes()[: request.param]))
     return writer
 
 

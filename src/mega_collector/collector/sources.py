@@ -131,8 +131,9 @@ class Sources:
         return failed
 
     def _is_sure(self, follower: Follower) -> bool:
-        """Whether it is recognised. (It is begun at its end only if it is not.)"""
-        return follower.source.id in self._starts and follower.source.id not in self._at_end
+        """Whether it is recognised, by what was read of it. (It is begun at its end only if it is not.)"""
+        start = self._starts.get(follower.source.id)
+        return start is not None and start.position > 0 and start.source_id not in self._at_end
 
     def _recognise(
         self, follower: Follower, recognise: Callable[[File], Entry | None], failed: dict[Follower, OSError]
@@ -193,11 +194,22 @@ class Sources:
             self._remembered.recollect(entry)
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
-        if source_id in self._starts:
+        follower = self._followed.of(source_id) if source_id in self._starts else None
+        if follower is None:
+            self._remembered.recollect(further)
+        elif self._is_sure(follower) or follower.vanished:
             self._starts[source_id] = further
         else:
+            self._doubt(follower)
             self._remembered.recollect(further)
         return False
+
+    def _doubt(self, follower: Follower) -> None:
+        """It was taken for a source of which nothing was read, as far as was known: any file can be that."""
+        old = follower.source
+        del self._starts[old.id]
+        follower.source = replace(old, id=new_id())
+        self._followed.replace(old, follower)
 
     def _remembered_of(self, source_id: bytes) -> Entry | None:
         """What is remembered of a source that is not settled."""
