@@ -94,7 +94,8 @@ def test_what_was_truncated_before_its_collector_had_heard_of_it_does_not_stay_i
     world.truncate(log)
     world.append(log, 1)
     world.finish()
-    assert [row.gone for row in world.aggregator.ledger.values()] == [True, False]
+    assert [row.finished for row in world.aggregator.ledger.values()] == [True, False]
+    assert world.aggregator.lost == []
 
 
 def test_what_a_file_may_go_on_as_that_waits_for_its_answer_is_not_told_as_gone() -> None:

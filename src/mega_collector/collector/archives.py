@@ -139,9 +139,16 @@ class Archives:
         return any(archive.entry is entry for archive in self._archives.values())
 
     def end_with(self, entry: Entry) -> bool:
-        """Whether one that is done ends with what was shipped of that: then there was no more of it."""
-        ends = (each.entry for each in self._archives.values() if each.entry is not None)
-        return entry.position > 0 and any((end.position, end.before) == (entry.position, entry.before) for end in ends)
+        """Whether one that is done ends with what was shipped of that: then there was no more of it.
+
+        What was empty has no bytes by which to tell, and its archive its name.
+        """
+        empty = not (entry.position or entry.head.length)
+        for path, end in ((each.path, each.entry) for each in self._archives.values() if each.entry is not None):
+            same = (end.position, end.before) == (entry.position, entry.before)
+            if same and (_plain(path) == entry.path if empty else entry.position > 0):
+                return True
+        return False
 
     # What the finder tells
 
@@ -379,7 +386,7 @@ class Archives:
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
         """
         path, head = look.archive.path, look.inspection.head
-        plain = _SUFFIX.split(path, 1)[0]
+        plain = _plain(path)
         for follower in self._followed:
             unsettled = not follower.settled and is_named_after(path, follower.source.path)
             if (unsettled or follower.path == plain) and follower not in self._shipped:
@@ -538,6 +545,11 @@ def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:
         ended=True,
         trailer=contents.trailer,
     )
+
+
+def _plain(path: bytes) -> bytes:
+    """What the file was called that an archive of this name was made of."""
+    return _SUFFIX.split(path, 1)[0]
 
 
 def is_archive(path: bytes, file: File) -> bool:

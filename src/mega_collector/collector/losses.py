@@ -52,12 +52,24 @@ class Losses:
         tell("source_lost", path=printable(source.path), start=start, end=end, reason=reason)
         self.sources += 1
         self.bytes += 0 if end is None else end - start
-        if len(self._untold) < _MOST_UNTOLD:
-            loss = self._untold[source.id] = _Loss(source, start, end)
-            if not self._recollection.pending:
-                self._tell_aggregator(loss)
-        else:
-            self._shipper.end(source)
+        self._tell(_Loss(source, start, end))
+
+    def finish(self, source: Source, position: int) -> None:
+        """A source has ended before the aggregator has said how far it came: nothing of it is lost."""
+        self._tell(_Loss(source, position, position))
+
+    def lost(self, source_id: bytes) -> bool:
+        """Whether of one that waits bytes were lost, or may have been."""
+        loss = self._untold[source_id]
+        return loss.end != loss.start
+
+    def _tell(self, loss: _Loss) -> None:
+        if len(self._untold) >= _MOST_UNTOLD:
+            self._shipper.end(loss.source)
+            return
+        self._untold[loss.source.id] = loss
+        if not self._recollection.pending:
+            self._tell_aggregator(loss)
 
     def withdraw(self, source_id: bytes) -> None:
         """The source is found after all: where it goes on is asked anew, of its file and not of what was lost."""

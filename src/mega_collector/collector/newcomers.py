@@ -271,7 +271,8 @@ class Newcomers:
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
         known = self._sought | self._theirs | self._gone
-        return not self._seek([each for each in self._remembered if each.source_id not in known], now)
+        unknown = (each for each in self._remembered if each.source_id not in known)
+        return not self._seek([each for each in unknown if not self._sources.is_over(each.source_id)], now)
 
     def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
         """Likewise of those that only the aggregator remembers; those for which it is to be called again."""

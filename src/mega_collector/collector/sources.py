@@ -55,6 +55,8 @@ class Sources:
         self._at_end: set[bytes] = set()
         """Those of them that are begun at the end of their file, of which the aggregator is to hear."""
         self._unsettled: set[Follower] = set()
+        self._over: set[bytes] = set()
+        """Those that ended before they were settled: they are remembered on, to be recognised."""
         self.truncations = 0
         for entry in remembered.untold:
             if entry.trailer.length:
@@ -215,6 +217,10 @@ class Sources:
         """What is remembered of a source that is not settled."""
         return self._starts.get(source_id) or self._remembered.get(source_id)
 
+    def is_over(self, source_id: bytes) -> bool:
+        """Whether it ended here before it was settled."""
+        return source_id in self._over
+
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
         named = any(follower.source.inode == entry.inode for follower in self._followed.named(entry.path))
@@ -253,6 +259,8 @@ class Sources:
             if described.id not in self._losses:
                 # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
                 self._losses.end(described, 0, None, "the aggregator forgot what it had of a source that has ended")
+            elif not self._losses.lost(described.id):
+                self._learn_end(decide)
             self._losses.settle(decide)
             return None
         if follower.vanished:
@@ -287,6 +295,17 @@ class Sources:
             if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
+    def _learn_end(self, decide: Decide) -> None:
+        """What has ended before it was settled was shipped up to where the aggregator says: of a copy the rest is."""
+        described = decide.source
+        entry = self._remembered.get(described.id)
+        if entry is None:
+            return
+        for known in decide.resume.known:
+            if known.source_id == described.id and known.position > 0 and known.before.length > 0:
+                entry = _entry_of(replace(described, path=entry.path), known)
+        self._remembered.end(replace(entry, inode=0, ended=True), acknowledged=False)
+
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
         """The file was truncated or rewritten: what it holds now is another source.
 
@@ -316,6 +335,7 @@ class Sources:
         if not entry.position:
             # The aggregator never heard of it.
             self._remembered.forget(entry)
+            self._shipper.changed()
             return
         ended = replace(entry, ended=True, untold=True, inode=0, trailer=Marker())
         self._shipper.note(ended)
@@ -346,17 +366,21 @@ class Sources:
         `lost`: why what was not read of it cannot be had any more.
         """
         source, acknowledged = follower.source, lost is None and self._shipper.acknowledged(follower.source)
-        if lost is None:
-            self._shipper.end(source)
-        else:
+        start = self._starts.pop(source.id, None)
+        if lost is not None:
             unread = follower.shrunk_by or follower.lag
             self._losses.end(source, follower.position, follower.position + unread if unread else None, lost)
+        elif start is None or start.ended:
+            self._shipper.end(source)
+        else:
+            self._losses.finish(source, follower.position)
         if _is_recognisable(follower):
             self._remembered.end(entry_of(follower, inode=0, ended=True), acknowledged=acknowledged)
             self._shipper.changed()
-        elif not follower.settled and (start := self._starts.pop(source.id, None)) is not None:
+        elif start is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
             self._remembered.give_back(start)
+            self._over.add(start.source_id)
 
     def remember_end(self, follower: Follower, head: Marker | None, *, linked: bool) -> bool:
         """Its source, acknowledged, ends next: whether there is something by which to recognise its file again.
