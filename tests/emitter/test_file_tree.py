@@ -2,6 +2,8 @@ import gzip
 import os
 import shutil
 import stat
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from mega_collector.block import Source
 from mega_collector.emitter.compressor import Compressor, Job
 from mega_collector.emitter.configuration import Compression, Rotation
 from mega_collector.emitter.protocol import Taken
+from mega_collector.emitter.removed import Removed
 from mega_collector.marker import Marker
 
 A, B = make_source("a.log"), make_source("b.log")
@@ -141,9 +144,7 @@ def test_whose_file_it_is_is_told_by_its_path_and_not_by_an_inode_that_may_be_an
     tree = Tree(tmp_path, "{path}")
 
     def is_output(path: Path, inode: int | None = None) -> bool:
-        status = path.stat()
-        source = Source(b"", bytes(path), status.st_dev, inode or status.st_ino, Marker())
-        return tree.emitter.is_output(source)
+        return tree.emitter.is_output(_found(path, inode))
 
     tree.put("a.log")
     (tmp_path / "link").symlink_to(tree.root)
@@ -153,6 +154,52 @@ def test_whose_file_it_is_is_told_by_its_path_and_not_by_an_inode_that_may_be_an
     assert not is_output(tree.root / "a.log", inode=1)
     assert not is_output(tmp_path / "logs.log")
     assert tree.emitter.writes_to == ()
+
+
+@pytest.mark.parametrize("name", ["out.log", "{path}"])
+@pytest.mark.parametrize("compression", [None, Compression.GZIP])
+def test_what_was_found_is_told_though_it_is_renamed_compressed_or_removed_before_it_is_asked_for(
+    tmp_path: Path, name: str, compression: Compression | None
+) -> None:
+    tree = Tree(tmp_path, name, rotation=Rotation(keep=2, size=2), compression=compression)
+    found: list[Source] = []
+    with ExitStack() as opened:  # as a collector has them: none has the inode of another
+        for _ in range(5):
+            for path in tree.root.iterdir():
+                opened.enter_context(path.open("rb"))
+                found.append(_found(path))
+            tree.put("out.log")
+            if compression:
+                _await_compressed(tree)
+            assert [each.path for each in found if not tree.emitter.is_output(each)] == []
+    tree.emitter.close()
+
+
+def test_what_an_earlier_process_has_renamed_is_told(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "out.log", rotation=Rotation(keep=2, size=2))
+    tree.put("any")
+    found = _found(tree.root / "out.log")
+    tree.put("any")
+    tree.restart()
+    assert tree.emitter.is_output(found)
+
+
+def test_a_log_that_has_the_inode_of_an_output_that_was_removed_is_none(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "out.log", rotation=Rotation(keep=1, size=2))
+    tree.put("any")
+    found = _found(tree.root / "out.log")
+    with (tree.root / "out.log").open("rb"):
+        for _ in range(2):
+            tree.put("any")
+    assert tree.emitter.is_output(found)
+    assert not tree.emitter.is_output(replace(found, path=bytes(tree.root / "app.log")))
+    assert not tree.emitter.is_output(replace(found, path=bytes(tmp_path / "out.log")))
+
+
+def _found(path: Path, inode: int | None = None) -> Source:
+    """As a collector finds it."""
+    status = path.stat()
+    return Source(b"", bytes(path), status.st_dev, inode or status.st_ino, Marker())
 
 
 # The start
@@ -278,7 +325,7 @@ def test_rotated_files_are_compressed_with_their_mode_and_time(tmp_path: Path, c
 
 
 def test_what_is_rotated_while_something_is_compressed_is_compressed_too(tmp_path: Path) -> None:
-    compressor, path = Compressor(Compression.GZIP), tmp_path / "out.log"
+    compressor, path = Compressor(Compression.GZIP, Removed()), tmp_path / "out.log"
     for number in range(1, 40):
         (tmp_path / f"out.log.{number}").write_bytes(b"x\n")
         compressor.submit(Job(path, None))

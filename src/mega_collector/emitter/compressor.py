@@ -18,6 +18,7 @@ import zstandard
 
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.configuration import Compression
+from mega_collector.emitter.removed import Removed
 from mega_collector.emitter.rotated import NAMES, Rotated
 
 _STEP = 1 << 20
@@ -56,8 +57,9 @@ class Compressor:
     aggregator that writes it, is left alone.
     """
 
-    def __init__(self, compression: Compression) -> None:
+    def __init__(self, compression: Compression, removed: Removed) -> None:
         self._compression = compression
+        self._removed = removed
         self._jobs: deque[Job] = deque()
         self._waiting: set[Job] = set()
         self._changed = threading.Condition()
@@ -121,7 +123,7 @@ class Compressor:
             return job
 
     def _do(self, job: Job) -> None:
-        with Rotated(job.path, job.root) as rotated:
+        with Rotated(job.path, job.root, self._removed) as rotated:
             if job.over is not None and rotated.is_regular(job.path.name):
                 self._compress(rotated, job.path.name, job.over)
             for name in rotated.plain():
@@ -190,7 +192,7 @@ class Compressor:
         with NAMES:
             name = rotated.name_of(os.fstat(plain.fileno()))
             if name is not None and rotated.status(name + self._compression.suffix) is not None:
-                os.unlink(name, dir_fd=rotated.directory)
+                rotated.remove(name)
                 os.fsync(rotated.directory)
 
     def _compressed(self, plain: io.FileIO) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """The file destination where it is many files, or one that is rotated: each exactly once, together with the ledger."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.output import Output
 from mega_collector.emitter.protocol import Left, OutputState, Taken
 from mega_collector.emitter.recovery import Recovery
+from mega_collector.emitter.removed import Removed
 from mega_collector.emitter.rotated import NAMES, Rotated
 from mega_collector.emitter.template import Template
 from mega_collector.errors import EmitError, StartError
@@ -105,7 +107,9 @@ class FileTree:
             root=self._root,
         )
         self._state_directory = state_directory
-        self._compressor = None if configuration.compression is None else Compressor(configuration.compression)
+        self._removed = Removed()
+        compression = configuration.compression
+        self._compressor = None if compression is None else Compressor(compression, self._removed)
         self._files: dict[str, _File] = {}
         """The one that was appended to last is the last."""
         self._closed: set[str] = set()
@@ -145,19 +149,29 @@ class FileTree:
     def is_output(self, source: Source) -> bool:
         """Whether a source of this machine is a file that is written here, now or before, rotated or compressed.
 
-        Shipped, it would grow by all that is shipped of it. From any thread.
+        Shipped, it would grow by all that is shipped of it. Its path is the one by which the collector has found it: it
+        may have another name since, or none. From any thread.
         """
-        try:
-            status = os.stat(source.path)  # noqa: PTH116 - a path of bytes
-            path = Path(os.fsdecode(os.path.realpath(source.path)))
-            ours = Path(os.path.realpath(self._root or self._path))
-        except OSError:
+        path = Path(os.fsdecode(os.path.realpath(source.path)))
+        if not self._is_named_as_ours(path):
             return False
-        if (status.st_dev, status.st_ino) != (source.device, source.inode):
-            return False  # it is another file that has this path, where the aggregator looks
+        identity = source.device, source.inode
+        # Where it is none of these, it is another file that has this path, where the aggregator looks.
+        return _is_there(path, identity) or self._has_been_moved(path.parent, identity)
+
+    def _is_named_as_ours(self, path: Path) -> bool:
+        ours = Path(os.path.realpath(self._root or self._path))
         if self._root is not None:
             return path.is_relative_to(ours)
         return path.parent == ours.parent and f"{path.name}.".startswith(f"{ours.name}.")
+
+    def _has_been_moved(self, directory: Path, identity: tuple[int, int]) -> bool:
+        """Whether it has another name of ours now, or was removed here."""
+        with contextlib.suppress(OSError), NAMES, os.scandir(directory) as entries:
+            names = [Path(entry.path) for entry in entries if entry.inode() == identity[1]]
+            if any(self._is_named_as_ours(name) and _is_there(name, identity) for name in names):
+                return True
+        return identity in self._removed
 
     def reopen(self) -> None:
         """Let go of every file: all that they hold is committed. What is appended to next is opened anew."""
@@ -351,7 +365,7 @@ class FileTree:
             if not self._is_due(file) or not file.emitter.is_as_left:
                 return False
             path = Path(file.path)
-            with Rotated(path, self._root) as rotated, NAMES:
+            with Rotated(path, self._root, self._removed) as rotated, NAMES:
                 rotated.rotate(self._rotation.keep)
         except OSError as error:
             if file.path not in self._told:
@@ -416,6 +430,14 @@ class FileTree:
         except (EmitError, StartError) as error:
             _log.error("output_not_mended", error=str(error))
             self._unmended.add(row.path)
+
+
+def _is_there(path: Path, identity: tuple[int, int]) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == identity
 
 
 def _batch(blocks: Sequence[Block]) -> Batch:

@@ -8,6 +8,7 @@ from typing import Self
 
 from mega_collector.emitter.below import open_directory
 from mega_collector.emitter.configuration import Compression
+from mega_collector.emitter.removed import Removed
 
 _SUFFIXES = ("", *(each.suffix for each in Compression))
 
@@ -19,9 +20,11 @@ class Rotated:
     """The rotated files of one output. A context manager; whoever uses it holds `NAMES` where it changes names.
 
     All is looked at without following links, and nothing but what is named so is touched. OSErrors come through.
+    What is removed is noted in `removed` before it is.
     """
 
-    def __init__(self, path: Path, root: Path | None) -> None:
+    def __init__(self, path: Path, root: Path | None, removed: Removed) -> None:
+        self._removed = removed
         self.path = path
         self.name = path.name
         self.directory = open_directory(root or path.parent, path.parent)
@@ -82,6 +85,11 @@ class Rotated:
     def rename(self, name: str, to: str) -> None:
         os.rename(name, to, src_dir_fd=self.directory, dst_dir_fd=self.directory)
 
+    def remove(self, name: str) -> None:
+        if (status := self.status(name)) is not None:
+            self._removed.note(status)
+        os.unlink(name, dir_fd=self.directory)
+
     def _listed(self) -> set[str]:
         return set(os.listdir(self.directory))  # noqa: PTH208 - of a descriptor
 
@@ -93,5 +101,5 @@ class Rotated:
         """Remove what has that number, if anything."""
         slots = self._slots(number, names)
         for name in slots:
-            os.unlink(name, dir_fd=self.directory)
+            self.remove(name)
         return bool(slots)
