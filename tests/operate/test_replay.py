@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from blocks import make_block, make_source
 from emitter.batches import make_batch
 from harness.site import Site
@@ -80,10 +82,28 @@ def test_a_directory_that_may_not_be_read(tmp_path: Path) -> None:
     refused(replay(tmp_path, str(kept.parent), wrapper=unprivileged()), "letters: Permission denied")
 
 
-def test_a_directory_without_dead_letters_is_done(tmp_path: Path) -> None:
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "README").touch()
+@pytest.mark.parametrize("there", [[], [".nfs1", "lost+found"], ["1.unfinished", "README"]], ids=str)
+def test_a_directory_without_dead_letters_is_done(tmp_path: Path, there: list[str]) -> None:
+    for name in there:
+        letter(tmp_path / "letters" / name)
+    (tmp_path / "letters").mkdir(exist_ok=True)
     ended = replay(tmp_path, str(tmp_path / "letters"))
+    assert (ended.code, ended.stdout) == (0, "0 dead letters: 0 lines, 0 bytes delivered\n")
+
+
+def test_a_directory_of_other_files_was_named_by_mistake_and_nothing_is_handed_over(site: Site) -> None:
+    site.aggregator()
+    state = site.directory / "aggregator"
+    kept = letter(state / "dead-letters" / "1.dead")
+    named = replay(site.directory, str(kept.parent), str(state))
+    refused(named, f"{state}: it holds no dead letter, but other files", "dead-letters in the aggregator's state")
+    assert named.stdout == ""
+    assert kept.exists()
+
+
+def test_where_the_settings_say_that_dead_letters_are_laid_there_may_be_other_files(tmp_path: Path) -> None:
+    letter(tmp_path / "letters" / "replayed" / "1.dead")
+    ended = replay(tmp_path, "--dead-letter-directory", str(tmp_path / "letters"))
     assert (ended.code, ended.stdout) == (0, "0 dead letters: 0 lines, 0 bytes delivered\n")
 
 

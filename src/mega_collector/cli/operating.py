@@ -95,7 +95,8 @@ def make_replay() -> click.Command:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what fails is told here, in one line
         from mega_collector.operate.replay import Replaying
 
-        replaying = Replaying(_replayed_from(letters, loaded.settings), loaded.settings.state_directory)
+        paths = _replayed_from(letters, loaded.settings)
+        replaying = Replaying(paths, loaded.settings.state_directory, named=bool(letters))
         for line in replaying:
             say(line)
         say(replaying.total)

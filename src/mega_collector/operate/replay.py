@@ -13,6 +13,9 @@ from mega_collector.operator_client import operator_of, unheard
 
 _SUFFIX = ".dead"
 
+_LAID = {_SUFFIX, ".unfinished"}
+"""What an aggregator leaves in its directory of dead letters."""
+
 _NOT_NOW = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
@@ -37,12 +40,14 @@ class Replayed:
 class Replaying:
     """Hands dead letters over, the oldest first. Iterating gives a line for each; `total` is the last one.
 
+    `named` says that a person has named the paths: then one that holds nothing but other files is a mistake.
+
     Raises:
         MegaCollectorError: nothing was handed over, or nothing more: why, and what to do.
     """
 
-    def __init__(self, paths: Sequence[Path], state_directory: Path) -> None:
-        self._letters = _letters(paths)
+    def __init__(self, paths: Sequence[Path], state_directory: Path, *, named: bool) -> None:
+        self._letters = _letters(paths, named=named)
         self._state_directory = state_directory
         self._so_far = Replayed()
 
@@ -91,20 +96,34 @@ class Replaying:
         return f"kept: {why}"
 
 
-def _letters(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and those in the directories named, sorted by their names, which say when they were laid."""
+def _letters(paths: Sequence[Path], *, named: bool) -> list[Path]:
+    """The files at the paths, and those in directories, sorted by their names, which say when they were laid."""
     found: list[Path] = []
     for path in paths:
         try:
             path.stat()
-            named = [each for each in path.iterdir() if each.suffix == _SUFFIX] if path.is_dir() else [path]
+            found += _letters_in(path, named=named) if path.is_dir() else [path]
         except OSError as error:
             raise MegaCollectorError(f"{path}: {error.strerror}: name a directory of dead letters, or one") from error
-        found += named
     for directory in {path.parent for path in found}:
         if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
             raise MegaCollectorError(f"{directory}: what is delivered could not be removed: change its owner or mode")
     return sorted(set(found), key=lambda path: (path.name, path))
+
+
+def _letters_in(directory: Path, *, named: bool) -> list[Path]:
+    there = list(directory.iterdir())
+    if named and not any(path.suffix in _LAID for path in there) and any(map(_is_somebody_s, there)):
+        raise MegaCollectorError(
+            f"{directory}: it holds no dead letter, but other files: name a directory of dead letters, by default"
+            " dead-letters in the aggregator's state directory"
+        )
+    return [path for path in there if path.suffix == _SUFFIX]
+
+
+def _is_somebody_s(path: Path) -> bool:
+    """Not what filesystems leave in empty directories."""
+    return not path.name.startswith(".") and path.name != "lost+found"
 
 
 def _why(error: grpc.RpcError) -> str:
