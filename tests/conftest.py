@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -7,6 +7,7 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
+from cases.starred import fail_if_skipped
 from harness.aside import Aside
 from harness.site import Site
 from harness.template import Template
@@ -20,12 +21,23 @@ hypothesis.settings.load_profile("untimed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--case", type=int, help="only the tests of this hard case (docs/cases.md)")
+    parser.addoption("--all-starred", action="store_true", help="a test of a starred case fails if it is skipped")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--case")
     if wanted is not None:
         items[:] = [item for item in items if any(wanted in mark.args for mark in item.iter_markers("case"))]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.config.getoption("--all-starred") and call.excinfo is not None:
+        fail_if_skipped(item, report, call.excinfo.value)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cases.starred import STARRED
+
 TESTS = Path(__file__).parent.parent
 CATALOGUE = TESTS.parent / "docs" / "cases.md"
-
-STARRED = {15, 18, 19, 24, 27, 30, 31, 33, 34, 38, 39, 40, 44, 49, 50, 55, 56, 60, 66, 69, 71, 75, 80, 94, 95}
 
 _ROW = re.compile(r"\| *(?P<number>\d+)(?P<star>★?) *\|(?P<happens>.*)\|(?P<promised>.*)\|(?P<tests>[^|]*)\|")
 
