@@ -25,7 +25,7 @@ def collector(site: Site, **settings: str) -> Process:
 
 def noted(site: Site, *, ended: bool) -> bool:
     """Whether the checkpoint knows of something that has ended, or has not: it may be written meanwhile."""
-    found: dict[bytes, Entry] = {}
+    found = dict[bytes, Entry]()
     read(site.directory / "collector" / "checkpoint", found)
     return any(each.ended is ended for each in found.values())
 

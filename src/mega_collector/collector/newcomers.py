@@ -254,6 +254,8 @@ class Newcomers:
         `others`: what has not ended of it may be another process's, and is not sought.
         """
         for entry in self.wanted(entries):
+            # More is known: what was found may not be it after all.
+            self._sought.discard(entry.source_id)
             if self._sources.recollect(entry) and others and not entry.ended:
                 self._theirs.add(entry.source_id)
         for follower, error in self._sources.reconsider(self._copies.original).items():
