@@ -144,6 +144,15 @@ def test_of_no_file_is_asked_before_the_aggregator_has_told_what_it_remembers() 
     world.finish()
 
 
+def test_a_connection_that_has_ended_before_it_is_heard_of_does_not_end_the_asking() -> None:
+    world = World(Random(0))
+    world.start()
+    assert world.collector is not None
+    world.collector.disconnect()
+    world.collector.tailer.step()
+    assert world.collector.recollects
+
+
 def test_what_vanishes_when_it_is_to_be_opened_is_lost_once() -> None:
     """The state is lost, and the aggregator remembers the file."""
     world = World(Random(0))

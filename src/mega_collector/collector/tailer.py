@@ -384,7 +384,7 @@ class Tailer:
         now = self._clock()
         self._stocktaking.interrupt()
         self._recollection.interrupt()
-        if self._recollection.pending and not self._shipper.takes_stock:
+        if self._recollection.pending and self._shipper.connected and not self._shipper.takes_stock:
             self._recollection.give_up()
             self._recollect(now)
         self._sources.ask_again()
