@@ -238,6 +238,24 @@ def test_what_was_not_found_before_the_aggregator_answered_goes_on_in_one_of_two
     assert_told(site, collector)
 
 
+def test_an_archive_is_of_the_file_that_began_like_it_and_not_of_one_that_was_empty(site: Site) -> None:
+    """Of neither is known what was shipped, and both are gone."""
+    writer = site.writer("a.log.1")
+    writer.write(10)
+    compress(writer.path)
+    device, path = site.logs.stat().st_dev, os.fsencode(site.logs / "a.log")
+    empty = Entry(b"\1" * 16, path, device, 1, Marker(), 0, Marker())
+    begun = Entry(b"\2" * 16, path + b".1", device, 2, Marker.of(writer.lines[0]), 0, Marker())
+    (site.directory / "collector").mkdir()
+    CheckpointFile.create(site.directory / "collector" / "checkpoint", "me", [empty, begun]).close()
+    site.aggregator()
+    collector = begins(site, id="me")
+    collector.wait_for("source_lost")
+    collector.wait_for("file_retired")
+    site.assert_delivered()
+    assert [each["path"] for each in collector.events("source_lost")] == [os.fsdecode(path)]
+
+
 @pytest.mark.parametrize("wiped", [False, True])
 def test_the_rest_of_what_was_shipped_comes_from_its_archive_where_others_begin_at_their_end(
     site: Site, stopped: Writer, wiped: bool

@@ -412,11 +412,11 @@ class Archives:
         if matching:
             return max(matching, key=lambda entry: entry.position)
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
-        path = look.archive.path
         unknown = (
             each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)
         )
-        return next((each for each in unknown if is_named_after(path, each.path)), None)
+        named = (each for each in unknown if is_named_after(look.archive.path, each.path))
+        return max(named, key=lambda entry: entry.head.length, default=None)
 
     def _is_settled(self, entry: Entry) -> bool:
         """Whether it is followed, and the aggregator has told what it knows of it."""
