@@ -252,8 +252,9 @@ class Ordeal:
         expected = Expected(self.site.written, self._plan.longest)
         try:
             until(lambda: self._arrived(expected), "everything should have arrived", _PATIENCE)
-            if self._rotated:
-                # Until nothing is compressed any more: what is just then may be missing, or there twice.
+            if self._rotated or self._plan.mode is Mode.AGGREGATOR_WIPED:
+                # Until nothing is compressed any more: what is just then may be missing, or there twice. Or until what
+                # may come again has.
                 until(lambda: self._is_quiet() and not self._wrong(expected), "it should stay like that", _PATIENCE)
             else:
                 self._be_quiet()
