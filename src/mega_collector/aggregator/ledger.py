@@ -229,6 +229,15 @@ class Ledger:
         """So many of a collector's sources that have ended, or are gone, the latest first, behind `after`."""
         return self._reader.ended(collector, after, most)
 
+    @property
+    def read_error(self) -> str | None:
+        """Why something could not be read, until `read_again` finds that it can; None: all can."""
+        return self._reader.read_error
+
+    def read_again(self) -> bool:
+        """Whether what could not be read can be by now, and could not until now."""
+        return self._reader.read_again()
+
     def bind(self, collector: str, holder: str) -> str:
         """Who holds a collector's id: whoever comes first with it has it from then on.
 
