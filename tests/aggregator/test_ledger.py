@@ -345,6 +345,16 @@ ledger.commit(forever())
 """
 
 
+def test_an_end_that_was_not_clean_writes_nothing_for_which_a_lock_would_be_waited_for(tmp_path: Path) -> None:
+    ledger, written = Ledger(tmp_path), list[str]()
+    ledger._writer.set_trace_callback(written.append)
+    ledger.close(clean=False)
+    assert written == []
+    again = Ledger(tmp_path)
+    assert not again.clean
+    again.close(clean=True)
+
+
 def test_a_kill_in_the_middle_of_a_commit_leaves_the_one_before(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "src"
     killed = subprocess.run(

@@ -362,7 +362,9 @@ class Ledger:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""
         with self._writing:
             try:
-                self._writer.execute("UPDATE ends SET clean = ?", (clean,))
+                if clean:
+                    # Otherwise it says so already: who has locked it would be waited for beyond the end.
+                    self._writer.execute("UPDATE ends SET clean = 1")
                 self._writer.close()
                 self._reader.close()
             except sqlite3.Error:
