@@ -574,6 +574,15 @@ def test_what_is_known_is_found_without_looking_at_every_source(tmp_path: Path) 
     ledger.close(clean=True)
 
 
+def test_what_adjoins_is_found_without_looking_at_every_range_of_a_source(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    plan = ledger._reader.read(f"EXPLAIN QUERY PLAN {ledger_module._ADJOINING}", b"a", 10, "hole")
+    steps = [step for *_, step in plan if "ranges" in step]
+    assert len(steps) == 2
+    assert all("(source=? AND start" in step for step in steps), steps
+    ledger.close(clean=True)
+
+
 def test_what_is_cleared_is_passed_over_no_more_and_splits_what_it_lies_in(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
         ledger.commit([_advance(100)], [Range(SOURCE, 0, 40, DISCARDED), Range(SOURCE, 40, 50, "hole")])

@@ -102,7 +102,12 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
 _FOUND_AGAIN = "DELETE FROM ranges WHERE source = ? AND start = ? AND end = start AND reason = ?"
-_ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
+_ADJOINING = """
+DELETE FROM ranges WHERE source = ?1 AND end = ?2 AND reason = ?3
+    AND start = (SELECT max(start) FROM ranges WHERE source = ?1 AND start < ?2)
+RETURNING start
+"""
+# Of those that begin before it only the last can: a sparse file has a hundred thousand that need not be looked at.
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _OVERLAPPING = """
 DELETE FROM ranges WHERE source = ? AND end > ? AND start < ? AND reason = ? RETURNING start, end, at
