@@ -1,5 +1,6 @@
 """The way to a running half, for whoever runs it."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,9 @@ _CAUSES = {
     ),
     "Domain name not found": "the host of the address is not known: mend the name, or check the DNS",
 }
+
+_ENDED = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))
+"""What a socket says on which nobody listens any more, or that is gone."""
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -107,10 +111,13 @@ def explain(error: grpc.RpcError) -> str:
 
 
 def unheard(error: grpc.RpcError) -> str | None:
-    """That the half hangs, and has not heard of the call; None: it is something else that failed."""
-    if error.code() is grpc.StatusCode.UNAVAILABLE and "failed to connect" in str(error.details()):
-        return "it does not answer: see whether it hangs, and try again"
-    return None
+    """That the half hangs or has ended, and has not heard of the call; None: it is something else that failed."""
+    details = str(error.details())
+    if error.code() is not grpc.StatusCode.UNAVAILABLE or "failed to connect" not in details:
+        return None
+    if any(each in details for each in _ENDED):
+        return "it has ended meanwhile: try again when it runs"
+    return "it does not answer: see whether it hangs, and try again"
 
 
 def look(operator: api_pb2_grpc.OperatorStub) -> View:

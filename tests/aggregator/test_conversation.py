@@ -223,6 +223,34 @@ def test_a_source_is_the_collectors_that_it_began_with(aggregator: Aggregator) -
     assert aggregator.buffer.take(0) == []
 
 
+def test_a_source_is_whose_opens_it_first_also_before_the_ledger_knows_it(aggregator: Aggregator) -> None:
+    first, thief = Stream(aggregator), Stream(aggregator, "somebody else")
+    first.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
+    thief.say(Open(SOURCE, 0), make_block(LINE * 2, 0, SOURCE))
+    assert [each.reason for each in thief.answers() if isinstance(each, Refusal)] == [
+        RefusalReason.NOT_YOURS,
+        RefusalReason.NOT_OPEN,
+    ]
+    assert [each.source.collector for each in aggregator.buffer.take(0) if isinstance(each, Block)] == ["me"]
+    aggregator.commit(SOURCE, 7)
+    again = Stream(aggregator, "somebody else")
+    again.say(Open(SOURCE, 7))
+    assert [reason for reason, *_ in again.refusals()] == [RefusalReason.NOT_YOURS]
+    first.say(make_block(LINE, 7, SOURCE))
+    assert first.taken() == [(7, LINE)]
+    assert Ack({SOURCE.id: 7}) in first.answers()
+
+
+def test_what_was_opened_and_never_committed_is_nobodys_when_its_collector_has_gone(aggregator: Aggregator) -> None:
+    first = Stream(aggregator)
+    first.say(Open(SOURCE, 0))
+    first.conversation.end()
+    first.conversation.forget()
+    another = Stream(aggregator, "another")
+    another.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))
+    assert another.answers() == []
+
+
 def test_a_commit_is_told_to_every_stream_of_the_collector_that_is_open(aggregator: Aggregator) -> None:
     one, two, gone = Stream(aggregator), Stream(aggregator), Stream(aggregator)
     one.say(Open(SOURCE, 0), make_block(LINE, 0, SOURCE))

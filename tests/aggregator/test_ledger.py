@@ -345,6 +345,16 @@ ledger.commit(forever())
 """
 
 
+def test_an_end_that_was_not_clean_writes_nothing_for_which_a_lock_would_be_waited_for(tmp_path: Path) -> None:
+    ledger, written = Ledger(tmp_path), list[str]()
+    ledger._writer.set_trace_callback(written.append)
+    ledger.close(clean=False)
+    assert written == []
+    again = Ledger(tmp_path)
+    assert not again.clean
+    again.close(clean=True)
+
+
 def test_a_kill_in_the_middle_of_a_commit_leaves_the_one_before(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "src"
     killed = subprocess.run(
@@ -561,6 +571,15 @@ def test_what_is_known_is_found_without_looking_at_every_source(tmp_path: Path) 
     steps = [step for *_, step in plan if "sources" in step]
     assert all(step.startswith("SEARCH") for step in steps)
     assert any("collector=? AND inode=? AND device=?" in step for step in steps)
+    ledger.close(clean=True)
+
+
+def test_what_adjoins_is_found_without_looking_at_every_range_of_a_source(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    plan = ledger._reader.read(f"EXPLAIN QUERY PLAN {ledger_module._ADJOINING}", b"a", 10, "hole")
+    steps = [step for *_, step in plan if "ranges" in step]
+    assert len(steps) == 2
+    assert all("(source=? AND start" in step for step in steps), steps
     ledger.close(clean=True)
 
 

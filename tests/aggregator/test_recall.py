@@ -87,3 +87,13 @@ def test_a_piece_of_an_over_long_line_comes_back_as_the_entry_that_it_was() -> N
     record = Record(A, 0, 4, 1, 0, Marker(), False, False, 0, (Passage(0, 4, DISCARDED),))
     (piece,) = recall([make_block(b"xxxxxxxx", 0, A)], {A.id: record}).pieces
     assert (bytes(piece.data), piece.entries, piece.unterminated) == (b"xxxx", 1, True)
+
+
+def test_what_comes_back_of_a_sparse_file_takes_no_longer_for_its_other_holes() -> None:
+    """It is found by the thread that commits for all: with each range held against each other it took hours."""
+    holes = [Passage(4 * number + 2, 4 * number + 4, "hole") for number in range(100_000)]
+    discarded = [Passage(4 * number, 4 * number + 2, DISCARDED) for number in range(500)]
+    record = Record(A, 0, holes[-1].end, 0, 0, Marker(), False, False, 0, (*holes, *discarded))
+    found = recall([make_block(b"1\n", 4 * number, A) for number in range(1000)], {A.id: record})
+    assert [(each.start, each.end) for each in found.pieces] == [(each.start, each.end) for each in discarded]
+    assert (found.known, found.unknown) == (1000, 0)

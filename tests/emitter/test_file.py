@@ -1,4 +1,5 @@
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -164,6 +165,25 @@ def test_only_the_last_parts_laid_aside_are_kept(ledger: Ledger) -> None:
         emitter = ledger.start()
     emitter.close()
     assert aside(ledger) == [b"%d\n" % number for number in range(4, 12)]
+
+
+def test_of_what_finds_no_room_to_be_laid_aside_nothing_is_left_and_what_was_laid_before_stays(ledger: Ledger) -> None:
+    large = bytes(100) + b"\n"
+    for batch in (ONE, make_batch(large)):
+        emitter = ledger.start()
+        emitter.emit([batch])
+        emitter.close()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        for _ in range(10):
+            with pytest.raises(StartError, match="File too large"):
+                ledger.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert aside(ledger) == [b"one\n"]
+    ledger.start().close()
+    assert aside(ledger) == [b"one\n", large]
 
 
 def test_what_cannot_be_laid_aside_is_not_cut(ledger: Ledger) -> None:

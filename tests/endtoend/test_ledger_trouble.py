@@ -1,4 +1,4 @@
-"""The ledger cannot be written for a while: nothing is acknowledged, and it goes on by itself."""
+"""The ledger cannot be written or read for a while: nothing is acknowledged, and it goes on by itself."""
 
 import contextlib
 import shutil
@@ -10,6 +10,7 @@ import pytest
 
 from blocks import make_block, make_source
 from cases.namespace import mounted
+from cases.reads import Reads
 from harness.health import NOT_SERVING, SERVING, health
 from harness.process import Process
 from harness.site import Site
@@ -61,6 +62,27 @@ def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, t
         assert len(aggregator.events("ledger_failed")) == 1
         collector.stop()
         assert collector.events("stopped", acknowledged=acknowledged)
+    aggregator.wait_for("ledger_recovered")
+    until(lambda: health(site.address) == SERVING, "health should follow the ledger")
+    site.collector()
+    site.assert_delivered()
+
+
+def test_where_it_cannot_be_read_health_says_so_and_it_goes_on_when_it_can(site: Site) -> None:
+    *both, writer = site.shipped(10)
+    assert [each.stop() for each in reversed(both)] == [0, 0]
+    reads = Reads(site.directory, site.directory / "aggregator" / "ledger.sqlite3", "EIO")
+    aggregator = site.aggregator(wrapper=reads.wrapper)
+    reads.fail()
+    writer.write(10)
+    collector = site.collector()
+    assert "cannot be read" in str(aggregator.wait_for("ledger_failed")["error"])
+    until(lambda: health(site.address) == NOT_SERVING, "health should follow the ledger")
+    # Also while nobody asks it any more.
+    assert collector.stop() == 0
+    quiet(lambda: health(site.address), "health")
+    assert health(site.address) == NOT_SERVING
+    reads.work()
     aggregator.wait_for("ledger_recovered")
     until(lambda: health(site.address) == SERVING, "health should follow the ledger")
     site.collector()

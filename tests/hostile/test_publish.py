@@ -8,7 +8,7 @@ import pytest
 
 from harness.until import DEADLINE
 from hostile.client import Stream, block, describe
-from hostile.served import Served
+from hostile.served import Served, bystander
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 
 A = b"source a"
@@ -65,6 +65,23 @@ def test_what_contradicts_itself_is_refused_with_the_reason(
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert reason in details
     assert served.output() == b""
+
+
+@pytest.mark.parametrize("start", [(1 << 63) - 2, 1 << 63, (1 << 64) - 1])
+def test_a_position_beyond_the_end_of_all_is_refused_and_the_others_go_on(
+    served: Served, channel: grpc.Channel, start: int
+) -> None:
+    code, details = refused(channel, block(A, start, b"one\n"))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "a position is at most" in details
+    with bystander(served):
+        pass
+
+
+def test_a_block_that_is_refused_leaves_no_trace_of_its_position(served: Served, channel: grpc.Channel) -> None:
+    refused(channel, block(A, 1000, b"one\n", crc32=1))
+    assert publish(channel, block(A, 0, b"one\n")) == 4
+    assert served.output() == b"one\n"
 
 
 def test_another_collectors_source_is_refused(served: Served, channel: grpc.Channel) -> None:

@@ -1,6 +1,6 @@
 """What is expected next of each source of one collector: a machine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mega_collector.block import NEWLINE, Block, Skip, Source
@@ -46,6 +46,10 @@ class Admission:
 
     def __len__(self) -> int:
         return len(self._sources)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The ids of the sources that were opened."""
+        return iter(self._sources)
 
     @property
     def settled(self) -> bool:

@@ -222,6 +222,8 @@ class Aggregator:
         """Let health follow the destination, tell what holds it up, use new certificates, forget what is long over."""
         for each in self._renewable:
             each.look()
+        if self._ledger.read_again():
+            _log.info("ledger_recovered")
         self._tell_health()
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + min(self._settings.forget_after, _FORGET_INTERVAL)
@@ -266,6 +268,7 @@ class Aggregator:
             alerts=self._stack.alerts,
             certificate_expires_at=self._renewable[0].expires_at if self._renewable else None,
             next_try_in=self._stack.pauses.left,
+            ledger_read_error=self._ledger.read_error,
         )
 
     @property

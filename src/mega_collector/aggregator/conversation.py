@@ -159,8 +159,7 @@ class Conversation:
             self._require_listener()
             self._peer.sweep()
             # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
-            committed = self._ledger.committed(source.id)
-            theirs = committed is not None and committed.collector != self._hello.collector
+            committed, theirs = self._committed(source)
             at = None if committed is None else committed.position
             begins = self._peer.admission.expected(source.id) is None
             new = committed is None and begins
@@ -178,6 +177,18 @@ class Conversation:
         self._opened[source.id] = source
         if refusal is not None:
             self._outbox.say(refusal)
+
+    def _committed(self, source: Source) -> tuple[Committed | None, bool]:
+        """What the ledger has of a source, and whether that is another collector's."""
+        committed = self._ledger.committed(source.id)
+        if committed is None:
+            if not self._peers.claim(source.collector, source.id):
+                return None, True
+            # Again: another's claim is over as soon as it is committed.
+            committed = self._ledger.committed(source.id)
+            if committed is not None:
+                self._peers.disclaim(source.id)
+        return committed, committed is not None and committed.collector != source.collector
 
     def blocks(self, messages: Iterable[tuple[pb.Block, bytes]]) -> None:
         """Blocks arrive, with their payloads: each goes to the ingest buffer, waiting for room, or is refused."""

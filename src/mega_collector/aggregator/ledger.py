@@ -102,7 +102,12 @@ ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
 _FOUND_AGAIN = "DELETE FROM ranges WHERE source = ? AND start = ? AND end = start AND reason = ?"
-_ADJOINING = "DELETE FROM ranges WHERE source = ? AND end = ? AND end > start AND reason = ? RETURNING start"
+_ADJOINING = """
+DELETE FROM ranges WHERE source = ?1 AND end = ?2 AND reason = ?3
+    AND start = (SELECT max(start) FROM ranges WHERE source = ?1 AND start < ?2)
+RETURNING start
+"""
+# Of those that begin before it only the last can: a sparse file has a hundred thousand that need not be looked at.
 _PUT_RANGE = "INSERT OR REPLACE INTO ranges VALUES (?, ?, ?, ?, ?)"
 _OVERLAPPING = """
 DELETE FROM ranges WHERE source = ? AND end > ? AND start < ? AND reason = ? RETURNING start, end, at
@@ -229,6 +234,15 @@ class Ledger:
         """So many of a collector's sources that have ended, or are gone, the latest first, behind `after`."""
         return self._reader.ended(collector, after, most)
 
+    @property
+    def read_error(self) -> str | None:
+        """Why something could not be read, until `read_again` finds that it can; None: all can."""
+        return self._reader.read_error
+
+    def read_again(self) -> bool:
+        """Whether what could not be read can be by now, and could not until now."""
+        return self._reader.read_again()
+
     def bind(self, collector: str, holder: str) -> str:
         """Who holds a collector's id: whoever comes first with it has it from then on.
 
@@ -353,7 +367,9 @@ class Ledger:
         """End; `clean` says that nothing is at the destination that the ledger does not know."""
         with self._writing:
             try:
-                self._writer.execute("UPDATE ends SET clean = ?", (clean,))
+                if clean:
+                    # Otherwise it says so already: who has locked it would be waited for beyond the end.
+                    self._writer.execute("UPDATE ends SET clean = 1")
                 self._writer.close()
                 self._reader.close()
             except sqlite3.Error:

@@ -82,6 +82,10 @@ class LedgerReader:
         self._path = path
         self._connection = connection
         self._lock = threading.Lock()
+        self._unread: tuple[str, tuple[object, ...]] | None = None
+        """The last query that could not be answered, with its values."""
+        self.read_error: str | None = None
+        """Why it could not be, until `read_again` finds that it can."""
 
     @classmethod
     def at(cls, directory: Path) -> "LedgerReader":
@@ -112,7 +116,23 @@ class LedgerReader:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self._path} cannot be read: {error}{advice(error)}") from error
+            told = f"the ledger {self._path} cannot be read: {error}{advice(error)}"
+            self._unread, self.read_error = (query, values), told
+            raise LedgerError(told) from error
+
+    def read_again(self) -> bool:
+        """Ask again what could not be answered: whether it can be by now. Not, if there was no such thing."""
+        unread = self._unread
+        if unread is None:
+            return False
+        try:
+            self.read(unread[0], *unread[1])
+        except LedgerError:
+            return False
+        if self._unread is not unread:
+            return False  # another was not answered meanwhile
+        self._unread = self.read_error = None
+        return True
 
     def records(self, collector: str | None = None) -> Iterator[Record]:
         """Everything that is known of the sources of a collector, or of all of them, in the order of their ids."""

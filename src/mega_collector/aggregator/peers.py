@@ -49,6 +49,8 @@ class Peers:
         self._lock = threading.Lock()
         self._shares = Shares(buffer_size)
         self._welcomed: set[Outbox] = set()
+        self._claims: dict[bytes, str] = {}
+        """Whose the sources are that are open and of which nothing is committed: the ledger does not know it yet."""
         self._status = Status()
 
     @property
@@ -85,6 +87,16 @@ class Peers:
         with self._lock:
             self._peers[collector].lives.remove(life)
             self._forget(collector)
+
+    def claim(self, collector: str, source_id: bytes) -> bool:
+        """Whether a source that the ledger does not know is that collector's: it is whose opens it first."""
+        with self._lock:
+            return self._claims.setdefault(source_id, collector) == collector
+
+    def disclaim(self, source_id: bytes) -> None:
+        """The ledger knows whose a source is."""
+        with self._lock:
+            self._claims.pop(source_id, None)
 
     def welcomed(self, outbox: Outbox) -> None:
         """The first word is said on a stream: from now on it hears what holds up the aggregator."""
@@ -130,6 +142,7 @@ class Peers:
                     continue
                 for source_id, position in advanced.items():
                     peer.admission.commit(source_id, position)
+                    self._claims.pop(source_id, None)
                 for source_id in finished.get(collector, ()):
                     peer.admission.end(source_id)
                 for outbox in peer.outboxes:
@@ -172,4 +185,7 @@ class Peers:
         """Keep nothing of a collector that has gone, once all it sent is committed: collectors may come without end."""
         peer = self._peers[collector]
         if not peer.lives and not peer.outboxes and peer.admission.settled:
+            for source_id in peer.admission:
+                if self._claims.get(source_id) == collector:
+                    del self._claims[source_id]
             del self._peers[collector]

@@ -1,6 +1,6 @@
 """What of a dead letter may come back: a machine."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mega_collector.block import NEWLINE, Block
@@ -19,13 +19,15 @@ class Recalled:
     unknown: int
 
 
-def recall(blocks: Iterable[Block], records: Mapping[bytes, Record]) -> Recalled:
+def recall(blocks: Sequence[Block], records: Mapping[bytes, Record]) -> Recalled:
     """Cut out of blocks what the ledger holds as discarded, given its records by source id.
 
     It is cut where the discarded ranges begin and end, which is between entries: they were recorded along blocks, if
     perhaps not along these. What two blocks have in common comes back once.
     """
-    standings = {source_id: _standing(record) for source_id, record in records.items()}
+    extents = _extents(blocks)
+    known_of = ((records[each], extent) for each, extent in extents.items() if each in records)
+    standings = {record.source.id: _standing(record, extent) for record, extent in known_of}
     pieces: list[Block] = []
     known = unknown = 0
     for block in blocks:
@@ -56,16 +58,29 @@ class _Standing:
         return taken, known
 
 
-def _standing(record: Record) -> _Standing:
+def _extents(blocks: Iterable[Block]) -> dict[bytes, Span]:
+    """From the first to the last position of each source's blocks."""
+    extents: dict[bytes, Span] = {}
+    for block in blocks:
+        start, end = extents.get(block.source.id, (block.start, block.end))
+        extents[block.source.id] = min(start, block.start), max(end, block.end)
+    return extents
+
+
+def _standing(record: Record, extent: Span) -> _Standing:
+    """As far as it is about an extent, in one pass: a sparse file has very many ranges."""
     discarded: list[Span] = []
-    delivered = [(record.first, record.position)] if record.first < record.position else []
-    for passage in record.ranges:
-        span = (passage.start, passage.end)
+    delivered: list[Span] = []
+    behind, at = 0, record.first
+    for passage in sorted(record.ranges, key=lambda each: each.start):
+        delivered.append((at, min(passage.start, record.position)))
+        at = max(at, passage.end)
         if passage.reason == DISCARDED:
             # They do not overlap, unless by somebody else's hand.
-            discarded = [*without(discarded, span), span]
-        delivered = without(delivered, span)
-    return _Standing(record.source.collector, sorted(discarded), delivered)
+            discarded.append((max(passage.start, behind), passage.end))
+            behind = max(behind, passage.end)
+    delivered.append((at, record.position))
+    return _Standing(record.source.collector, common(extent, discarded), common(extent, delivered))
 
 
 def common(wanted: Span, spans: Iterable[Span]) -> list[Span]:

@@ -242,6 +242,8 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         source = wire.decode_source(request.source, hello)
         if request.block.source != source.id:
             raise WireError("the block is of another source than the one described")
+        # Before anything is opened or noted: what is refused leaves no trace.
+        wire.decode_block(request.block, request.block.payload, source)
         conversation = self._converse(hello, outbox)
         try:
             conversation.open(Open(source, request.block.start))

@@ -41,12 +41,16 @@ class AggregatorStatistics:
     """Seconds since the epoch; None without TLS."""
     next_try_in: float | None = None
     """Seconds until the destination is tried again, if it has failed."""
+    ledger_read_error: str | None = None
+    """Why nobody can be told where their sources stand, if that is so: nothing comes in then."""
 
     @property
     def held_up(self) -> Status:
         """What keeps what comes in from being committed, if anything does."""
         if not self.pipeline.committing:
             return Status(Stage.COMMIT, f"the ledger cannot be written: {self.pipeline.ledger_error}")
+        if self.ledger_read_error is not None:
+            return Status(Stage.COMMIT, self.ledger_read_error)
         if self.pipeline.refused is not None:
             return Status(Stage.DESTINATION, self.pipeline.refused)
         if self.failing_output is None and self.retry.failing:
@@ -64,6 +68,10 @@ class AggregatorStatistics:
         """Whether the destination takes longer than it should: it is slow, or does not answer at all."""
         return self.pipeline.emitting > _PATIENCE
 
+    @property
+    def _ledger_failing(self) -> bool:
+        return not self.pipeline.committing or self.ledger_read_error is not None
+
     def _outputs_held_up(self, worst: Status) -> Status:
         others = self.failing_outputs - 1
         if others <= 0:
@@ -77,6 +85,8 @@ class AggregatorStatistics:
             return False, f"the destination takes nothing: {self.retry.last_error}"
         if not self.pipeline.committing:
             return False, "the ledger cannot be written"
+        if self.ledger_read_error is not None:
+            return False, "the ledger cannot be read"
         if self.hanging:
             silent = f"{self.destination} has not answered for {self.pipeline.emitting:.0f} s"
             return False, f"the destination takes nothing: {silent}"
@@ -131,7 +141,7 @@ class AggregatorStatistics:
             ("dead_letter_bytes", "Bytes in the dead-letter directory, as last seen", self.dead_letters.kept_size),
             ("emitting_seconds", "How long the push under way has lasted; 0 if there is none", self.pipeline.emitting),
             ("destination_failing", "Whether the last push failed", self.retry.failing),
-            ("ledger_failing", "Whether the ledger cannot be written", not self.pipeline.committing),
+            ("ledger_failing", "Whether the ledger cannot be written or read", self._ledger_failing),
             ("ready", "Whether what comes in can go out", self.ready[0]),
         )
         for name, help_, number in gauges:

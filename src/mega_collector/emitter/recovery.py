@@ -1,5 +1,6 @@
 """What is done with the output file at start."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -95,6 +96,9 @@ class Recovery:
                 os.close(fd)
             sync_directory(self._directory)
         except OSError as error:
+            # Half of it would only take room, where there is none, and the place of what was laid aside before.
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
             raise StartError(cause(aside, error)) from error
         return aside
 
