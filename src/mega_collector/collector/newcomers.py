@@ -481,7 +481,10 @@ class Newcomers:
             # Its original was truncated just now, perhaps, which is to be seen while this one waits: nothing is lost.
             self._wait(identity, path, replace(waited, path=path, size=size, file=file, parted=True))
             return True
-        until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
+        until = waited.until if waited is not None else None
+        if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
+            # It is still being copied. What grows otherwise is none, however long the two begin alike.
+            until = None
         if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
             return False
         until = now + self._rotate_wait if until is None else until
