@@ -324,6 +324,32 @@ def test_an_archive_that_stays_truncated_holds_up_nothing(site: Site) -> None:
 
 
 @pytest.mark.case(30)
+@pytest.mark.parametrize("found", [True, False])
+def test_an_archive_that_was_given_up_is_no_loss_while_its_original_is_known(site: Site, found: bool) -> None:
+    """As gzip(1) does it where the disk is full: what it has written is removed, and the original stays."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / ("a.log*" if found else "a.log")) + f"\n{site.logs}/*.gz")
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    plain = site.logs / "a.log.1"
+    writer.rotate(plain)
+    archive = site.logs / "a.log.1.gz"
+    whole = gzip.compress(plain.read_bytes())
+    archive.write_bytes(whole[: len(whole) // 2])
+    collector.wait_for("archive_waits")
+    if not found:
+        collector.wait_for("file_retired")
+    archive.unlink()
+    writer.write(10)
+    site.assert_delivered()
+    archive.write_bytes(whole)
+    collector.wait_for("archive_recognised")
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(30)
 def test_all_members_of_an_archive_are_read(site: Site) -> None:
     """As `cat a.gz b.gz` makes it, or a compressor that works in parallel; a member may be empty."""
     data = b"".join(gzip.compress(part) for part in (_lines(site, "old", 1000), b"", _lines(site, "older", 1000)))

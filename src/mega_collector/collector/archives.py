@@ -49,6 +49,8 @@ class _Archive:
     """Size and time of change when it was seen last."""
     tried: tuple[int, int] | None = None
     """The same when it was found not to be whole: it waits for others."""
+    head: bytes = b""
+    """The first bytes of what it held then."""
     told: set[str] = field(default_factory=set)
     """What was said of it."""
     entry: Entry | None = None
@@ -184,7 +186,7 @@ class Archives:
             # As that of any other source: moved to another filesystem, it has another inode there.
             self._sources.conclude(archive.entry, recognisable=True)
         waits = archive.tried is not None or archive in self._queue or archive in self._delayed
-        if archive.entry is None and waits and not archive.skip:
+        if archive.entry is None and waits and not archive.skip and not self._is_of_what_is_known(archive):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
@@ -295,7 +297,7 @@ class Archives:
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
         archive, self._look = look.archive, None
         look.file.close()
-        archive.tried = look.facts.size, look.facts.changed_ns
+        archive.tried, archive.head = (look.facts.size, look.facts.changed_ns), look.inspection.head
         if archive.seen not in {None, archive.tried}:
             # It has changed since it was opened.
             self._look_anew(archive)
@@ -373,12 +375,18 @@ class Archives:
         except OSError:
             return False
 
-    def _original_that_is_there(self, look: _Look) -> Follower | None:
-        """The follower of the file of which it was made, by its name and its beginning.
+    def _is_of_what_is_known(self, archive: _Archive) -> bool:
+        """Whether one that never became whole begins as the file of which it was made: who makes it gave that up."""
+        head = archive.head
+        alike = (each for each in self._candidates() if each.head.length and each.head.matches_head(head))
+        named = any(is_named_after(archive.path, each.path) for each in alike)
+        return named or self._original_that_is_there(archive.path, head) is not None
+
+    def _original_that_is_there(self, path: bytes, head: bytes) -> Follower | None:
+        """The follower of the file of which an archive was made, by its name and its beginning.
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
         """
-        path, head = look.archive.path, look.inspection.head
         plain = _SUFFIX.split(path, 1)[0]
         for follower in self._followed:
             unsettled = not follower.settled and is_named_after(path, follower.source.path)
@@ -429,7 +437,10 @@ class Archives:
             self._pass_over(archive, look.file)
             return True
         position = original.position if original is not None else 0
-        follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
+        if original is None:
+            follower = self._original_that_is_there(archive.path, look.inspection.head)
+        else:
+            follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:
             # Nothing is missing where a file holds all of it.
             follower = holder or follower
