@@ -353,6 +353,27 @@ def test_what_was_cut_away_unread_is_told(site: Site) -> None:
 
 
 @pytest.mark.case(48)
+@pytest.mark.parametrize("copy", ["a.log.1", "old/a.log.1"])
+def test_what_was_cut_away_unread_is_not_lost_if_its_copy_is_found_with_the_cut(
+    site: Site, copy: str, watch: str
+) -> None:
+    (site.logs / "old").mkdir()
+    aggregator, collector, writer = site.shipped(paths=str(site.logs / "**" / "*.log*"), watch=watch)
+    aggregator.kill()
+    # Nothing is read for as long as nobody takes it.
+    collector.wait_for("connection_failed")
+    writer.write(10)
+    _wait_for_looks(site, collector)
+    collector.freeze()
+    writer.copy_and_truncate(site.logs / copy)
+    writer.write(3)
+    collector.thaw()
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(48)
 def test_what_was_cut_away_while_there_was_no_connection_is_told_to_the_aggregator_later(site: Site) -> None:
     aggregator, collector, writer = site.shipped()
     shipped = site.bytes_written

@@ -8,7 +8,7 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees, head_of, holds
+from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.siblings import Siblings
@@ -159,10 +159,7 @@ class Departures:
 
     def _is_still(self, follower: Follower) -> bool:
         """Whether the file that was found holds what was read of it, or what it began with when it was described."""
-        file, head = self._files.of_any(follower), follower.source.head
-        if follower.position > 0:
-            return holds(file, follower)
-        return head.length > 0 and head.matches_head(file.read(head.length, 0))
+        return is_still(follower, self._files.of_any(follower))
 
     def _bury(self, follower: Follower) -> None:
         deleted = "it was deleted before it could be read" if follower.lag else None

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,7 +17,7 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees, head_of
+from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
@@ -196,9 +197,36 @@ class Newcomers:
             if self._crowding:
                 return
 
-    def holds_copy_of(self, path: bytes) -> bool:
-        """Whether a file waits that may be a copy of the one that had this name."""
-        return any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
+    def holds_copy_of(self, follower: Follower) -> bool:
+        """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
+        path = follower.source.path
+        waits = any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
+        return waits or (follower.shrunk_by > 0 and self._copy_lies_near(follower))
+
+    def _copy_lies_near(self, follower: Follower) -> bool:
+        """Whether the patterns match a file beside it, or in a directory below, that has all that was seen of it."""
+        path = follower.source.path
+        with suppress(OSError):
+            for near in self._siblings.names_near(path):
+                if path in originals(near) and self._finder.matches(near) and self._has_what_was_cut(near, follower):
+                    return True
+        return False
+
+    def _has_what_was_cut(self, path: bytes, follower: Follower) -> bool:
+        try:
+            file = self._files.open(path)
+        except OSError:
+            return False
+        try:
+            facts = file.facts()
+            if facts is None or self._sources.follows((facts.device, facts.inode)):
+                return False
+            whole, head = facts.size >= follower.position + follower.shrunk_by, follower.source.head
+            return whole and head.matches_head(file.read(head.length, 0)) and is_still(follower, file)
+        except OSError:
+            return False
+        finally:
+            file.close()
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost."""

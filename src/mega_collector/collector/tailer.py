@@ -469,7 +469,7 @@ class Tailer:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return
-        copied = self._newcomers.holds_copy_of(follower.source.path)
+        copied = self._newcomers.holds_copy_of(follower)
         self._sources.restart(follower, now, copied=copied)
 
     def _let_go_of_what_was(self, follower: Follower) -> None:
