@@ -67,6 +67,7 @@ class Departures:
     def add(self, follower: Follower, *near: bytes) -> None:
         """Its file has no name any more, or only one in the directory of one of these that no pattern matches."""
         self._leaving[follower] = near
+        self._sources.keep(follower)
         self._find(follower)
 
     def poll(self, now: float, *, undecided: bool) -> None:

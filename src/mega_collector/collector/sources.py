@@ -153,7 +153,7 @@ class Sources:
         if old.id in self._at_end:
             self._at_end.discard(old.id)
             self._starts.pop(old.id, None)
-            self._shipper.forget(old)
+        self._shipper.forget(old)
         follower.source = replace(old, id=self._claim(entry))
         self._losses.withdraw(follower.source.id)
         follower.expect(entry.position)
@@ -182,9 +182,16 @@ class Sources:
         return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
     def is_news(self, entry: Entry) -> bool:
-        """Whether the aggregator remembers what nothing here knows, or of what is not shipped yet a position behind."""
+        """Whether the aggregator remembers what nothing here knows, or of what is not shipped yet more than is known."""
         remembered = self._remembered_of(entry.source_id)
-        return remembered.position < entry.position if remembered is not None else not self.knows(entry.source_id)
+        if remembered is None:
+            return not self.knows(entry.source_id)
+        return remembered.position < entry.position or self._ends(remembered, entry)
+
+    def _ends(self, remembered: Entry, entry: Entry) -> bool:
+        """Whether what is remembered has ended, and no file was found that seems to go on as that."""
+        ended = entry.ended and not remembered.ended and remembered.position <= entry.position
+        return ended and entry.source_id not in self._starts
 
     def recollect(self, entry: Entry) -> bool:
         """Take it in. Whether nothing of it was known here."""
@@ -193,7 +200,11 @@ class Sources:
             self._remembered.recollect(entry)
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
-        if source_id in self._starts:
+        if self._ends(remembered, entry):
+            # Who was killed had told that, and not noted it.
+            self._remembered.end(replace(further, inode=0, ended=True))
+            self._shipper.changed()
+        elif source_id in self._starts:
             self._starts[source_id] = further
         else:
             self._remembered.recollect(further)
@@ -274,6 +285,11 @@ class Sources:
                 self._remembered.end(_entry_of(replace(described, path=path), known), acknowledged=False)
             if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
+
+    def keep(self, follower: Follower) -> None:
+        """Its file is gone: if this process ends before anybody has answered, the next one is to tell that as lost."""
+        if not follower.settled and follower.size > 0 and follower.source.id not in self._starts:
+            self._shipper.note(entry_of(follower))
 
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
         """The file was truncated or rewritten: what it holds now is another source.
