@@ -11,7 +11,10 @@ import pytest
 from cases.held import deleted
 from cases.logrotate import logrotate
 from cases.recycled import recycle, recycling
+from collector.accepting import Accepting
+from collector.scripted_aggregator import scripted
 from harness.lines import make_line, sorted_out
+from harness.pipe import Pipe
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
@@ -406,6 +409,39 @@ def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, where: s
     damaged.rename(site.logs / "a.log.3.gz")
     quiet(site.size, "the destination")
     assert len(collector.events("archive_damaged")) == 1
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_is_damaged_while_it_is_shipped_holds_up_no_other(site: Site) -> None:
+    archive = site.logs / "a.log.1.gz"
+    archive.write_bytes(gzip.compress(b"\n".join(os.urandom(100).hex().encode() for _ in range(20_000))))
+    with Pipe() as pipe:
+        aggregator = site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing)
+        pipe.close_writing()
+        collector = _collector(site, **_SMALL)
+        until(lambda: pipe.full, "the pipe should fill")
+        with archive.open("r+b") as file:
+            file.seek(archive.stat().st_size // 2)
+            file.write(bytes(100_000))
+        sound = _lines(site, "sound", 10)
+        (site.logs / "a.log.2.gz").write_bytes(gzip.compress(sound))
+        pipe.drain()
+        collector.wait_for("archive_damaged", path=str(archive))
+        until(lambda: sound in pipe.data, "the other archive should be shipped")
+        aggregator.kill()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_the_aggregator_refuses_for_good_holds_up_no_other(site: Site) -> None:
+    refused, sound = site.logs / "a.log.1.gz", site.logs / "a.log.2.gz"
+    refused.write_bytes(gzip.compress(_lines(site, "refused", 200_000), 1))
+    accepting = Accepting(refused=bytes(refused))
+    with scripted(accepting) as aggregator:
+        collector = _collector(site, remote_address=aggregator.target)
+        collector.wait_for("source_stopped", path=str(refused))
+        sound.write_bytes(gzip.compress(_lines(site, "sound", 10)))
+        until(lambda: bytes(sound) in accepting.taken, "the other archive should be shipped")
+        collector.kill()
 
 
 @pytest.mark.case(30)

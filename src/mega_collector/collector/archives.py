@@ -123,7 +123,7 @@ class Archives:
     @property
     def pending(self) -> bool:
         """Whether there is an archive to go through now."""
-        begins = bool(self._queue) and not self._shipped and not self._finder.doubtful
+        begins = bool(self._queue) and not self._ships and not self._finder.doubtful
         return self._look is not None or (begins and not self._sources.recollecting)
 
     @property
@@ -134,7 +134,12 @@ class Archives:
     @property
     def busy(self) -> bool:
         """Whether something of those that are whole is still to be shipped."""
-        return self.undecided or bool(self._held) or bool(self._delayed) or bool(self._shipped)
+        return self.undecided or bool(self._held) or bool(self._delayed) or self._ships
+
+    @property
+    def _ships(self) -> bool:
+        """Whether one is shipped now: what the aggregator refuses for good holds up no other."""
+        return not all(self._shipper.stopped(each.source) for each in self._shipped)
 
     def know(self, entry: Entry) -> bool:
         """Whether the archive of which this is remembered is there."""

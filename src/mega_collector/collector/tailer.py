@@ -3,6 +3,7 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import errno
 import math
 import os
 import select
@@ -635,6 +636,9 @@ class Tailer:
                 self._archives.look_again(follower)
             case Rewritten(follower):
                 self._restart(follower, self._clock())
+            case Unreadable(follower, error) if follower.complete and error.errno == errno.EBADMSG:
+                # It was whole when it was gone through.
+                self._archives.look_again(follower)
             case Unreadable(follower, error):
                 self._warn(follower, error)
                 if self._options.once:
