@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
+from mega_collector.collector.archives import is_archive
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.rotated_names import is_named_after
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
@@ -160,7 +162,13 @@ class Departures:
 
     def _is_still(self, follower: Follower) -> bool:
         """Whether the file that was found holds what was read of it, or what it began with when it was described."""
-        return is_still(follower, self._files.of_any(follower))
+        file = self._files.of_any(follower)
+        if follower.position or follower.source.head.length:
+            return is_still(follower, file)
+        # It was empty when it was seen last, and its inode may be another's by now; but not under such a name.
+        names = (self._siblings.find(each, follower.source.inode) for each in self._leaving[follower])
+        rotated = (each for each in names if each is not None and is_named_after(each, follower.source.path))
+        return any(not is_archive(each, file) for each in rotated)
 
     def _bury(self, follower: Follower) -> None:
         deleted = "it was deleted before it could be read" if follower.lag else None

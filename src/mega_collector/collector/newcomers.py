@@ -228,12 +228,16 @@ class Newcomers:
         finally:
             file.close()
 
-    def tell_missed(self) -> None:
-        """What was gone when it was to be opened, and was not found by two scans since, is lost."""
+    def tell_missed(self) -> bool:
+        """What was gone when it was to be opened, and was not found by two scans since, is lost.
+
+        Whether something of it is remembered: then that is to be sought, again if it had its name when it was before.
+        """
+        remembered = False
         for identity, (path, scans) in list(self._missed.items()):
             if self._remembered.of(path, identity[1]) is not None:
-                # It is sought as that.
                 del self._missed[identity]
+                remembered = True
             elif self._sources.recollecting:
                 continue
             elif self._finder.scans - scans > _MISSES:
@@ -242,6 +246,7 @@ class Newcomers:
                 self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
                 self._finder.hurry()
+        return remembered
 
     def behind(self) -> Iterator[Seen]:
         """What cannot be opened at present. Of how many bytes it has nothing is said where nobody could look."""

@@ -420,7 +420,7 @@ class Tailer:
                     quiet = False
                 case _:
                     pass
-        self._newcomers.tell_missed()
+        self._seeking = self._newcomers.tell_missed() or self._seeking
         if self._finder.stirred:
             self._turns.hurry()
             return False
