@@ -353,6 +353,27 @@ def test_an_archive_that_was_given_up_is_no_loss_while_its_original_is_known(sit
 
 
 @pytest.mark.case(30)
+@pytest.mark.parametrize("again", ["a.log.2.gz", "a.log.1.gz"])
+def test_an_archive_that_has_the_inode_and_the_size_of_one_that_was_shipped_is_shipped_too(
+    site: Site, again: str
+) -> None:
+    with recycling(site.directory) as logs:
+        site.aggregator()
+        collector = site.collector(paths=str(logs / "*.gz"), watch="poll")
+        oldest, newest = (gzip.compress(_lines(site, name, 100), 0) for name in ("oldest", "newest"))
+        newest_lines = site.written.pop(("newest", 0))
+        (logs / "a.log.2.gz").write_bytes(oldest)
+        collector.wait_for("file_retired")
+        site.assert_delivered()
+        collector.freeze()
+        assert len(newest) == len(oldest)
+        recycle(logs / "a.log.2.gz", logs / again, newest)
+        site.written["newest", 0] = newest_lines
+        collector.thaw()
+        site.assert_delivered()
+
+
+@pytest.mark.case(30)
 def test_all_members_of_an_archive_are_read(site: Site) -> None:
     """As `cat a.gz b.gz` makes it, or a compressor that works in parallel; a member may be empty."""
     data = b"".join(gzip.compress(part) for part in (_lines(site, "old", 1000), b"", _lines(site, "older", 1000)))

@@ -8,8 +8,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import count, islice
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 
 import pytest

@@ -40,8 +40,8 @@ class _Archive:
 
     identity: Identity
     path: bytes
-    size: int
-    """Of its compressed form, when it was gone through."""
+    looked: tuple[int, int]
+    """Size and time of change when it was gone through."""
     skip: bool
     """Whether it is passed over, unless it holds what is left of something that was shipped."""
     gone: bool = False
@@ -163,7 +163,8 @@ class Archives:
         if not is_archive(path, file):
             return False
         trailer, facts = trailer_of(file), file.facts()
-        archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size, skip)
+        looked = (0, 0) if facts is None else (facts.size, facts.changed_ns)
+        archive = self._archives[identity] = _Archive(identity, path, looked, skip)
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None:
@@ -174,7 +175,7 @@ class Archives:
         """It has this size and time of change now."""
         archive = self._archives[identity]
         archive.seen = size, changed_ns
-        if archive.tried not in {None, archive.seen} or (archive.entry is not None and size != archive.size):
+        if archive.tried not in {None, archive.seen} or (archive.entry is not None and archive.seen != archive.looked):
             self._look_anew(archive)
 
     def renamed(self, identity: Identity, name: bytes | None) -> None:
@@ -268,7 +269,7 @@ class Archives:
             self._postpone(archive, error)
             return
         try:
-            facts, begin = file.facts(), file.read(len(MAGIC), 0)
+            facts, begin, trailer = file.facts(), file.read(len(MAGIC), 0), trailer_of(file)
         except OSError as error:
             file.close()
             self._postpone(archive, error)
@@ -281,7 +282,11 @@ class Archives:
             # Nothing was ever shipped: it need not be gone through.
             self._pass_over(archive, file)
             return
-        archive.size = facts.size
+        size, archive.looked = archive.looked[0], (facts.size, facts.changed_ns)
+        if archive.entry is not None and (size, archive.entry.trailer) == (facts.size, trailer):
+            # It was only renamed.
+            file.close()
+            return
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 

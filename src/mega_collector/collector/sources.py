@@ -182,7 +182,7 @@ class Sources:
         return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
     def is_news(self, entry: Entry) -> bool:
-        """Whether the aggregator remembers what nothing here knows, or of what is not shipped yet more than is known."""
+        """Whether the aggregator remembers what nothing here knows, or more of what is not shipped yet."""
         remembered = self._remembered_of(entry.source_id)
         if remembered is None:
             return not self.knows(entry.source_id)
