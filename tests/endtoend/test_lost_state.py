@@ -169,16 +169,18 @@ def test_what_was_told_to_have_ended_and_was_not_noted_before_a_kill_is_not_lost
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_what_is_deleted_while_nobody_answers_is_told_as_lost_if_that_stays_so(site: Site, killed: bool) -> None:
+def test_what_is_deleted_after_the_aggregator_went_is_told_as_lost_if_that_stays_so(site: Site, killed: bool) -> None:
     """It was held open, and nobody but its reader knew of it."""
-    collector, writer = begins(site), site.writer()
-    checkpoint = site.directory / "collector" / "checkpoint"
+    aggregator, collector, _ = site.shipped()
+    aggregator.kill()
+    collector.wait_for("connection_failed")
+    writer, checkpoint = site.writer("b.log"), site.directory / "collector" / "checkpoint"
     writer.write(5)
     until(partial(collector.holds, writer.path), "it should be held open")
     writer.path.unlink()
     collector.wait_for("file_gone")
     if killed:
-        until(lambda: b'a.log"' in checkpoint.read_bytes(), "it should be noted")
+        until(lambda: b'b.log"' in checkpoint.read_bytes(), "it should be noted")
         collector.kill()
     else:
         assert collector.stop() == 0

@@ -69,13 +69,13 @@ class Departures:
     def add(self, follower: Follower, *near: bytes) -> None:
         """Its file has no name any more, or only one in the directory of one of these that no pattern matches."""
         self._leaving[follower] = near
-        self._sources.keep(follower)
         self._find(follower)
 
     def poll(self, now: float, *, undecided: bool) -> None:
         """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
         done = []
         for follower in list(self._leaving):
+            self._sources.keep(follower)
             if follower.complete:
                 # An archive holds what could not be read of it any more.
                 self._leaving.pop(follower, None)
@@ -90,6 +90,8 @@ class Departures:
 
     def retire(self, now: float) -> None:
         """Let go of those that, as they were seen last, gave all that they had; nothing else is looked for."""
+        for follower in self._leaving:
+            self._sources.keep(follower)
         self._retire([each for each in self._leaving if each in self._files and self._is_done(each, now)])
 
     def lost(self, follower: Follower, reason: str) -> None:

@@ -287,8 +287,12 @@ class Sources:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
     def keep(self, follower: Follower) -> None:
-        """Its file is gone: if this process ends before anybody has answered, the next one is to tell that as lost."""
-        if not follower.settled and follower.size > 0 and follower.source.id not in self._starts:
+        """Its file is gone: if this process ends before anybody has answered, the next one is to tell that as lost.
+
+        While more may be recollected, it may be known to the aggregator, which tells the next process.
+        """
+        unknown = not follower.settled and not self.recollecting and follower.source.id not in self._starts
+        if unknown and follower.size > 0 and self._shipper.noted(follower.source) is None:
             self._shipper.note(entry_of(follower))
 
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
