@@ -11,7 +11,10 @@ import pytest
 from cases.held import deleted
 from cases.logrotate import logrotate
 from cases.recycled import recycle, recycling
+from collector.accepting import Accepting
+from collector.scripted_aggregator import scripted
 from harness.lines import make_line, sorted_out
+from harness.pipe import Pipe
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
@@ -324,6 +327,53 @@ def test_an_archive_that_stays_truncated_holds_up_nothing(site: Site) -> None:
 
 
 @pytest.mark.case(30)
+@pytest.mark.parametrize("found", [True, False])
+def test_an_archive_that_was_given_up_is_no_loss_while_its_original_is_known(site: Site, found: bool) -> None:
+    """As gzip(1) does it where the disk is full: what it has written is removed, and the original stays."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / ("a.log*" if found else "a.log")) + f"\n{site.logs}/*.gz")
+    writer = site.writer()
+    writer.write(1000)
+    site.assert_delivered()
+    plain = site.logs / "a.log.1"
+    writer.rotate(plain)
+    archive = site.logs / "a.log.1.gz"
+    whole = gzip.compress(plain.read_bytes())
+    archive.write_bytes(whole[: len(whole) // 2])
+    collector.wait_for("archive_waits")
+    if not found:
+        collector.wait_for("file_retired")
+    archive.unlink()
+    writer.write(10)
+    site.assert_delivered()
+    archive.write_bytes(whole)
+    collector.wait_for("archive_recognised")
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(30)
+@pytest.mark.parametrize("again", ["a.log.2.gz", "a.log.1.gz"])
+def test_an_archive_that_has_the_inode_and_the_size_of_one_that_was_shipped_is_shipped_too(
+    site: Site, again: str
+) -> None:
+    with recycling(site.directory) as logs:
+        site.aggregator()
+        collector = site.collector(paths=str(logs / "*.gz"), watch="poll")
+        oldest, newest = (gzip.compress(_lines(site, name, 100), 0) for name in ("oldest", "newest"))
+        newest_lines = site.written.pop(("newest", 0))
+        (logs / "a.log.2.gz").write_bytes(oldest)
+        collector.wait_for("file_retired")
+        site.assert_delivered()
+        collector.freeze()
+        assert len(newest) == len(oldest)
+        recycle(logs / "a.log.2.gz", logs / again, newest)
+        site.written["newest", 0] = newest_lines
+        collector.thaw()
+        site.assert_delivered()
+
+
+@pytest.mark.case(30)
 def test_all_members_of_an_archive_are_read(site: Site) -> None:
     """As `cat a.gz b.gz` makes it, or a compressor that works in parallel; a member may be empty."""
     data = b"".join(gzip.compress(part) for part in (_lines(site, "old", 1000), b"", _lines(site, "older", 1000)))
@@ -380,6 +430,39 @@ def test_a_damaged_archive_is_told_once_and_the_others_flow(site: Site, where: s
     damaged.rename(site.logs / "a.log.3.gz")
     quiet(site.size, "the destination")
     assert len(collector.events("archive_damaged")) == 1
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_is_damaged_while_it_is_shipped_holds_up_no_other(site: Site) -> None:
+    archive = site.logs / "a.log.1.gz"
+    archive.write_bytes(gzip.compress(b"\n".join(os.urandom(100).hex().encode() for _ in range(20_000))))
+    with Pipe() as pipe:
+        aggregator = site.aggregator(file_configuration=None, text_configuration="1", stdout=pipe.writing)
+        pipe.close_writing()
+        collector = _collector(site, **_SMALL)
+        until(lambda: pipe.full, "the pipe should fill")
+        with archive.open("r+b") as file:
+            file.seek(archive.stat().st_size // 2)
+            file.write(bytes(100_000))
+        sound = _lines(site, "sound", 10)
+        (site.logs / "a.log.2.gz").write_bytes(gzip.compress(sound))
+        pipe.drain()
+        collector.wait_for("archive_damaged", path=str(archive))
+        until(lambda: sound in pipe.data, "the other archive should be shipped")
+        aggregator.kill()
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_the_aggregator_refuses_for_good_holds_up_no_other(site: Site) -> None:
+    refused, sound = site.logs / "a.log.1.gz", site.logs / "a.log.2.gz"
+    refused.write_bytes(gzip.compress(_lines(site, "refused", 200_000), 1))
+    accepting = Accepting(refused=bytes(refused))
+    with scripted(accepting) as aggregator:
+        collector = _collector(site, remote_address=aggregator.target)
+        collector.wait_for("source_stopped", path=str(refused))
+        sound.write_bytes(gzip.compress(_lines(site, "sound", 10)))
+        until(lambda: bytes(sound) in accepting.taken, "the other archive should be shipped")
+        collector.kill()
 
 
 @pytest.mark.case(30)

@@ -8,13 +8,14 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
 import pytest
 
 from cases.named import append
-from cases.nobody import both_as_nobody, site_of_nobody
+from cases.nobody import as_nobody, both_as_nobody, site_of_nobody
 from cases.noted import acknowledged
 from cases.opened import Opened
 from cases.scans import scans
@@ -284,6 +285,26 @@ def test_a_file_that_may_be_read_no_more_is_read_on(nobody: Site) -> None:
     writer.write(10)
     nobody.assert_delivered()
     assert warnings(collector) == []
+
+
+@pytest.mark.case(6)
+def test_a_file_that_could_not_be_opened_since_the_start_and_is_deleted_is_told_as_lost(nobody: Site) -> None:
+    """What was shipped of it is remembered, and it had its name when that was sought."""
+    writer = nobody.writer()
+    writer.write(10)
+    _, collector = both_as_nobody(nobody)
+    nobody.assert_delivered()
+    shipped = writer.path.stat().st_size
+    assert collector.stop() == 0
+    writer.path.chmod(0)
+    collector = nobody.collector(wrapper=as_nobody(), watch="poll")
+    collector.wait_for("cannot_open", path=str(writer.path))
+    collector.wait_for("connected")
+    for number in range(6):  # looks, each of which finds a file: more than it takes to seek
+        other = nobody.writer(f"later.{number}.log").path
+        until(partial(collector.holds, other), "a new file should be opened")
+    writer.path.unlink()
+    collector.wait_for("source_lost", path=str(writer.path), start=shipped)
 
 
 @pytest.mark.case(6)

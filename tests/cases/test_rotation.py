@@ -54,6 +54,23 @@ def test_a_file_that_is_only_renamed_is_not_sent_again(site: Site) -> None:
 
 
 @pytest.mark.case(23)
+def test_an_empty_file_that_was_closed_and_got_lines_is_renamed_out_of_the_pattern_between_two_looks(
+    site: Site, watch: str
+) -> None:
+    site.aggregator()
+    writer = site.writer()
+    collector = site.collector(close_inactive="100ms", watch=watch)
+    collector.wait_for("file_followed")
+    until(lambda: not collector.holds(writer.path), "an idle file should be closed")
+    collector.freeze()
+    writer.write(5)
+    writer.rotate(site.logs / "a.log.1")
+    writer.write(3)
+    collector.thaw()
+    site.assert_delivered()
+
+
+@pytest.mark.case(23)
 def test_renamed_out_of_the_pattern_with_an_unread_tail_between_two_looks(site: Site, watch: str) -> None:
     _, collector, writer = site.shipped(1, watch=watch)
     collector.freeze()

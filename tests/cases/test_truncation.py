@@ -272,14 +272,14 @@ def test_logrotate_copies_and_truncates(site: Site) -> None:
 @pytest.mark.case(48)
 @pytest.mark.parametrize("lines", [0, 100, 300])
 @pytest.mark.parametrize("after", [50, 150])
-@pytest.mark.parametrize("copy", ["a.log.1", "old/a.log.1"])
+@pytest.mark.parametrize("copy", ["a.log.1", "old/a.log.1", "a.1.log"])
 def test_a_copy_that_the_pattern_finds_gives_only_what_was_not_read_of_the_original(
     site: Site, lines: int, after: int, copy: str
 ) -> None:
     """`lines` were not read when the copy was made; those `after` it may be more than what was read."""
     (site.logs / "old").mkdir()
     site.aggregator()
-    collector = site.collector(paths=str(site.logs / "**" / "a.log*"))
+    collector = site.collector(paths=str(site.logs / "**" / "a.*"))
     writer = site.writer()
     writer.write(100)
     site.assert_delivered()
@@ -312,6 +312,26 @@ def test_the_copy_of_an_idle_file_that_was_removed_meanwhile_is_not_shipped_agai
 
 
 @pytest.mark.case(48)
+def test_what_grows_beside_a_log_as_which_it_begins_is_no_copy_for_long(site: Site) -> None:
+    """Both begin with more of the same than tells files apart, and the one's name extends the other's."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"))
+    banner = b"all that this program says begins so\n" * 100
+    original, other = site.logs / "a.log", site.logs / "a.log.debug"
+    original.write_bytes(banner + b"a line\n" * 1000)
+    site.wait_for_bytes(original.stat().st_size)
+    other.write_bytes(banner)
+    until(lambda: collector.holds(other), "what may be a copy should be held open")
+
+    def grows_and_arrives() -> bool:
+        with other.open("ab") as file:
+            file.write(b"another line\n")
+        return b"another line\n" in site.output()
+
+    until(grows_and_arrives, "what grows should be shipped")
+
+
+@pytest.mark.case(48)
 def test_what_was_cut_away_unread_is_told(site: Site) -> None:
     """The patterns do not find the copy."""
     aggregator, collector, writer = site.shipped(**_SMALL)
@@ -330,6 +350,27 @@ def test_what_was_cut_away_unread_is_told(site: Site) -> None:
     writer.write(10)
     site.assert_delivered()
     aggregator.wait_for("source_lost", path=str(writer.path), start=told["start"], end=size)
+
+
+@pytest.mark.case(48)
+@pytest.mark.parametrize("copy", ["a.log.1", "old/a.log.1"])
+def test_what_was_cut_away_unread_is_not_lost_if_its_copy_is_found_with_the_cut(
+    site: Site, copy: str, watch: str
+) -> None:
+    (site.logs / "old").mkdir()
+    aggregator, collector, writer = site.shipped(paths=str(site.logs / "**" / "*.log*"), watch=watch)
+    aggregator.kill()
+    # Nothing is read for as long as nobody takes it.
+    collector.wait_for("connection_failed")
+    writer.write(10)
+    _wait_for_looks(site, collector)
+    collector.freeze()
+    writer.copy_and_truncate(site.logs / copy)
+    writer.write(3)
+    collector.thaw()
+    site.aggregator()
+    site.assert_delivered()
+    assert collector.events("source_lost") == []
 
 
 @pytest.mark.case(48)

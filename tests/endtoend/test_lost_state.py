@@ -11,6 +11,7 @@ import pytest
 
 from collector.accepting import Accepting
 from collector.scripted_aggregator import scripted
+from endtoend.held import wait_until_held
 from harness.process import Process
 from harness.site import Site
 from harness.until import until
@@ -144,6 +145,47 @@ def test_who_is_killed_before_the_aggregator_has_answered_asks_again(site: Site)
         collector.kill()
     site.aggregator()
     assert_told(site, begins(site))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_was_told_to_have_ended_and_was_not_noted_before_a_kill_is_not_lost(site: Site, compressed: bool) -> None:
+    _, collector, writer = site.shipped(10, paths=everything(site))
+    checkpoint = site.directory / "collector" / "checkpoint"
+    until(lambda: str(writer.path.stat().st_size).encode() in checkpoint.read_bytes(), "the position should be noted")
+    stale, shipped = checkpoint.read_bytes(), writer.path.read_bytes()
+    writer.path.unlink()
+    wait_until_held(site, {"a.log": "finished"})
+    collector.kill()
+    checkpoint.write_bytes(stale)
+    writer.reopen()
+    writer.write(3)
+    if compressed:
+        (site.logs / "a.log.1.gz").write_bytes(gzip.compress(shipped))
+    collector = begins(site, watch="poll")
+    wait_until_held(site, {"a.log": "open"} | ({"a.log.1.gz": "open"} if compressed else {}))
+    look(site, collector, 3)  # for longer than it takes to find that nothing is there
+    assert_told(site, collector)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_deleted_after_the_aggregator_went_is_told_as_lost_if_that_stays_so(site: Site, killed: bool) -> None:
+    """It was held open, and nobody but its reader knew of it."""
+    aggregator, collector, _ = site.shipped()
+    aggregator.kill()
+    collector.wait_for("connection_failed")
+    writer, checkpoint = site.writer("b.log"), site.directory / "collector" / "checkpoint"
+    writer.write(5)
+    until(partial(collector.holds, writer.path), "it should be held open")
+    writer.path.unlink()
+    collector.wait_for("file_gone")
+    if killed:
+        until(lambda: b'b.log"' in checkpoint.read_bytes(), "it should be noted")
+        collector.kill()
+    else:
+        assert collector.stop() == 0
+    aggregator = site.aggregator()
+    begins(site).wait_for("source_lost", path=str(writer.path), start=0)
+    aggregator.wait_for("source_lost", path=str(writer.path))
 
 
 @pytest.mark.parametrize("rotated", [False, True])

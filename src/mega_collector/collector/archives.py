@@ -40,8 +40,8 @@ class _Archive:
 
     identity: Identity
     path: bytes
-    size: int
-    """Of its compressed form, when it was gone through."""
+    looked: tuple[int, int]
+    """Size and time of change when it was gone through."""
     skip: bool
     """Whether it is passed over, unless it holds what is left of something that was shipped."""
     gone: bool = False
@@ -49,6 +49,8 @@ class _Archive:
     """Size and time of change when it was seen last."""
     tried: tuple[int, int] | None = None
     """The same when it was found not to be whole: it waits for others."""
+    head: bytes = b""
+    """The first bytes of what it held then."""
     told: set[str] = field(default_factory=set)
     """What was said of it."""
     entry: Entry | None = None
@@ -121,7 +123,7 @@ class Archives:
     @property
     def pending(self) -> bool:
         """Whether there is an archive to go through now."""
-        begins = bool(self._queue) and not self._shipped and not self._finder.doubtful
+        begins = bool(self._queue) and not self._ships and not self._finder.doubtful
         return self._look is not None or (begins and not self._sources.recollecting)
 
     @property
@@ -132,7 +134,12 @@ class Archives:
     @property
     def busy(self) -> bool:
         """Whether something of those that are whole is still to be shipped."""
-        return self.undecided or bool(self._held) or bool(self._delayed) or bool(self._shipped)
+        return self.undecided or bool(self._held) or bool(self._delayed) or self._ships
+
+    @property
+    def _ships(self) -> bool:
+        """Whether one is shipped now: what the aggregator refuses for good holds up no other."""
+        return not all(self._shipper.stopped(each.source) for each in self._shipped)
 
     def know(self, entry: Entry) -> bool:
         """Whether the archive of which this is remembered is there."""
@@ -163,7 +170,8 @@ class Archives:
         if not is_archive(path, file):
             return False
         trailer, facts = trailer_of(file), file.facts()
-        archive = self._archives[identity] = _Archive(identity, path, 0 if facts is None else facts.size, skip)
+        looked = (0, 0) if facts is None else (facts.size, facts.changed_ns)
+        archive = self._archives[identity] = _Archive(identity, path, looked, skip)
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None:
@@ -174,7 +182,7 @@ class Archives:
         """It has this size and time of change now."""
         archive = self._archives[identity]
         archive.seen = size, changed_ns
-        if archive.tried not in {None, archive.seen} or (archive.entry is not None and size != archive.size):
+        if archive.tried not in {None, archive.seen} or (archive.entry is not None and archive.seen != archive.looked):
             self._look_anew(archive)
 
     def renamed(self, identity: Identity, name: bytes | None) -> None:
@@ -191,7 +199,7 @@ class Archives:
             # As that of any other source: moved to another filesystem, it has another inode there.
             self._sources.conclude(archive.entry, recognisable=True)
         waits = archive.tried is not None or archive in self._queue or archive in self._delayed
-        if archive.entry is None and waits and not archive.skip:
+        if archive.entry is None and waits and not archive.skip and not self._is_of_what_is_known(archive):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
@@ -268,7 +276,7 @@ class Archives:
             self._postpone(archive, error)
             return
         try:
-            facts, begin = file.facts(), file.read(len(MAGIC), 0)
+            facts, begin, trailer = file.facts(), file.read(len(MAGIC), 0), trailer_of(file)
         except OSError as error:
             file.close()
             self._postpone(archive, error)
@@ -281,7 +289,11 @@ class Archives:
             # Nothing was ever shipped: it need not be gone through.
             self._pass_over(archive, file)
             return
-        archive.size = facts.size
+        size, archive.looked = archive.looked[0], (facts.size, facts.changed_ns)
+        if archive.entry is not None and (size, archive.entry.trailer) == (facts.size, trailer):
+            # It was only renamed.
+            file.close()
+            return
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 
@@ -302,7 +314,7 @@ class Archives:
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
         archive, self._look = look.archive, None
         look.file.close()
-        archive.tried = look.facts.size, look.facts.changed_ns
+        archive.tried, archive.head = (look.facts.size, look.facts.changed_ns), look.inspection.head
         if archive.seen not in {None, archive.tried}:
             # It has changed since it was opened.
             self._look_anew(archive)
@@ -380,12 +392,18 @@ class Archives:
         except OSError:
             return False
 
-    def _original_that_is_there(self, look: _Look) -> Follower | None:
-        """The follower of the file of which it was made, by its name and its beginning.
+    def _is_of_what_is_known(self, archive: _Archive) -> bool:
+        """Whether one that never became whole begins as the file of which it was made: who makes it gave that up."""
+        head = archive.head
+        alike = (each for each in self._candidates() if each.head.length and each.head.matches_head(head))
+        named = any(is_named_after(archive.path, each.path) for each in alike)
+        return named or self._original_that_is_there(archive.path, head) is not None
+
+    def _original_that_is_there(self, path: bytes, head: bytes) -> Follower | None:
+        """The follower of the file of which an archive was made, by its name and its beginning.
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
         """
-        path, head = look.archive.path, look.inspection.head
         plain = _plain(path)
         for follower in self._followed:
             unsettled = not follower.settled and is_named_after(path, follower.source.path)
@@ -436,7 +454,10 @@ class Archives:
             self._pass_over(archive, look.file)
             return True
         position = original.position if original is not None else 0
-        follower = self._original_that_is_there(look) if original is None else self._followed.of(original.source_id)
+        if original is None:
+            follower = self._original_that_is_there(archive.path, look.inspection.head)
+        else:
+            follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:
             # Nothing is missing where a file holds all of it.
             follower = holder or follower

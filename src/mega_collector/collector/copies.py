@@ -58,11 +58,20 @@ class Copies:
             OSError: it cannot be read.
         """
         follower = self.lookalike(path, file)
-        if follower is None:
-            return False
+        return follower is not None and self._contains(follower, file, size)
+
+    def is_begun(self, original: Follower, file: File, size: int) -> bool:
+        """Whether its `size` bytes are the first ones of that file, which has more: it is still being copied.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return size < original.size and self._contains(original, file, size)
+
+    def _contains(self, original: Follower, file: File, size: int) -> bool:
         end = before(file, size)
         try:
-            return before(self._files.of(follower), size) == end
+            return before(self._files.of(original), size) == end
         except OSError:
             return False
 

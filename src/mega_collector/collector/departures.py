@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
+from mega_collector.collector.archives import is_archive
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees, head_of, holds
+from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.rotated_names import is_named_after
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
@@ -73,6 +75,7 @@ class Departures:
         """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
         done = []
         for follower in list(self._leaving):
+            self._sources.keep(follower)
             if follower.complete:
                 # An archive holds what could not be read of it any more.
                 self._leaving.pop(follower, None)
@@ -87,6 +90,8 @@ class Departures:
 
     def retire(self, now: float) -> None:
         """Let go of those that, as they were seen last, gave all that they had; nothing else is looked for."""
+        for follower in self._leaving:
+            self._sources.keep(follower)
         self._retire([each for each in self._leaving if each in self._files and self._is_done(each, now)])
 
     def lost(self, follower: Follower, reason: str) -> None:
@@ -159,10 +164,13 @@ class Departures:
 
     def _is_still(self, follower: Follower) -> bool:
         """Whether the file that was found holds what was read of it, or what it began with when it was described."""
-        file, head = self._files.of_any(follower), follower.source.head
-        if follower.position > 0:
-            return holds(file, follower)
-        return head.length > 0 and head.matches_head(file.read(head.length, 0))
+        file = self._files.of_any(follower)
+        if follower.position or follower.source.head.length:
+            return is_still(follower, file)
+        # It was empty when it was seen last, and its inode may be another's by now; but not under such a name.
+        names = (self._siblings.find(each, follower.source.inode) for each in self._leaving[follower])
+        rotated = (each for each in names if each is not None and is_named_after(each, follower.source.path))
+        return any(not is_archive(each, file) for each in rotated)
 
     def _bury(self, follower: Follower) -> None:
         deleted = "it was deleted before it could be read" if follower.lag else None

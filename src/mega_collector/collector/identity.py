@@ -56,3 +56,15 @@ def holds(file: File, follower: Follower) -> bool:
     if not before(file, follower.position).endswith(follower.tail):
         return False
     return follower.complete or follower.begins_with(file.read(follower.head_size, 0))
+
+
+def is_still(follower: Follower, file: File) -> bool:
+    """Whether the file holds what was read of a follower's, or what that began with when it was described.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if follower.position > 0:
+        return holds(file, follower)
+    head = follower.source.head
+    return head.length > 0 and head.matches_head(file.read(head.length, 0))

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,7 +17,7 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import agrees, head_of
+from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
@@ -196,16 +197,47 @@ class Newcomers:
             if self._crowding:
                 return
 
-    def holds_copy_of(self, path: bytes) -> bool:
-        """Whether a file waits that may be a copy of the one that had this name."""
-        return any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
+    def holds_copy_of(self, follower: Follower) -> bool:
+        """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
+        path = follower.source.path
+        waits = any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
+        return waits or (follower.shrunk_by > 0 and self._copy_lies_near(follower))
 
-    def tell_missed(self) -> None:
-        """What was gone when it was to be opened, and was not found by two scans since, is lost."""
+    def _copy_lies_near(self, follower: Follower) -> bool:
+        """Whether the patterns match a file beside it, or in a directory below, that has all that was seen of it."""
+        path = follower.source.path
+        with suppress(OSError):
+            for near in self._siblings.names_near(path):
+                if path in originals(near) and self._finder.matches(near) and self._has_what_was_cut(near, follower):
+                    return True
+        return False
+
+    def _has_what_was_cut(self, path: bytes, follower: Follower) -> bool:
+        try:
+            file = self._files.open(path)
+        except OSError:
+            return False
+        try:
+            facts = file.facts()
+            if facts is None or self._sources.follows((facts.device, facts.inode)):
+                return False
+            whole, head = facts.size >= follower.position + follower.shrunk_by, follower.source.head
+            return whole and head.matches_head(file.read(head.length, 0)) and is_still(follower, file)
+        except OSError:
+            return False
+        finally:
+            file.close()
+
+    def tell_missed(self) -> bool:
+        """What was gone when it was to be opened, and was not found by two scans since, is lost.
+
+        Whether something of it is remembered: then that is to be sought, again if it had its name when it was before.
+        """
+        remembered = False
         for identity, (path, scans) in list(self._missed.items()):
             if self._remembered.of(path, identity[1]) is not None:
-                # It is sought as that.
                 del self._missed[identity]
+                remembered = True
             elif self._sources.recollecting:
                 continue
             elif self._finder.scans - scans > _MISSES:
@@ -214,6 +246,7 @@ class Newcomers:
                 self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
                 self._finder.hurry()
+        return remembered
 
     def behind(self) -> Iterator[Seen]:
         """What cannot be opened at present. Of how many bytes it has nothing is said where nobody could look."""
@@ -484,7 +517,10 @@ class Newcomers:
             # Its original was truncated just now, perhaps, which is to be seen while this one waits: nothing is lost.
             self._wait(identity, path, replace(waited, path=path, size=size, file=file, parted=True))
             return True
-        until = waited.until if waited is not None and waited.until is not None and waited.size == size else None
+        until = waited.until if waited is not None else None
+        if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
+            # It is still being copied. What grows otherwise is none, however long the two begin alike.
+            until = None
         if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
             return False
         until = now + self._rotate_wait if until is None else until

@@ -18,10 +18,13 @@ def places(path: bytes) -> Iterator[bytes]:
 
 
 def originals(path: bytes) -> Iterator[bytes]:
-    """What the original may be called, if this is the name of a copy."""
+    """What the original may be called, if this is the name of a copy: app.log of app.log.1, and of app.1.log."""
     for place in places(path):
+        dot = place.rfind(b".")
         for border in _BORDER.finditer(place, place.rfind(b"/") + 2):
             yield place[: border.start()]
+            if border.start() < dot:
+                yield place[: border.start()] + place[dot:]
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:

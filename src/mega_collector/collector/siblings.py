@@ -4,6 +4,7 @@ That is where rotations move it: logrotate(8), olddir.
 """
 
 import os
+from collections.abc import Iterator
 from itertools import islice
 
 from mega_collector.collector.file import Filesystem
@@ -64,6 +65,19 @@ class Siblings:
         if below is None:
             below = self._below[directory] = list(islice(self._disk.below(directory), _MOST_BELOW))
         return next((found for each in below if (found := self._find_now(each, inode)) is not None), None)
+
+    def names_near(self, path: bytes) -> Iterator[bytes]:
+        """All that begins as the name of `path` does before its ending, in its directory and in those below.
+
+        Raises:
+            OSError: a directory cannot be listed now.
+        """
+        directory, name = os.path.split(path)
+        begin = name.rpartition(b".")[0] or name
+        for each in (directory, *islice(self._disk.below(directory), _MOST_BELOW)):
+            for _, found in self._disk.entries(each):
+                if os.path.basename(found).startswith(begin):  # noqa: PTH119 - bytes
+                    yield found
 
     def _find_now(self, directory: bytes, inode: int) -> bytes | None:
         known = directory in self._listed

@@ -156,7 +156,7 @@ class Sources:
         if old.id in self._at_end:
             self._at_end.discard(old.id)
             self._starts.pop(old.id, None)
-            self._shipper.forget(old)
+        self._shipper.forget(old)
         follower.source = replace(old, id=self._claim(entry))
         self._losses.withdraw(follower.source.id)
         follower.expect(entry.position)
@@ -185,9 +185,16 @@ class Sources:
         return source_id in self._followed or source_id in self._losses or self._shipper.knows(source_id)
 
     def is_news(self, entry: Entry) -> bool:
-        """Whether the aggregator remembers what nothing here knows, or of what is not shipped yet a position behind."""
+        """Whether the aggregator remembers what nothing here knows, or more of what is not shipped yet."""
         remembered = self._remembered_of(entry.source_id)
-        return remembered.position < entry.position if remembered is not None else not self.knows(entry.source_id)
+        if remembered is None:
+            return not self.knows(entry.source_id)
+        return remembered.position < entry.position or self._ends(remembered, entry)
+
+    def _ends(self, remembered: Entry, entry: Entry) -> bool:
+        """Whether what is remembered has ended, and no file was found that seems to go on as that."""
+        ended = entry.ended and not remembered.ended and remembered.position <= entry.position
+        return ended and entry.source_id not in self._starts
 
     def recollect(self, entry: Entry) -> bool:
         """Take it in. Whether nothing of it was known here."""
@@ -197,7 +204,11 @@ class Sources:
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
         follower = self._followed.of(source_id) if source_id in self._starts else None
-        if follower is None:
+        if self._ends(remembered, entry):
+            # Who was killed had told that, and not noted it.
+            self._remembered.end(replace(further, inode=0, ended=True))
+            self._shipper.changed()
+        elif follower is None:
             self._remembered.recollect(further)
         elif self._is_sure(follower) or follower.vanished:
             self._starts[source_id] = further
@@ -305,6 +316,15 @@ class Sources:
             if known.source_id == described.id and known.position > 0 and known.before.length > 0:
                 entry = _entry_of(replace(described, path=entry.path), known)
         self._remembered.end(replace(entry, inode=0, ended=True), acknowledged=False)
+
+    def keep(self, follower: Follower) -> None:
+        """Its file is gone: if this process ends before anybody has answered, the next one is to tell that as lost.
+
+        While more may be recollected, it may be known to the aggregator, which tells the next process.
+        """
+        unknown = not follower.settled and not self.recollecting and follower.source.id not in self._starts
+        if unknown and follower.size > 0 and self._shipper.noted(follower.source) is None:
+            self._shipper.note(entry_of(follower))
 
     def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
         """The file was truncated or rewritten: what it holds now is another source.

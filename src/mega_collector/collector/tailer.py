@@ -3,6 +3,7 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
+import errno
 import math
 import os
 import select
@@ -419,7 +420,7 @@ class Tailer:
                     quiet = False
                 case _:
                     pass
-        self._newcomers.tell_missed()
+        self._seeking = self._newcomers.tell_missed() or self._seeking
         if self._finder.stirred:
             self._turns.hurry()
             return False
@@ -469,7 +470,7 @@ class Tailer:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return
-        copied = self._newcomers.holds_copy_of(follower.source.path)
+        copied = self._newcomers.holds_copy_of(follower)
         self._sources.restart(follower, now, copied=copied)
 
     def _let_go_of_what_was(self, follower: Follower) -> None:
@@ -635,6 +636,9 @@ class Tailer:
                 self._archives.look_again(follower)
             case Rewritten(follower):
                 self._restart(follower, self._clock())
+            case Unreadable(follower, error) if follower.complete and error.errno == errno.EBADMSG:
+                # It was whole when it was gone through.
+                self._archives.look_again(follower)
             case Unreadable(follower, error):
                 self._warn(follower, error)
                 if self._options.once:
