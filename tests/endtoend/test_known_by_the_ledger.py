@@ -132,16 +132,18 @@ def test_an_archive_that_was_recognised_while_nobody_listened_is_told_by_the_nex
     wait_until_held(site, {"a.log.1.gz": "open"})
 
 
-@pytest.mark.parametrize("lines", [500, 0])
+@pytest.mark.parametrize(("lines", "short"), [(500, 0), (500, 1), (0, 0)])
 def test_what_is_in_an_archive_to_its_end_is_not_lost_though_it_vanished_before_it_was_said_to_end(
-    site: Site, lines: int
+    site: Site, lines: int, short: int
 ) -> None:
+    """Of what is acknowledged alone, and is short, fewer bytes are known than of the end of an archive."""
     site.aggregator()
     running = collector(site, rotate_wait="1m")
     writer = site.writer()
     writer.path.touch()
-    writer.write(lines)
-    site.assert_delivered()
+    for count, padding in ((lines, 60), (short, 0)):
+        writer.write(count, padding=padding)
+        site.assert_delivered()
     running.wait_for("file_followed")
     compress(writer, to="a.log.gz")
     running.wait_for("archive_recognised")

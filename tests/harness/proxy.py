@@ -70,9 +70,9 @@ class Proxy:
 
     def _run(self) -> None:
         while not self._closing:
-            silent = [way.source for way in self._ways if not way.waiting and not (way.answers and self.withholds)]
-            full = [way.sink for way in self._ways if way.waiting]
-            readable, writable, _ = select.select([self._listener, *silent], full, [], _PACE)
+            silent = {way.source for way in self._ways if not way.waiting and not (way.answers and self.withholds)}
+            full = {way.sink for way in self._ways if way.waiting}
+            readable, writable = _ready({self._listener, *silent}, full)
             if self._listener in readable:
                 self._accept()
             for way in [way for way in self._ways if way.source in readable and not way.waiting]:
@@ -135,6 +135,21 @@ class Proxy:
         self._ways = [other for other in self._ways if other.source not in ends]
         for end in ends:
             how(end)
+
+
+def _ready(readers: set[socket.socket], writers: set[socket.socket]) -> tuple[set[socket.socket], set[socket.socket]]:
+    """Those from which something can be read, and those to which it can be written.
+
+    Whatever their numbers: select() takes none beyond 1024.
+    """
+    by_number = {each.fileno(): each for each in readers | writers}
+    poll = select.poll()
+    for number, each in by_number.items():
+        poll.register(number, select.POLLIN * (each in readers) | select.POLLOUT * (each in writers))
+    ready = [(by_number[number], events) for number, events in poll.poll(_PACE * 1000)]
+    readable = {each for each, events in ready if events & ~select.POLLOUT}
+    writable = {each for each, events in ready if events & ~select.POLLIN}
+    return readable & readers, writable & writers
 
 
 def _close(end: socket.socket) -> None:

@@ -55,6 +55,8 @@ class _Archive:
     """What was said of it."""
     entry: Entry | None = None
     """What is remembered of it, once nothing of it is left to ship."""
+    asked: set[bytes] = field(default_factory=set)
+    """The sources for which it was gone through once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,22 @@ class Archives:
         for path, end in ((each.path, each.entry) for each in self._archives.values() if each.entry is not None):
             same = (end.position, end.before) == (entry.position, entry.before)
             if same and (_plain(path) == entry.path if empty else entry.position > 0):
+                return True
+        return False
+
+    def is_asked(self, entry: Entry) -> bool:
+        """Whether one that is done may end with what was shipped of that: it is gone through once more, and tells.
+
+        What is known of the bytes at the ends is of so many here, and so many there.
+        """
+        for archive in self._archives.values():
+            end = archive.entry
+            if end is None or end.position != entry.position or entry.source_id in archive.asked:
+                continue
+            if 0 < entry.before.length < end.before.length:
+                archive.asked.add(entry.source_id)
+                archive.looked = (0, 0)
+                self._look_anew(archive)
                 return True
         return False
 
@@ -428,7 +446,9 @@ class Archives:
             and is_plausible(entry.position, entry.head, entry.path, of=look.archive.path, size=contents.size)
         ]
         if matching:
-            return max(matching, key=lambda entry: entry.position)
+            # Rather of a file than of the archive itself, as which it stands.
+            archive = look.archive
+            return max(matching, key=lambda each: (each.position, not each.ended, not _stands(each, archive, contents)))
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         unknown = (
             each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)

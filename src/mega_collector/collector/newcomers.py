@@ -345,8 +345,7 @@ class Newcomers:
     def _is_found_or_gone(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         named = self._has_its_name(entry)
         if named and self._sources.follow_now(entry):
-            self._tell_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
-            return True
+            return self._tells_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
         path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
             return True
@@ -354,10 +353,8 @@ class Newcomers:
         if self._finder.scans - since < _MISSES:
             self._doubted[entry.source_id] = named, since
             return False
-        if not named:
-            self._tell_gone(entry, now, "it vanished while the collector was stopped")
-        # Else no pattern matches it any more.
-        return True
+        # Where it has its name, no pattern matches that any more.
+        return named or self._tells_gone(entry, now, "it vanished while the collector was stopped")
 
     def _beside(self, entry: Entry) -> bytes | None:
         """The name that its file has now, where it lay or where a link leads that led to it."""
@@ -374,22 +371,28 @@ class Newcomers:
         except OSError:
             return True
 
-    def _tell_gone(self, entry: Entry, now: float, reason: str) -> None:
-        """What was written to it behind its position cannot be had any more, unless all of it is in an archive."""
+    def _tells_gone(self, entry: Entry, now: float, reason: str) -> bool:
+        """What was written to it behind its position cannot be had any more, unless all of it is in an archive.
+
+        False: that is still to be seen.
+        """
         if self._sources.recollecting:
             self._gone.add(entry.source_id)
-            return
+            return True
         if self._archives.end_with(entry):
             self._sources.conclude(entry)
-            return
+            return True
+        if self._archives.is_asked(entry):
+            return False
         if entry.source_id not in self._remembered:
             # Nor is it from now on: there may be any number of them.
             self._sources.lose(entry, reason)
-            return
+            return True
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
         source = self._sources.make(entry.path, facts, entry.head, entry)
         self._sought.add(entry.source_id)
         self._departures.lost(self._follower(source, None, facts, now), reason)
+        return True
 
     def _follow_nameless(self, entry: Entry, path: bytes, now: float) -> bool:
         """Whether the file is the one that is sought: it is read to its end, though no pattern matches its name.
