@@ -4,6 +4,7 @@ Everything that decides is the real thing (tailer, finder, roster, followers, wi
 connection, the checkpoint's file and the ledger are in memory. `scripts/torture --memory` plays millions of steps.
 """
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -153,14 +154,18 @@ def test_a_connection_that_has_ended_before_it_is_heard_of_does_not_end_the_aski
     assert world.collector.recollects
 
 
-def test_what_vanishes_when_it_is_to_be_opened_is_lost_once() -> None:
-    """The state is lost, and the aggregator remembers the file."""
+@pytest.mark.parametrize("wiped", [False, True])
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.1"])
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_once(wiped: bool, name: bytes) -> None:
+    """It is remembered, by its name or by that which it had."""
     world = World(Random(0))
     world.add(b"/logs/a.log", 3)
     for _ in range(8):
         world.pass_by(1.0)
     world.kill()
-    world.checkpoint.wipe()
+    if wiped:
+        world.checkpoint.wipe()
+    world.disk.rename(b"/logs/a.log", name)
     open_it = world.disk.open
 
     def open_none(path: bytes) -> MemoryFile:
@@ -172,6 +177,25 @@ def test_what_vanishes_when_it_is_to_be_opened_is_lost_once() -> None:
     for _ in range(40):
         world.pass_by(1.0)
     assert len(world.aggregator.lost) == 1
+
+
+def test_what_is_compressed_when_it_is_to_be_opened_is_not_lost() -> None:
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 3)
+    open_it = world.disk.open
+
+    def compress(path: bytes) -> MemoryFile:
+        if path == b"/logs/a.log":
+            plain = world.disk.names.pop(path)
+            world.disk.append(world.disk.create(path + b".gz"), gzip.compress(plain.generation.content))
+        return open_it(path)
+
+    world.disk.open = compress  # type: ignore[method-assign]
+    world.start()
+    for _ in range(20):
+        world.pass_by(1.0)
+    assert world.aggregator.lost == []
+    assert [len(row.shipped) for row in world.aggregator.ledger.values()] == [1]
 
 
 def test_of_two_sources_of_a_file_the_one_that_came_farther_goes_on() -> None:

@@ -159,6 +159,10 @@ class Archives:
                 return True
         return False
 
+    def are_of(self, path: bytes) -> bool:
+        """Whether there is one that was made of a file of that name."""
+        return any(_plain(each.path) == path for each in self._archives.values())
+
     def is_asked(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: it is gone through once more, and tells.
 

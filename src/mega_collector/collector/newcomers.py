@@ -229,21 +229,22 @@ class Newcomers:
             file.close()
 
     def tell_missed(self) -> bool:
-        """What was gone when it was to be opened, and was not found by two scans since, is lost.
+        """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
 
         Whether something of it is remembered: then that is to be sought, again if it had its name when it was before.
         """
         remembered = False
         for identity, (path, scans) in list(self._missed.items()):
-            if self._remembered.of(path, identity[1]) is not None:
+            if self._remembered.remembers(identity[1]):
                 del self._missed[identity]
                 remembered = True
             elif self._sources.recollecting:
                 continue
             elif self._finder.scans - scans > _MISSES:
                 del self._missed[identity]
-                source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
-                self._losses.end(source, 0, None, "it was deleted before it could be opened")
+                if not self._archives.are_of(path):
+                    source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
+                    self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
                 self._finder.hurry()
         return remembered
