@@ -37,8 +37,11 @@ def test_created_anew_under_load(site: Site, server: WebServer, pattern: str) ->
 
 @pytest.mark.case(30)
 def test_compressed_under_load(site: Site, server: WebServer) -> None:
-    """An archive may lack what was written while it was made: the collector does not."""
-    _, collector = site.both()
+    """An archive may lack what was written while it was made: the collector does not.
+
+    However late the server learns of the rotation.
+    """
+    _, collector = site.both(rotate_wait="30s")
     load = server.load(seconds=1)
     for number in range(3):
         collector.wait_for("file_followed", count=number + 1)
