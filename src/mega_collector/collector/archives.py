@@ -1,7 +1,7 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 import re
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -112,7 +112,8 @@ class Archives:
         self._losses = losses
         self._rotate_wait = rotate_wait
         self._archives: dict[Identity, _Archive] = {}
-        self._queue: deque[_Archive] = deque()
+        self._queue: OrderedDict[_Archive, None] = OrderedDict()
+        """Those that are to be gone through, in their order: after a rotation, all that were renamed."""
         self._held: list[_Held] = []
         self._delayed: list[_Archive] = []
         """Those that could not be opened because too many files were."""
@@ -197,7 +198,7 @@ class Archives:
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None:
-            self._queue.append(archive)
+            self._queue[archive] = None
         return True
 
     def seen(self, identity: Identity, size: int, changed_ns: int) -> None:
@@ -251,8 +252,8 @@ class Archives:
 
     def _look_anew(self, archive: _Archive) -> None:
         archive.tried = None
-        if not archive.gone and archive not in self._queue:
-            self._queue.append(archive)
+        if not archive.gone:
+            self._queue[archive] = None
 
     def finish(self, now: float) -> None:
         """Be done with what is shipped by now."""
@@ -286,7 +287,7 @@ class Archives:
             self._look.file.close()
 
     def _begin(self) -> None:
-        archive = self._queue.popleft()
+        archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
         try:
@@ -307,14 +308,14 @@ class Archives:
             file.close()
             self._let_go(archive)
             return
-        if archive.skip and all(each.trailer.length for each in self._remembered):
-            # Nothing was ever shipped: it need not be gone through.
-            self._pass_over(archive, file)
-            return
         size, archive.looked = archive.looked[0], (facts.size, facts.changed_ns)
         if archive.entry is not None and (size, archive.entry.trailer) == (facts.size, trailer):
             # It was only renamed.
             file.close()
+            return
+        if archive.skip and all(each.trailer.length for each in self._remembered):
+            # Nothing was ever shipped: it need not be gone through.
+            self._pass_over(archive, file)
             return
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)

@@ -1,0 +1,54 @@
+"""What is told as lost, and what is not, where files are compressed, deleted, and made anew between two looks."""
+
+import gzip
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+import structlog
+
+from histories.disk import Inode, MemoryFile
+from histories.world import World
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.configure(**before)
+
+
+def test_an_archive_that_is_passed_over_and_renamed_is_opened_once_more() -> None:
+    world = World(Random(0), start_at_end=True)
+    archive = _archive(world, b"/logs/a.log.1.gz", b"old\n")
+    _pass(world, 10)
+    world.disk.rename(b"/logs/a.log.1.gz", b"/logs/a.log.2.gz")
+    world.disk.append(archive, b"")  # which changes its time
+    opened = _opened(world)
+    _pass(world, 30)
+    assert opened == [b"/logs/a.log.2.gz"]
+
+
+def _pass(world: World, seconds: int) -> None:
+    for _ in range(seconds):
+        world.pass_by(1.0)
+
+
+def _archive(world: World, name: bytes, content: bytes) -> Inode:
+    archive = world.disk.create(name)
+    world.disk.append(archive, gzip.compress(content))
+    return archive
+
+
+def _opened(world: World) -> list[bytes]:
+    """The names by which files are opened from now on."""
+    opened: list[bytes] = []
+    open_it = world.disk.open
+
+    def open_and_note(path: bytes) -> MemoryFile:
+        opened.append(path)
+        return open_it(path)
+
+    world.disk.open = open_and_note  # type: ignore[method-assign]
+    return opened
