@@ -30,9 +30,28 @@ def test_an_archive_that_is_passed_over_and_renamed_is_opened_once_more() -> Non
     assert opened == [b"/logs/a.log.2.gz"]
 
 
+def test_what_was_empty_is_lost_though_an_archive_that_was_passed_over_is_named_after_it() -> None:
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 0)
+    _archive(world, b"/logs/a.log.gz", b"old\n")
+    _pass(world, 10)
+    world.kill()
+    world.append(log, 3)
+    world.disk.unlink(b"/logs/a.log")
+    world.start()
+    _pass(world, 30)
+    assert _lost(world) == 1
+
+
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)
+
+
+def _lost(world: World) -> int:
+    """Sources that this process of the collector has told of as lost."""
+    assert world.collector is not None
+    return world.collector.tailer.statistics().sources_lost
 
 
 def _archive(world: World, name: bytes, content: bytes) -> Inode:

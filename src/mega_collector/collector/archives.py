@@ -151,12 +151,15 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        What was empty has no bytes by which to tell, and its archive its name.
+        What was empty has no bytes by which to tell, and its archive its name. (Of one that was passed over nothing is
+        known either.)
         """
         empty = not (entry.position or entry.head.length)
-        for path, end in ((each.path, each.entry) for each in self._archives.values() if each.entry is not None):
-            same = (end.position, end.before) == (entry.position, entry.before)
-            if same and (_plain(path) == entry.path if empty else entry.position > 0):
+        for archive in self._archives.values():
+            end = archive.entry
+            if end is None or (end.position, end.before) != (entry.position, entry.before):
+                continue
+            if (not archive.skip and _plain(archive.path) == entry.path) if empty else entry.position > 0:
                 return True
         return False
 
