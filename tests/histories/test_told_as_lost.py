@@ -43,6 +43,21 @@ def test_what_was_empty_is_lost_though_an_archive_that_was_passed_over_is_named_
     assert _lost(world) == 1
 
 
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_its_inode_was_that_of_another_that_was() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    _pass(world, 8)
+    world.kill()
+    world.disk.unlink(b"/logs/a.log")
+    world.start()
+    _pass(world, 30)
+    assert _lost(world) == 1
+    _vanishes_when_opened(world, b"/logs/b.log")
+    assert world.add(b"/logs/b.log", 2).number == log.number
+    _pass(world, 30)
+    assert _lost(world) == 2
+
+
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)
@@ -58,6 +73,17 @@ def _archive(world: World, name: bytes, content: bytes) -> Inode:
     archive = world.disk.create(name)
     world.disk.append(archive, gzip.compress(content))
     return archive
+
+
+def _vanishes_when_opened(world: World, name: bytes) -> None:
+    open_it = world.disk.open
+
+    def open_none(path: bytes) -> MemoryFile:
+        if path == name:
+            world.disk.names.pop(path, None)
+        return open_it(path)
+
+    world.disk.open = open_none  # type: ignore[method-assign]
 
 
 def _opened(world: World) -> list[bytes]:

@@ -235,7 +235,7 @@ class Newcomers:
         """
         remembered = False
         for identity, (path, scans) in list(self._missed.items()):
-            if self._remembered.remembers(identity[1]):
+            if any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1])):
                 del self._missed[identity]
                 remembered = True
             elif self._sources.recollecting:
