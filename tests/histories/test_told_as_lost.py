@@ -58,6 +58,25 @@ def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_its_inode_was_that
     assert _lost(world) == 2
 
 
+def test_an_archive_that_nobody_has_looked_into_is_lost_though_the_name_of_its_original_is_another_s() -> None:
+    world = World(Random(0))
+    _pass(world, 3)
+    world.disconnect()
+    world.kill()
+    world.add(b"/logs/a.log", 2)
+    _archive(world, b"/logs/a.log.gz", b"what was in the log before\n")
+    world.start()
+    world.disconnect()
+    for _ in range(3):
+        world.poll()
+    world.disk.unlink(b"/logs/a.log.gz")
+    for _ in range(5):
+        world.poll()
+    world.reconnect()
+    _pass(world, 20)
+    assert _lost(world) == 1
+
+
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)

@@ -49,8 +49,8 @@ class _Archive:
     """Size and time of change when it was seen last."""
     tried: tuple[int, int] | None = None
     """The same when it was found not to be whole: it waits for others."""
-    head: bytes = b""
-    """The first bytes of what it held then."""
+    head: bytes | None = None
+    """The first bytes of what it held then; None: it was never gone through."""
     told: set[str] = field(default_factory=set)
     """What was said of it."""
     entry: Entry | None = None
@@ -421,6 +421,8 @@ class Archives:
     def _is_of_what_is_known(self, archive: _Archive) -> bool:
         """Whether one that never became whole begins as the file of which it was made: who makes it gave that up."""
         head = archive.head
+        if head is None:
+            return False
         alike = (each for each in self._candidates() if each.head.length and each.head.matches_head(head))
         named = any(is_named_after(archive.path, each.path) for each in alike)
         return named or self._original_that_is_there(archive.path, head) is not None
