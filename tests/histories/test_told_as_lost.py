@@ -77,6 +77,16 @@ def test_an_archive_that_nobody_has_looked_into_is_lost_though_the_name_of_its_o
     assert _lost(world) == 1
 
 
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_an_archive_from_before_is_named_after_it() -> None:
+    world = World(Random(0))
+    _archive(world, b"/logs/a.log.gz", b"what was in the log before\n")
+    _pass(world, 10)
+    _vanishes_when_opened(world, b"/logs/a.log")
+    world.add(b"/logs/a.log", 2)
+    _pass(world, 30)
+    assert _lost(world) == 1
+
+
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)

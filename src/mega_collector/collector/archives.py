@@ -163,9 +163,9 @@ class Archives:
                 return True
         return False
 
-    def are_of(self, path: bytes) -> bool:
-        """Whether there is one that was made of a file of that name."""
-        return any(_plain(each.path) == path for each in self._archives.values())
+    def are_of(self, path: bytes, *, done: bool = False) -> bool:
+        """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
+        return any(_plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
 
     def is_asked(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: it is gone through once more, and tells.

@@ -86,8 +86,9 @@ class Newcomers:
         self._waiting: dict[Identity, _Waiting] = {}
         self._failing: dict[Identity, tuple[bytes, str]] = {}
         """Files that could not be opened or read, and why."""
-        self._missed: dict[Identity, tuple[bytes, int]] = {}
-        """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
+        self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
+        """Files that were gone when they were to be opened, and how many scans there were: the next may find them. And
+        whether an archive of that name was done already, which is of another file then."""
         self._doubted: dict[bytes, tuple[bool, int]] = {}
         """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
         self._sought: set[bytes] = set()
@@ -132,7 +133,7 @@ class Newcomers:
             if waited is not None and self._finds_again(identity, waited):
                 return
             self._finder.hurry()
-            self._missed[identity] = path, self._finder.scans
+            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
@@ -234,7 +235,7 @@ class Newcomers:
         Whether something of it is remembered: then that is to be sought, again if it had its name when it was before.
         """
         remembered = False
-        for identity, (path, scans) in list(self._missed.items()):
+        for identity, (path, scans, archived) in list(self._missed.items()):
             if any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1])):
                 del self._missed[identity]
                 remembered = True
@@ -242,7 +243,7 @@ class Newcomers:
                 continue
             elif self._finder.scans - scans > _MISSES:
                 del self._missed[identity]
-                if not self._archives.are_of(path):
+                if archived or not self._archives.are_of(path):
                     source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
                     self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
@@ -431,7 +432,7 @@ class Newcomers:
         facts = file.facts()
         if facts is None or (facts.device, facts.inode) != identity:
             # Replaced since the scan: the next one finds what is there now.
-            self._missed[identity] = path, self._finder.scans
+            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
             self._finder.hurry()
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
