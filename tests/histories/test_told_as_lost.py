@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import structlog
 
+from histories.collector import CLOSE_INACTIVE
 from histories.disk import Inode, MemoryFile
 from histories.world import World
 
@@ -85,6 +86,23 @@ def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_an_archive_from_be
     world.add(b"/logs/a.log", 2)
     _pass(world, 30)
     assert _lost(world) == 1
+
+
+@pytest.mark.parametrize("lines", [0, 3], ids=["empty", "with lines"])
+def test_a_copy_that_got_the_inode_of_a_log_that_was_closed_is_shipped_once(lines: int) -> None:
+    world = World(Random(0))
+    log, old = world.add(b"/logs/a.log", 5), world.add(b"/logs/b.log.8", lines)
+    _pass(world, 2 * int(CLOSE_INACTIVE))
+    assert old.open == 0, "it is closed"
+    world.disk.unlink(b"/logs/b.log.8")
+    copy = world.disk.create(b"/logs/a.log.1")
+    assert copy.number == old.number
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    _pass(world, 30)
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == 5 + lines
+    assert _lost(world) == 0
 
 
 def _pass(world: World, seconds: int) -> None:
