@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import structlog
 
-from histories.collector import CLOSE_INACTIVE
+from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
 from histories.disk import Inode, MemoryFile
 from histories.world import World
 
@@ -102,6 +102,25 @@ def test_a_copy_that_got_the_inode_of_a_log_that_was_closed_is_shipped_once(line
     _pass(world, 30)
     shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
     assert b"".join(shipped).count(b"\n") == 5 + lines
+    assert _lost(world) == 0
+
+
+def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than_it_was() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    _pass(world, 8)
+    world.disconnect()
+    copy = world.disk.create(b"/logs/a.log.1")
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    world.append(log, 9)
+    for _ in range(2 * int(ROTATE_WAIT)):
+        world.now += 1.0
+        world.poll()
+    world.reconnect()
+    _pass(world, 30)
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == 3 + 9
     assert _lost(world) == 0
 
 

@@ -526,11 +526,19 @@ class Newcomers:
         if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
             # It is still being copied. What grows otherwise is none, however long the two begin alike.
             until = None
-        if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
+        seen = original.path is not None and not self._sources.recollecting
+        if until is not None and now >= until and seen and not self._is_cut(original):
             return False
         until = now + self._rotate_wait if until is None else until
         self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))
         return True
+
+    def _is_cut(self, original: Follower) -> bool:
+        """Whether it was truncated, and longer again than it had been, so that this is to be seen yet: nobody takes it.
+
+        Of what is refused for good nothing is read any more.
+        """
+        return self._copies.is_cut(original) and not self._sources.is_stopped(original)
 
 
 def _is(entry: Entry, file: File, facts: FileFacts) -> bool:

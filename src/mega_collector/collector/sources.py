@@ -232,6 +232,10 @@ class Sources:
         """Whether it ended here before it was settled."""
         return source_id in self._over
 
+    def is_stopped(self, follower: Follower) -> bool:
+        """Whether the aggregator refuses it for good."""
+        return self._shipper.stopped(follower.source)
+
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""
         named = any(follower.source.inode == entry.inode for follower in self._followed.named(entry.path))
