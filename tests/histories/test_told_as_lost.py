@@ -124,6 +124,37 @@ def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than
     assert _lost(world) == 0
 
 
+def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> None:
+    """The checkpoint knows of that source only that its file was empty."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    _pass(world, 8)
+    stale = dict(world.checkpoint.durable)
+    assert [entry.position for entry in stale.values()] == [0]
+    world.append(log, 5)
+    _pass(world, 3)
+    world.disk.append(world.disk.create(b"/logs/a.log.1"), bytes(log.generation.content))
+    world.truncate(log)
+    _look(world, 1)
+    world.settle()
+    assert [row.finished for row in world.aggregator.ledger.values()] == [True]
+    world.checkpoint.durable = stale
+    world.kill()
+    world.append(log, 2)
+    world.start()
+    _pass(world, 30)
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == 5 + 2
+    assert _lost(world) == 0
+
+
+def _look(world: World, times: int) -> None:
+    """Nothing is said or heard."""
+    for _ in range(times):
+        world.now += 1.0
+        world.poll()
+
+
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)

@@ -204,17 +204,17 @@ class Sources:
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
         follower = self._followed.of(source_id) if source_id in self._starts else None
+        if follower is not None and not (self._is_sure(follower) or follower.vanished):
+            self._doubt(follower)
+            follower = None
         if self._ends(remembered, entry):
             # Who was killed had told that, and not noted it.
             self._remembered.end(replace(further, inode=0, ended=True))
             self._shipper.changed()
         elif follower is None:
             self._remembered.recollect(further)
-        elif self._is_sure(follower) or follower.vanished:
-            self._starts[source_id] = further
         else:
-            self._doubt(follower)
-            self._remembered.recollect(further)
+            self._starts[source_id] = further
         return False
 
     def _doubt(self, follower: Follower) -> None:
