@@ -8,6 +8,8 @@ import pytest
 from mega_collector.collector.file import Disk
 from mega_collector.collector.siblings import Siblings
 
+_BEGIN_WITH_7 = ["7.log", *(f"7{digit}.log" for digit in range(10))]
+
 
 class Counted(Disk):
     """Counts how often a directory is listed."""
@@ -54,6 +56,20 @@ def test_a_directory_is_listed_once_a_turn_however_many_were_renamed(
     siblings.forget()
     files[0][0].with_name("0.log.1").rename(tmp_path / "0.log.2")
     assert siblings.find(bytes(files[0][0]), files[0][1]) == bytes(tmp_path / "0.log.2")
+
+
+def test_a_directory_is_listed_once_a_turn_however_many_were_truncated(
+    tmp_path: Path, disk: Counted, siblings: Siblings
+) -> None:
+    files = _make(tmp_path, 100)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "7.log.1").touch()
+    near = {path: list(siblings.names_near(bytes(path))) for path, _ in files}
+    assert near[tmp_path / "7.log"] == [bytes(tmp_path / name) for name in (*_BEGIN_WITH_7, "old/7.log.1")]
+    assert disk.listings == 3, "for names, there and below, and for directories below"
+    siblings.forget()
+    (tmp_path / "42.log.1").touch()
+    assert bytes(tmp_path / "42.log.1") in siblings.names_near(bytes(tmp_path / "42.log"))
 
 
 def test_what_is_renamed_again_since_the_directory_was_listed_is_found(tmp_path: Path, siblings: Siblings) -> None:

@@ -72,6 +72,7 @@ class MemoryCollector:
         batch_age: float = 0.0,
         watch: Watch | None = None,
         once: bool = False,
+        start_at_end: bool = False,
     ) -> None:
         self._aggregator = aggregator
         self._batch_age = batch_age
@@ -93,6 +94,7 @@ class MemoryCollector:
                 max_line_size=1000,
                 max_open_files=max_open_files,
                 once=once,
+                start_at_end=start_at_end,
             ),
             hello=Hello("me", "here"),
             finder=Finder(

@@ -28,7 +28,9 @@ _FURTHER = 0.3
 class World:
     """One history. Every operation takes its choices from `random`; those that cannot be done now do nothing."""
 
-    def __init__(self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0) -> None:
+    def __init__(
+        self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0, start_at_end: bool = False
+    ) -> None:
         self.random = random
         self.now = 1000.0
         self.disk = MemoryDisk()
@@ -36,6 +38,7 @@ class World:
         self.checkpoint = MemoryCheckpoint()
         self._max_open_files = max_open_files
         self._batch_age = batch_age
+        self._start_at_end = start_at_end
         self.collector: MemoryCollector | None = None
         self._writers: list[Inode] = []
         """Files that a program holds open for writing, whatever their names."""
@@ -208,6 +211,7 @@ class World:
                 lambda: self.now,
                 max_open_files=self._max_open_files,
                 batch_age=self._batch_age,
+                start_at_end=self._start_at_end,
             )
             self.collector.connect()
 

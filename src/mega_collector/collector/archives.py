@@ -1,7 +1,7 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 import re
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -49,8 +49,8 @@ class _Archive:
     """Size and time of change when it was seen last."""
     tried: tuple[int, int] | None = None
     """The same when it was found not to be whole: it waits for others."""
-    head: bytes = b""
-    """The first bytes of what it held then."""
+    head: bytes | None = None
+    """The first bytes of what it held then; None: it was never gone through."""
     told: set[str] = field(default_factory=set)
     """What was said of it."""
     entry: Entry | None = None
@@ -112,7 +112,8 @@ class Archives:
         self._losses = losses
         self._rotate_wait = rotate_wait
         self._archives: dict[Identity, _Archive] = {}
-        self._queue: deque[_Archive] = deque()
+        self._queue: OrderedDict[_Archive, None] = OrderedDict()
+        """Those that are to be gone through, in their order: after a rotation, all that were renamed."""
         self._held: list[_Held] = []
         self._delayed: list[_Archive] = []
         """Those that could not be opened because too many files were."""
@@ -150,18 +151,21 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        What was empty has no bytes by which to tell, and its archive its name.
+        What was empty has no bytes by which to tell, and its archive its name. (Of one that was passed over nothing is
+        known either.)
         """
         empty = not (entry.position or entry.head.length)
-        for path, end in ((each.path, each.entry) for each in self._archives.values() if each.entry is not None):
-            same = (end.position, end.before) == (entry.position, entry.before)
-            if same and (_plain(path) == entry.path if empty else entry.position > 0):
+        for archive in self._archives.values():
+            end = archive.entry
+            if end is None or (end.position, end.before) != (entry.position, entry.before):
+                continue
+            if (not archive.skip and _plain(archive.path) == entry.path) if empty else entry.position > 0:
                 return True
         return False
 
-    def are_of(self, path: bytes) -> bool:
-        """Whether there is one that was made of a file of that name."""
-        return any(_plain(each.path) == path for each in self._archives.values())
+    def are_of(self, path: bytes, *, done: bool = False) -> bool:
+        """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
+        return any(_plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
 
     def is_asked(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: it is gone through once more, and tells.
@@ -197,7 +201,7 @@ class Archives:
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None:
-            self._queue.append(archive)
+            self._queue[archive] = None
         return True
 
     def seen(self, identity: Identity, size: int, changed_ns: int) -> None:
@@ -251,8 +255,8 @@ class Archives:
 
     def _look_anew(self, archive: _Archive) -> None:
         archive.tried = None
-        if not archive.gone and archive not in self._queue:
-            self._queue.append(archive)
+        if not archive.gone:
+            self._queue[archive] = None
 
     def finish(self, now: float) -> None:
         """Be done with what is shipped by now."""
@@ -286,7 +290,7 @@ class Archives:
             self._look.file.close()
 
     def _begin(self) -> None:
-        archive = self._queue.popleft()
+        archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
         try:
@@ -307,14 +311,14 @@ class Archives:
             file.close()
             self._let_go(archive)
             return
-        if archive.skip and all(each.trailer.length for each in self._remembered):
-            # Nothing was ever shipped: it need not be gone through.
-            self._pass_over(archive, file)
-            return
         size, archive.looked = archive.looked[0], (facts.size, facts.changed_ns)
         if archive.entry is not None and (size, archive.entry.trailer) == (facts.size, trailer):
             # It was only renamed.
             file.close()
+            return
+        if archive.skip and all(each.trailer.length for each in self._remembered):
+            # Nothing was ever shipped: it need not be gone through.
+            self._pass_over(archive, file)
             return
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
@@ -417,6 +421,8 @@ class Archives:
     def _is_of_what_is_known(self, archive: _Archive) -> bool:
         """Whether one that never became whole begins as the file of which it was made: who makes it gave that up."""
         head = archive.head
+        if head is None:
+            return False
         alike = (each for each in self._candidates() if each.head.length and each.head.matches_head(head))
         named = any(is_named_after(archive.path, each.path) for each in alike)
         return named or self._original_that_is_there(archive.path, head) is not None

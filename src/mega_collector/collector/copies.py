@@ -60,6 +60,13 @@ class Copies:
         follower = self.lookalike(path, file)
         return follower is not None and self._contains(follower, file, size)
 
+    def is_cut(self, original: Follower) -> bool:
+        """Whether that file lacks what was read of it: that is seen as soon as it is read on."""
+        try:
+            return original.settled and not holds(self._files.of(original), original)
+        except OSError:
+            return False
+
     def is_begun(self, original: Follower, file: File, size: int) -> bool:
         """Whether its `size` bytes are the first ones of that file, which has more: it is still being copied.
 

@@ -86,8 +86,9 @@ class Newcomers:
         self._waiting: dict[Identity, _Waiting] = {}
         self._failing: dict[Identity, tuple[bytes, str]] = {}
         """Files that could not be opened or read, and why."""
-        self._missed: dict[Identity, tuple[bytes, int]] = {}
-        """Files that were gone when they were to be opened, and how many scans there were: the next may find them."""
+        self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
+        """Files that were gone when they were to be opened, and how many scans there were: the next may find them. And
+        whether an archive of that name was done already, which is of another file then."""
         self._doubted: dict[bytes, tuple[bool, int]] = {}
         """Likewise, remembered sources whose file was not found; and whether something had its name and inode."""
         self._sought: set[bytes] = set()
@@ -132,7 +133,7 @@ class Newcomers:
             if waited is not None and self._finds_again(identity, waited):
                 return
             self._finder.hurry()
-            self._missed[identity] = path, self._finder.scans
+            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
@@ -234,15 +235,15 @@ class Newcomers:
         Whether something of it is remembered: then that is to be sought, again if it had its name when it was before.
         """
         remembered = False
-        for identity, (path, scans) in list(self._missed.items()):
-            if self._remembered.remembers(identity[1]):
+        for identity, (path, scans, archived) in list(self._missed.items()):
+            if any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1])):
                 del self._missed[identity]
                 remembered = True
             elif self._sources.recollecting:
                 continue
             elif self._finder.scans - scans > _MISSES:
                 del self._missed[identity]
-                if not self._archives.are_of(path):
+                if archived or not self._archives.are_of(path):
                     source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
                     self._losses.end(source, 0, None, "it was deleted before it could be opened")
             else:
@@ -431,7 +432,7 @@ class Newcomers:
         facts = file.facts()
         if facts is None or (facts.device, facts.inode) != identity:
             # Replaced since the scan: the next one finds what is there now.
-            self._missed[identity] = path, self._finder.scans
+            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
             self._finder.hurry()
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
@@ -525,11 +526,19 @@ class Newcomers:
         if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
             # It is still being copied. What grows otherwise is none, however long the two begin alike.
             until = None
-        if until is not None and now >= until and original.path is not None and not self._sources.recollecting:
+        seen = original.path is not None and not self._sources.recollecting
+        if until is not None and now >= until and seen and not self._is_cut(original):
             return False
         until = now + self._rotate_wait if until is None else until
         self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))
         return True
+
+    def _is_cut(self, original: Follower) -> bool:
+        """Whether it was truncated, and longer again than it had been, so that this is to be seen yet: nobody takes it.
+
+        Of what is refused for good nothing is read any more.
+        """
+        return self._copies.is_cut(original) and not self._sources.is_stopped(original)
 
 
 def _is(entry: Entry, file: File, facts: FileFacts) -> bool:

@@ -72,7 +72,11 @@ class Remembered:
 
     def remembers(self, inode: int) -> bool:
         """Whether something is remembered of a file with that inode that did not end."""
-        return any(not entry.ended for entry in self._by_inode.get(inode, {}).values())
+        return any(True for _ in self.standing(inode))
+
+    def standing(self, inode: int) -> Iterator[Entry]:
+        """What is remembered of files with that inode that did not end."""
+        return (each for each in list(self._by_inode.get(inode, {}).values()) if not each.ended)
 
     def archives(self, inode: int) -> Iterator[Entry]:
         """What is remembered of archives with that inode that were shipped in full."""

@@ -4,6 +4,7 @@ That is where rotations move it: logrotate(8), olddir.
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
@@ -26,12 +27,14 @@ class Siblings:
         self._disk = disk
         self._most = most
         self._listed: dict[bytes, dict[int, bytes]] = {}
+        self._sorted: dict[bytes, list[bytes]] = {}
         self._below: dict[bytes, list[bytes]] = {}
         self._real: dict[bytes, bytes] = {}
 
     def forget(self) -> None:
         """The turn is over: names may change from here on."""
         self._listed.clear()
+        self._sorted.clear()
         self._below.clear()
         self._real.clear()
 
@@ -61,9 +64,7 @@ class Siblings:
         found = self._find_now(directory, inode)
         if found is not None:
             return found
-        below = self._below.get(directory)
-        if below is None:
-            below = self._below[directory] = list(islice(self._disk.below(directory), _MOST_BELOW))
+        below = self._directories_below(directory)
         return next((found for each in below if (found := self._find_now(each, inode)) is not None), None)
 
     def names_near(self, path: bytes) -> Iterator[bytes]:
@@ -73,11 +74,28 @@ class Siblings:
             OSError: a directory cannot be listed now.
         """
         directory, name = os.path.split(path)
-        begin = name.rpartition(b".")[0] or name
-        for each in (directory, *islice(self._disk.below(directory), _MOST_BELOW)):
-            for _, found in self._disk.entries(each):
-                if os.path.basename(found).startswith(begin):  # noqa: PTH119 - bytes
-                    yield found
+        for each in (directory, *self._directories_below(directory)):
+            begin = os.path.join(each, name.rpartition(b".")[0] or name)  # noqa: PTH118 - bytes
+            names = self._names(each)
+            at = bisect_left(names, begin)
+            while at < len(names) and names[at].startswith(begin):
+                yield names[at]
+                at += 1
+
+    def _names(self, directory: bytes) -> list[bytes]:
+        """All in a directory, in their order: thousands of files may be truncated at once."""
+        names = self._sorted.get(directory)
+        if names is None:
+            names = sorted(path for _, path in self._disk.entries(directory))
+            if len(names) < self._most:
+                self._sorted[directory] = names
+        return names
+
+    def _directories_below(self, directory: bytes) -> list[bytes]:
+        below = self._below.get(directory)
+        if below is None:
+            below = self._below[directory] = list(islice(self._disk.below(directory), _MOST_BELOW))
+        return below
 
     def _find_now(self, directory: bytes, inode: int) -> bytes | None:
         known = directory in self._listed

@@ -204,17 +204,17 @@ class Sources:
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
         follower = self._followed.of(source_id) if source_id in self._starts else None
+        if follower is not None and not (self._is_sure(follower) or follower.vanished):
+            self._doubt(follower)
+            follower = None
         if self._ends(remembered, entry):
             # Who was killed had told that, and not noted it.
             self._remembered.end(replace(further, inode=0, ended=True))
             self._shipper.changed()
         elif follower is None:
             self._remembered.recollect(further)
-        elif self._is_sure(follower) or follower.vanished:
-            self._starts[source_id] = further
         else:
-            self._doubt(follower)
-            self._remembered.recollect(further)
+            self._starts[source_id] = further
         return False
 
     def _doubt(self, follower: Follower) -> None:
@@ -231,6 +231,10 @@ class Sources:
     def is_over(self, source_id: bytes) -> bool:
         """Whether it ended here before it was settled."""
         return source_id in self._over
+
+    def is_stopped(self, follower: Follower) -> bool:
+        """Whether the aggregator refuses it for good."""
+        return self._shipper.stopped(follower.source)
 
     def follow_now(self, entry: Entry) -> bool:
         """Whether a file is followed that has the name and inode of what is remembered, or just is the same inode."""

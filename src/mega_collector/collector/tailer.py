@@ -22,7 +22,7 @@ from mega_collector.collector.file import Disk, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
-from mega_collector.collector.identity import holds
+from mega_collector.collector.identity import holds, is_still
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
@@ -443,10 +443,12 @@ class Tailer:
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         follower = self._followed.get(identity)
         if follower is not None:
+            closed = follower not in self._files
             self._departures.renamed(follower, name, now)
             self._poll_at = now
-            if not follower.position and self._is_archive_now(follower):
-                # Nothing was read of what had the inode, by which it could be told from this.
+            another = name is not None and closed and self._is_another_now(follower)
+            # Of an archive: nothing was read of what had the inode, by which it could be told from this.
+            if another or (not follower.position and self._is_archive_now(follower)):
                 self._let_go_of_what_was(follower)
         elif identity in self._archives:
             self._archives.renamed(identity, name)
@@ -478,6 +480,13 @@ class Tailer:
         self._sources.end(follower)
         self._departures.let_go(follower)
         self._finder.hurry()
+
+    def _is_another_now(self, follower: Follower) -> bool:
+        """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps."""
+        try:
+            return follower.settled and not follower.lag and not is_still(follower, self._files.of(follower))
+        except OSError:
+            return False
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
