@@ -124,6 +124,22 @@ def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than
     assert _lost(world) == 0
 
 
+def test_the_archive_of_what_may_be_a_copy_is_not_gone_through_before_that_is_seen() -> None:
+    """Or what was not read of the original comes of the archive, and the copy whole."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    _pass(world, 8)
+    opened = _opened(world)
+    world.disk.append(world.disk.create(b"/logs/a.log.1"), bytes(log.generation.content))
+    _archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    _pass(world, 2)
+    assert opened.count(b"/logs/a.log.1.gz") == 1, "to see that it is one"
+    _pass(world, 30)
+    assert opened.count(b"/logs/a.log.1.gz") == 2
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == 2 * 3, "the copy is a file of its own: its original was not truncated"
+
+
 def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> None:
     """The checkpoint knows of that source only that its file was empty."""
     world = World(Random(0))

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -116,7 +116,7 @@ class Archives:
         """Those that are to be gone through, in their order: after a rotation, all that were renamed."""
         self._held: list[_Held] = []
         self._delayed: list[_Archive] = []
-        """Those that could not be opened because too many files were."""
+        """Those that could not be opened because too many files were, or beside which a copy waits."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
 
@@ -264,10 +264,13 @@ class Archives:
             if follower.finished(now) and self._shipper.acknowledged(follower.source):
                 self._finish(follower)
 
-    def step(self, now: float) -> None:
-        """Go on with one of them, for a few milliseconds."""
+    def step(self, now: float, copies: Container[bytes]) -> None:
+        """Go on with one of them, for a few milliseconds.
+
+        `copies` wait until it is seen what they are of: that goes on in them first, and then in their archives.
+        """
         if self._look is None:
-            self._begin()
+            self._begin(copies)
             return
         look = self._look
         try:
@@ -289,9 +292,12 @@ class Archives:
         if self._look is not None:
             self._look.file.close()
 
-    def _begin(self) -> None:
+    def _begin(self, copies: Container[bytes]) -> None:
         archive, _ = self._queue.popitem(last=False)
         if archive.gone:
+            return
+        if _plain(archive.path) in copies:
+            self._delayed.append(archive)
             return
         try:
             file = self._files.open(archive.path)

@@ -106,6 +106,11 @@ class Newcomers:
         return bool(self._waiting)
 
     @property
+    def copies(self) -> set[bytes]:
+        """The names of those that are perhaps copies."""
+        return {each.path for each in self._waiting.values() if each.until is not None}
+
+    @property
     def doubtful(self) -> bool:
         """Whether it is still to be seen if what was not found is gone."""
         return bool(self._doubted or self._missed)
