@@ -250,6 +250,7 @@ class Ordeal:
 
     def _judge(self) -> None:
         expected = Expected(self.site.written, self._plan.longest)
+        self._relay.cut_after(None)  # or the audit may be cut off
         try:
             until(lambda: self._arrived(expected), "everything should have arrived", _PATIENCE)
             if self._rotated or self._plan.mode is Mode.AGGREGATOR_WIPED:

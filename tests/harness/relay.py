@@ -56,8 +56,8 @@ class Relay:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
-    def cut_after(self, size: int) -> None:
-        """Every connection ends when that many more bytes have passed, wherever that is in what is said."""
+    def cut_after(self, size: int | None) -> None:
+        """Every connection ends when that many more bytes have passed, wherever that is in what is said. None: none."""
         with self._lock:
             self._cut_after = size
 
