@@ -140,6 +140,31 @@ def test_the_archive_of_what_may_be_a_copy_is_not_gone_through_before_that_is_se
     assert b"".join(shipped).count(b"\n") == 2 * 3, "the copy is a file of its own: its original was not truncated"
 
 
+@pytest.mark.parametrize("read", [0, 3], ids=["at first", "later"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_was_read_and_not_acknowledged_before_a_truncation_is_read_in_the_copy_by_the_next_process(
+    read: int, compressed: bool
+) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", read)
+    _pass(world, 8)
+    world.append(log, 5)
+    _look(world, 2)
+    content = bytes(log.generation.content)
+    if not compressed:
+        world.disk.append(world.disk.create(b"/logs/a.log.1"), content)
+    world.truncate(log)
+    _look(world, 1)
+    if compressed:
+        _archive(world, b"/logs/a.log.1.gz", content)
+    _look(world, 3)
+    world.kill()
+    world.start()
+    _pass(world, 40)
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == read + 5
+
+
 def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> None:
     """The checkpoint knows of that source only that its file was empty."""
     world = World(Random(0))

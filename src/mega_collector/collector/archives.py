@@ -55,6 +55,8 @@ class _Archive:
     """What was said of it."""
     entry: Entry | None = None
     """What is remembered of it, once nothing of it is left to ship."""
+    behind: Entry | None = None
+    """What goes on in it as soon as all that was read of that is acknowledged."""
     asked: set[bytes] = field(default_factory=set)
     """The sources for which it was gone through once more."""
 
@@ -243,6 +245,10 @@ class Archives:
                 self._look_anew(each.archive)
         delayed, self._delayed = self._delayed, []
         for archive in delayed:
+            if archive.behind is not None and self._sources.is_coming(archive.behind):
+                self._delayed.append(archive)
+                continue
+            archive.behind = None
             self._look_anew(archive)
 
     def look_again(self, follower: Follower) -> None:
@@ -489,6 +495,10 @@ class Archives:
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
+        if original is not None and self._sources.is_coming(original):
+            archive.behind = original
+            self._delayed.append(archive)
+            return False
         position = original.position if original is not None else 0
         if original is None:
             follower = self._original_that_is_there(archive.path, look.inspection.head)

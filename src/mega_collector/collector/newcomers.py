@@ -448,9 +448,9 @@ class Newcomers:
         entry = entry or self._departures.come_back(facts.inode, file)
         if entry is None:
             entry = self._copies.original(path, file)
-            if entry is not None and not self._finder.scanned:
+            if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
                 # The original may still be found by this first scan.
-                self._wait(identity, path, _Waiting(path, facts.size, first=True, file=file, until=now))
+                self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True

@@ -195,6 +195,10 @@ class Shipper:
         """Whether nothing of the source is in flight."""
         return self._window.acknowledged(source)
 
+    def in_flight_of(self, source_id: bytes) -> bool:
+        """Whether something of that source is in flight, ended or not."""
+        return self._window.in_flight_of(source_id)
+
     def refusal(self, source: Source) -> str | None:
         """Why the aggregator refuses the source for good; None: it does not."""
         return self._window.refusal(source)

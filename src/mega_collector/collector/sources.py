@@ -232,6 +232,13 @@ class Sources:
         """Whether it ended here before it was settled."""
         return source_id in self._over
 
+    def is_coming(self, ended: Entry) -> bool:
+        """Whether what has ended is not acknowledged yet: if this process is killed, all of it is read once more.
+
+        Until then it goes on nowhere else, or that would be taken for all that is left of it.
+        """
+        return ended.ended and self._shipper.in_flight_of(ended.source_id)
+
     def is_stopped(self, follower: Follower) -> bool:
         """Whether the aggregator refuses it for good."""
         return self._shipper.stopped(follower.source)

@@ -195,6 +195,11 @@ class Window:
         flight = self._flights.get(source.id)
         return flight is None or not flight.items
 
+    def in_flight_of(self, source_id: bytes) -> bool:
+        """Whether something of that source is in flight, ended or not."""
+        flight = self._flights.get(source_id)
+        return flight is not None and bool(flight.items)
+
     def at_rest(self, source: Source) -> bool:
         """Whether nothing of the source is in flight, and it may go on."""
         flight = self._flights.get(source.id)
