@@ -141,28 +141,59 @@ def test_the_archive_of_what_may_be_a_copy_is_not_gone_through_before_that_is_se
 
 
 @pytest.mark.parametrize("read", [0, 3], ids=["at first", "later"])
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(("copied", "compressed"), [(True, False), (False, True), (True, True)])
 def test_what_was_read_and_not_acknowledged_before_a_truncation_is_read_in_the_copy_by_the_next_process(
-    read: int, compressed: bool
+    read: int, copied: bool, compressed: bool
 ) -> None:
+    """Or in the archive, which may be made of the copy while that waits."""
     world = World(Random(0))
     log = world.add(b"/logs/a.log", read)
     _pass(world, 8)
     world.append(log, 5)
     _look(world, 2)
     content = bytes(log.generation.content)
-    if not compressed:
+    if copied:
         world.disk.append(world.disk.create(b"/logs/a.log.1"), content)
     world.truncate(log)
-    _look(world, 1)
+    _look(world, 3)
     if compressed:
         _archive(world, b"/logs/a.log.1.gz", content)
-    _look(world, 3)
+    if copied and compressed:
+        world.disk.unlink(b"/logs/a.log.1")
+    for _ in range(5):
+        _look(world, 1)
+        world.speak()
+        world.listen()
+    world.kill_aggregator()
     world.kill()
     world.start()
     _pass(world, 40)
     shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
     assert b"".join(shipped).count(b"\n") == read + 5
+
+
+def test_a_copy_goes_on_though_its_original_had_ended_just_before_a_kill() -> None:
+    """The checkpoint has no more of that than that its end is to be told."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    _pass(world, 8)
+    world.append(log, 5)
+    _look(world, 2)
+    copy = world.disk.create(b"/logs/a.log.1")
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    _look(world, 1)
+    world.settle()
+    assert world.collector is not None
+    world.collector.tailer.step()
+    world.collector.shipper.save(now=True)
+    assert world.collector.follower(copy.number) is None, "it waits"
+    world.kill()
+    world.start()
+    _pass(world, 30)
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    assert b"".join(shipped).count(b"\n") == 3 + 5
+    assert _lost(world) == 0
 
 
 def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> None:

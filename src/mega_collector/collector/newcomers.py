@@ -171,6 +171,9 @@ class Newcomers:
             return
         if self._finds_again(identity, waiting):
             return
+        if waiting.file is not None and self._is_coming(waiting.path, waiting.file):
+            self._wait(identity, waiting.path, waiting)
+            return
         del self._waiting[identity]
         self._finder.forget(identity)
         if waiting.file is not None:
@@ -498,6 +501,14 @@ class Newcomers:
         waiting.path = path
         self._wait(identity, path, waiting)
         return True
+
+    def _is_coming(self, path: bytes, file: File) -> bool:
+        """Whether that of which it is the copy is still in flight: it is held open until then, though it is deleted."""
+        try:
+            entry = self._copies.original(path, file)
+        except OSError:
+            return False
+        return entry is not None and self._sources.is_coming(entry)
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
         """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""

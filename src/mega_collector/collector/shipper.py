@@ -50,6 +50,8 @@ much as three lines do, and a message of its own costs each half as much as ten.
 _MUCH = 128 << 10
 """Bytes of blocks for which that does not count, and which the sending thread should have soon."""
 
+_UNKNOWN = Marker()
+
 _log = structlog.get_logger(__name__)
 
 
@@ -130,6 +132,8 @@ class Shipper:
         self._status = Status()
         self._told_at = 0.0
         self._takes_stock = False
+        self._ending: set[bytes] = set()
+        """Sources that are kept only until it is answered that they have ended: then the aggregator recognises them."""
         self.largest_block = wire.MAX_BLOCK_SIZE
         """How many bytes the aggregator takes in one block."""
 
@@ -431,7 +435,7 @@ class Shipper:
 
     def _note(self, acknowledged: Acknowledged) -> None:
         if acknowledged.ended:
-            self._let_go(acknowledged.source)
+            self._let_go(acknowledged.source, Marker.of(acknowledged.tail))
         elif acknowledged.tail or not self._is_noted(acknowledged):
             self._notes[acknowledged.source.id] = acknowledged
             self._unsaved = True
@@ -441,17 +445,19 @@ class Shipper:
         entry = self._checkpoint.entries.get(acknowledged.source.id)
         return entry is not None and entry.position == acknowledged.position
 
-    def _let_go(self, source: Source) -> None:
+    def _let_go(self, source: Source, before: Marker = _UNKNOWN) -> None:
         """Nothing more is to be noted of it; but until its end is answered, whoever is killed must say it again.
 
-        Of one that is lost that is the loss.
+        Of one that is lost that is the loss. `before` its end, by which the next process recognises a copy of it.
         """
         finish = self._window.unanswered(source.id)
         if finish is None:
             self.forget(source)
         elif not finish.lost:
             self._notes.pop(source.id, None)
-            self.note(_end_of(finish))
+            if before.length:
+                self._ending.add(source.id)
+            self.note(_end_of(finish, before))
 
     def _marked(self, opening: Open) -> Open:
         """With what is known of the bytes before its position: by that the ledger can tell the file from others."""
@@ -464,9 +470,10 @@ class Shipper:
     def _told(self, source: Source) -> None:
         """Not written for its own sake: said once more, it does no harm."""
         entry = self._checkpoint.entries.get(source.id)
-        if entry is not None and entry.ended and entry.recognises:
+        if entry is not None and entry.ended and entry.recognises and source.id not in self._ending:
             self._checkpoint.put(replace(entry, untold=False))
         else:
+            self._ending.discard(source.id)
             self._notes.pop(source.id, None)
             self._checkpoint.forget(source.id)
 
@@ -484,10 +491,10 @@ class Shipper:
         )
 
 
-def _end_of(finish: Finish) -> Entry:
-    """What is remembered of a source only to say that it has ended."""
-    source = finish.source
-    return Entry(source.id, source.path, source.device, 0, Marker(), finish.position, Marker(), ended=True, untold=True)
+def _end_of(finish: Finish, before: Marker) -> Entry:
+    """What is remembered of a source to say that it has ended and, if the bytes before that are known, to recognise it."""
+    source, head = finish.source, finish.source.head if before.length else Marker()
+    return Entry(source.id, source.path, source.device, 0, head, finish.position, before, ended=True, untold=True)
 
 
 def _outputs_here(welcome: Welcome) -> frozenset[Identity]:
