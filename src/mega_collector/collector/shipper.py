@@ -492,7 +492,7 @@ class Shipper:
 
 
 def _end_of(finish: Finish, before: Marker) -> Entry:
-    """What is remembered of a source to say that it has ended and, if the bytes before that are known, to recognise it."""
+    """What is remembered of a source to say that it has ended and, if `before` is known, to recognise it."""
     source, head = finish.source, finish.source.head if before.length else Marker()
     return Entry(source.id, source.path, source.device, 0, head, finish.position, before, ended=True, untold=True)
 
