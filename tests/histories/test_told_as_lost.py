@@ -105,7 +105,8 @@ def test_a_copy_that_got_the_inode_of_a_log_that_was_closed_is_shipped_once(line
     assert _lost(world) == 0
 
 
-def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than_it_was() -> None:
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than_it_was(deleted: bool) -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 3)
     _pass(world, 8)
@@ -117,6 +118,9 @@ def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than
     for _ in range(2 * int(ROTATE_WAIT)):
         world.now += 1.0
         world.poll()
+    if deleted:
+        world.disk.unlink(b"/logs/a.log.1")
+        _look(world, 3)
     world.reconnect()
     _pass(world, 30)
     shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]

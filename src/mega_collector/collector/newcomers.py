@@ -503,12 +503,15 @@ class Newcomers:
         return True
 
     def _is_coming(self, path: bytes, file: File) -> bool:
-        """Whether that of which it is the copy is still in flight: it is held open until then, though it is deleted."""
+        """Whether it is still to be seen how far its original was shipped: a copy is held open until then.
+
+        That is in flight yet, or was truncated and is longer again, so that it is only seen when it is read on.
+        """
         try:
-            entry = self._copies.original(path, file)
+            entry, original = self._copies.original(path, file), self._copies.lookalike(path, file)
         except OSError:
             return False
-        return entry is not None and self._sources.is_coming(entry)
+        return self._sources.is_coming(entry) if entry is not None else original is not None and self._is_cut(original)
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
         """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""
