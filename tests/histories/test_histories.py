@@ -5,12 +5,10 @@ connection, the checkpoint's file and the ledger are in memory. `scripts/torture
 """
 
 import gzip
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 import pytest
-import structlog
 from hypothesis import given, settings, strategies as st
 
 from histories.aggregator import Row
@@ -38,15 +36,6 @@ _FOUND = [
     7901,  # blocks of a life before were still in flight when the next one described the file
 ]
 """Seeds of histories that failed, and fail again if what they found comes back."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """What the collector logs is not what is judged, and takes most of the time."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, 50))

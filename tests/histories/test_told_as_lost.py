@@ -1,23 +1,13 @@
 """What is told as lost, and what is not, where files are compressed, deleted, and made anew between two looks."""
 
 import gzip
-from collections.abc import Iterator
 from random import Random
 
 import pytest
-import structlog
 
 from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
 from histories.disk import Inode, MemoryFile
 from histories.world import World
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.configure(**before)
 
 
 def test_an_archive_that_is_passed_over_and_renamed_is_opened_once_more() -> None:
@@ -100,8 +90,7 @@ def test_a_copy_that_got_the_inode_of_a_log_that_was_closed_is_shipped_once(line
     world.disk.append(copy, bytes(log.generation.content))
     world.truncate(log)
     _pass(world, 30)
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == 5 + lines
+    assert _lines(world) == 5 + lines
     assert _lost(world) == 0
 
 
@@ -123,8 +112,7 @@ def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than
         _look(world, 3)
     world.reconnect()
     _pass(world, 30)
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == 3 + 9
+    assert _lines(world) == 3 + 9
     assert _lost(world) == 0
 
 
@@ -140,8 +128,7 @@ def test_the_archive_of_what_may_be_a_copy_is_not_gone_through_before_that_is_se
     assert opened.count(b"/logs/a.log.1.gz") == 1, "to see that it is one"
     _pass(world, 30)
     assert opened.count(b"/logs/a.log.1.gz") == 2
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == 2 * 3, "the copy is a file of its own: its original was not truncated"
+    assert _lines(world) == 2 * 3, "the copy is a file of its own: its original was not truncated"
 
 
 @pytest.mark.parametrize("read", [0, 3], ids=["at first", "later"])
@@ -172,8 +159,7 @@ def test_what_was_read_and_not_acknowledged_before_a_truncation_is_read_in_the_c
     world.kill()
     world.start()
     _pass(world, 40)
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == read + 5
+    assert _lines(world) == read + 5
 
 
 def test_a_copy_goes_on_though_its_original_had_ended_just_before_a_kill() -> None:
@@ -195,8 +181,7 @@ def test_a_copy_goes_on_though_its_original_had_ended_just_before_a_kill() -> No
     world.kill()
     world.start()
     _pass(world, 30)
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == 3 + 5
+    assert _lines(world) == 3 + 5
     assert _lost(world) == 0
 
 
@@ -219,8 +204,7 @@ def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> 
     world.append(log, 2)
     world.start()
     _pass(world, 30)
-    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
-    assert b"".join(shipped).count(b"\n") == 5 + 2
+    assert _lines(world) == 5 + 2
     assert _lost(world) == 0
 
 
@@ -234,6 +218,12 @@ def _look(world: World, times: int) -> None:
 def _pass(world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.pass_by(1.0)
+
+
+def _lines(world: World) -> int:
+    """How many have come."""
+    shipped = [data for row in world.aggregator.ledger.values() for _, data in row.shipped]
+    return b"".join(shipped).count(b"\n")
 
 
 def _lost(world: World) -> int:

@@ -118,7 +118,7 @@ class Archives:
         """Those that are to be gone through, in their order: after a rotation, all that were renamed."""
         self._held: list[_Held] = []
         self._delayed: list[_Archive] = []
-        """Those that could not be opened because too many files were, or beside which a copy waits."""
+        """Those that wait: for a descriptor, for the copy of which they are made, or for what is in flight."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
 
@@ -169,8 +169,8 @@ class Archives:
         """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
         return any(_plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
 
-    def is_asked(self, entry: Entry) -> bool:
-        """Whether one that is done may end with what was shipped of that: it is gone through once more, and tells.
+    def looks_once_more(self, entry: Entry) -> bool:
+        """Whether one that is done may end with what was shipped of that: then it is gone through once more, and tells.
 
         What is known of the bytes at the ends is of so many here, and so many there.
         """

@@ -392,7 +392,7 @@ class Newcomers:
         if self._archives.end_with(entry):
             self._sources.conclude(entry)
             return True
-        if self._archives.is_asked(entry):
+        if self._archives.looks_once_more(entry):
             return False
         if entry.source_id not in self._remembered:
             # Nor is it from now on: there may be any number of them.
@@ -452,7 +452,7 @@ class Newcomers:
         if entry is None:
             entry = self._copies.original(path, file)
             if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
-                # The original may still be found by this first scan.
+                # The original may still be found by this first scan, or what was read of it is in flight.
                 self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
