@@ -58,11 +58,6 @@ class Losses:
         """A source has ended before the aggregator has said how far it came: nothing of it is lost."""
         self._tell(_Loss(source, position, position))
 
-    def lost(self, source_id: bytes) -> bool:
-        """Whether of one that waits bytes were lost, or may have been."""
-        loss = self._untold[source_id]
-        return loss.end != loss.start
-
     def _tell(self, loss: _Loss) -> None:
         if len(self._untold) >= _MOST_UNTOLD:
             self._shipper.end(loss.source)

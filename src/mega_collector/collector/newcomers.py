@@ -223,19 +223,14 @@ class Newcomers:
 
     def _has_what_was_cut(self, path: bytes, follower: Follower) -> bool:
         try:
-            file = self._files.open(path)
+            with self._files.looking(path) as file:
+                facts = file.facts()
+                if facts is None or self._sources.follows((facts.device, facts.inode)):
+                    return False
+                whole, head = facts.size >= follower.position + follower.shrunk_by, follower.source.head
+                return whole and head.matches_head(file.read(head.length, 0)) and is_still(follower, file)
         except OSError:
             return False
-        try:
-            facts = file.facts()
-            if facts is None or self._sources.follows((facts.device, facts.inode)):
-                return False
-            whole, head = facts.size >= follower.position + follower.shrunk_by, follower.source.head
-            return whole and head.matches_head(file.read(head.length, 0)) and is_still(follower, file)
-        except OSError:
-            return False
-        finally:
-            file.close()
 
     def tell_missed(self) -> bool:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -447,16 +442,18 @@ class Newcomers:
         facts = facts._replace(device=identity[0], inode=identity[1])
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
-        entry = self._remembered.recognise(facts.inode, file, self._sources.taken)
-        entry = entry or self._departures.come_back(facts.inode, file)
-        if entry is None:
-            entry = self._copies.original(path, file)
-            if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
-                # The original may still be found by this first scan, or what was read of it is in flight.
-                self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
-                return True
+        known = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        known = known or self._departures.come_back(facts.inode, file)
+        # What was empty agrees with any file that has its inode by now.
+        sure = known is not None and (known.position > 0 or known.head.length > 0)
+        entry = known if sure else self._copies.original(path, file)
+        if not sure and entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
+            # The original may still be found by this first scan, or what was read of it is in flight.
+            self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
+            return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
+        entry = entry or known
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         if entry is None and self._start_at_end and self._is_first(waited):
             entry = self._sources.at_end(path, facts, file)

@@ -1,7 +1,8 @@
 """The open files: at most so many, and never one closed that is still needed."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.follower import Follower
@@ -101,6 +102,19 @@ class OpenFiles:
             # The system's limit comes before ours.
             self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
             return self.open(path)
+
+    @contextmanager
+    def looking(self, path: bytes) -> Iterator[File]:
+        """Have a file open for a moment, however many are.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        file = self._disk.open(path)
+        try:
+            yield file
+        finally:
+            file.close()
 
     def keep(self, follower: Follower, file: File) -> None:
         """The file is the follower's."""

@@ -281,7 +281,7 @@ class Sources:
             if described.id not in self._losses:
                 # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
                 self._losses.end(described, 0, None, "the aggregator forgot what it had of a source that has ended")
-            elif not self._losses.lost(described.id):
+            else:
                 self._learn_end(decide)
             self._losses.settle(decide)
             return None

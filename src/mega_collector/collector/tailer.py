@@ -446,7 +446,7 @@ class Tailer:
             closed = follower not in self._files
             self._departures.renamed(follower, name, now)
             self._poll_at = now
-            another = name is not None and closed and self._is_another_now(follower)
+            another = name is not None and closed and self._is_another_now(follower, name)
             # Of an archive: nothing was read of what had the inode, by which it could be told from this.
             if another or (not follower.position and self._is_archive_now(follower)):
                 self._let_go_of_what_was(follower)
@@ -481,10 +481,16 @@ class Tailer:
         self._departures.let_go(follower)
         self._finder.hurry()
 
-    def _is_another_now(self, follower: Follower) -> bool:
-        """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps."""
+    def _is_another_now(self, follower: Follower, path: bytes) -> bool:
+        """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps.
+
+        Nor can what was empty be told from any other.
+        """
         try:
-            return follower.settled and not follower.lag and not is_still(follower, self._files.of(follower))
+            with self._files.looking(path) as file:
+                facts = file.facts()
+                same = facts is not None and (facts.device, facts.inode) == follower.identity
+                return same and not follower.lag and not is_still(follower, file)
         except OSError:
             return False
 
