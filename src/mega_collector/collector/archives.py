@@ -1,6 +1,5 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass, field, replace
@@ -21,15 +20,11 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import is_named_after, is_plausible
+from mega_collector.collector.rotated_names import ARCHIVE, is_named_after, is_plausible, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.telemetry.printable import printable
-
-_SUFFIX = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
-"""At the end of a name, or before what is appended to it while the archive is written, or when it is renamed: .gz.tmp,
-.gz~, .gz.1."""
 
 _log = structlog.get_logger(__name__)
 
@@ -146,6 +141,11 @@ class Archives:
         """Whether one is shipped now: what the aggregator refuses for good holds up no other."""
         return not all(self._shipper.stopped(each.source) for each in self._shipped)
 
+    def is_done(self, identity: Identity) -> bool:
+        """Whether nothing is left to ship of the archive."""
+        archive = self._archives.get(identity)
+        return archive is not None and archive.entry is not None
+
     def know(self, entry: Entry) -> bool:
         """Whether the archive of which this is remembered is there."""
         return any(archive.entry is entry for archive in self._archives.values())
@@ -161,13 +161,13 @@ class Archives:
             end = archive.entry
             if end is None or (end.position, end.before) != (entry.position, entry.before):
                 continue
-            if (not archive.skip and _plain(archive.path) == entry.path) if empty else entry.position > 0:
+            if (not archive.skip and plain(archive.path) == entry.path) if empty else entry.position > 0:
                 return True
         return False
 
     def are_of(self, path: bytes, *, done: bool = False) -> bool:
         """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
-        return any(_plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
+        return any(plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
 
     def looks_once_more(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: then it is gone through once more, and tells.
@@ -302,7 +302,7 @@ class Archives:
         archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
-        if _plain(archive.path) in copies:
+        if plain(archive.path) in copies:
             self._delayed.append(archive)
             return
         try:
@@ -444,10 +444,10 @@ class Archives:
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
         """
-        plain = _plain(path)
+        name = plain(path)
         for follower in self._followed:
             unsettled = not follower.settled and is_named_after(path, follower.source.path)
-            if (unsettled or follower.path == plain) and follower not in self._shipped:
+            if (unsettled or follower.path == name) and follower not in self._shipped:
                 try:
                     there = self._files.of(follower).read(HEAD_SIZE, 0)
                 except OSError:
@@ -614,15 +614,10 @@ def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:
     )
 
 
-def _plain(path: bytes) -> bytes:
-    """What the file was called that an archive of this name was made of."""
-    return _SUFFIX.split(path, 1)[0]
-
-
 def is_archive(path: bytes, file: File) -> bool:
     """By its name and its first bytes, as far as there are any.
 
     Raises:
         OSError: it cannot be read.
     """
-    return _SUFFIX.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))
+    return ARCHIVE.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))

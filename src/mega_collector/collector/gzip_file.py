@@ -14,6 +14,8 @@ from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 MAGIC = b"\x1f\x8b"
 
+_WORD = 4
+
 _IN = 64 << 10
 """Bytes that are read of the archive at once."""
 
@@ -161,6 +163,17 @@ def trailer_of(file: File) -> Marker:
     facts = file.facts()
     end = 0 if facts is None else facts.size
     return Marker.of(file.read(TAIL_SIZE, max(end - TAIL_SIZE, 0)))
+
+
+def last_size(file: File) -> int:
+    """How many bytes the last member of an open archive holds, modulo 2**32, if it is whole: that is its last word.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    facts = file.facts()
+    end = 0 if facts is None else facts.size
+    return int.from_bytes(file.read(_WORD, max(end - _WORD, 0)), "little")
 
 
 class Inspection:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from mega_collector.block import Source
-from mega_collector.collector.archives import Archives
+from mega_collector.collector.archives import Archives, is_archive
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
@@ -17,16 +17,17 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.gzip_file import GzipFile, last_size
 from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import originals
+from mega_collector.collector.rotated_names import originals, plain
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
-from mega_collector.marker import Marker
+from mega_collector.marker import HEAD_SIZE, Marker
 
 _MISSES = 2
 """Scans in a row: one that runs beside a rename may see a file under neither name. The one that has found it is counted
@@ -217,7 +218,8 @@ class Newcomers:
         path = follower.source.path
         with suppress(OSError):
             for near in self._siblings.names_near(path):
-                if path in originals(near) and self._finder.matches(near) and self._has_what_was_cut(near, follower):
+                named = path in originals(plain(near))
+                if named and self._finder.matches(near) and self._has_what_was_cut(near, follower):
                     return True
         return False
 
@@ -225,10 +227,20 @@ class Newcomers:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._sources.follows((facts.device, facts.inode)):
+                identity = (0, 0) if facts is None else (facts.device, facts.inode)
+                if facts is None or self._sources.follows(identity) or self._archives.is_done(identity):
                     return False
-                whole, head = facts.size >= follower.position + follower.shrunk_by, follower.source.head
-                return whole and head.matches_head(file.read(head.length, 0)) and is_still(follower, file)
+                held: File = file
+                size, whole = facts.size, follower.position + follower.shrunk_by
+                if is_archive(path, file):
+                    # All of it would take too long to look at.
+                    held, size, whole = GzipFile(file, size=HEAD_SIZE), last_size(file), whole % (1 << 32)
+                    same = follower.begins_with(held.read(follower.head_size, 0))
+                else:
+                    # Of what was empty there are no bytes to compare.
+                    same = not (follower.position or follower.source.head.length) or is_still(follower, file)
+                head = follower.source.head
+                return same and size >= whole and head.matches_head(held.read(head.length, 0))
         except OSError:
             return False
 

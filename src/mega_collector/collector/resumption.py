@@ -39,20 +39,22 @@ def resumption(
     that id is `taken` by another file.
 
     A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
-    looked through (`complete`), or, under its own id, behind a whole head. A file that was truncated may begin again as
-    it did, and so may one that was deleted and made anew, which may be given its inode. If the end was lost, and passed
+    looked through (`complete`), or, under its own id, behind a whole head or in a copy, which its name tells too. A
+    file that was truncated may begin again as it did, and so may one that was deleted and made anew, which may be given
+    its inode. If the end was lost, and passed
     over, and this is a copy that has it, it goes on before that, where `entry` says, under another id.
 
     Raises:
         OSError: the file cannot be read.
     """
     agreeing = []
+    copy = entry is not None and entry.inode != described.inode
     for known in resume.known:
         own = known.source_id == described.id
         # Without a marker of the bytes before it (they were passed over), nothing tells that it is this file.
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
-        certain = not known.finished or complete or (own and known.head.length == HEAD_SIZE)
+        certain = not known.finished or complete or (own and (copy or known.head.length == HEAD_SIZE))
         if own and certain and _has_what_was_lost(file, known, entry):
             assert entry is not None
             return Resumption(replace(described, id=new_id()), entry.position, known=True)

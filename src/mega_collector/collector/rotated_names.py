@@ -8,6 +8,10 @@ from mega_collector.marker import HEAD_SIZE, Marker
 _BORDER = re.compile(rb"[._~-]")
 """Where a rotated name may begin to differ from the original's: app.log.1, app.log-20261123, app.log~."""
 
+ARCHIVE = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
+"""At the end of a name, or before what is appended to it while the archive is written, or when it is renamed: .gz.tmp,
+.gz~, .gz.1."""
+
 
 def places(path: bytes) -> Iterator[bytes]:
     """The path, and what it would be a directory above: a rotation may put it below its original (olddir)."""
@@ -25,6 +29,11 @@ def originals(path: bytes) -> Iterator[bytes]:
             yield place[: border.start()]
             if border.start() < dot:
                 yield place[: border.start()] + place[dot:]
+
+
+def plain(path: bytes) -> bytes:
+    """What the file was called that an archive of this name was made of."""
+    return ARCHIVE.split(path, 1)[0]
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:
