@@ -13,14 +13,14 @@ from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, trailer_of
+from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, is_archive, trailer_of
 from mega_collector.collector.identity import agrees
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import ARCHIVE, is_named_after, is_plausible, plain
+from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import HEAD_SIZE, Marker
@@ -140,11 +140,6 @@ class Archives:
     def _ships(self) -> bool:
         """Whether one is shipped now: what the aggregator refuses for good holds up no other."""
         return not all(self._shipper.stopped(each.source) for each in self._shipped)
-
-    def is_done(self, identity: Identity) -> bool:
-        """Whether nothing is left to ship of the archive."""
-        archive = self._archives.get(identity)
-        return archive is not None and archive.entry is not None
 
     def know(self, entry: Entry) -> bool:
         """Whether the archive of which this is remembered is there."""
@@ -612,12 +607,3 @@ def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:
         ended=True,
         trailer=contents.trailer,
     )
-
-
-def is_archive(path: bytes, file: File) -> bool:
-    """By its name and its first bytes, as far as there are any.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return ARCHIVE.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))

@@ -1,23 +1,42 @@
 """Copies that a rotation makes before it truncates the original: logrotate's copytruncate and renamecopy."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, trailer_of
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.rotated_names import originals
-from mega_collector.marker import HEAD_SIZE
+from mega_collector.collector.rotated_names import originals, plain
+from mega_collector.collector.siblings import Siblings
+from mega_collector.marker import HEAD_SIZE, Marker
+
+_NEAR = 1 << 20
+"""Bytes up to which an archive is looked into at once."""
 
 
 class Copies:
     """Tells whether a file that appears holds what was shipped of another: by its name and by its bytes."""
 
-    def __init__(self, *, followed: Followed, remembered: Remembered, files: OpenFiles) -> None:
+    def __init__(
+        self,
+        *,
+        followed: Followed,
+        remembered: Remembered,
+        files: OpenFiles,
+        siblings: Siblings,
+        matches: Callable[[bytes], bool],
+    ) -> None:
         self._followed = followed
         self._remembered = remembered
         self._files = files
+        self._siblings = siblings
+        self._matches = matches
 
     def original(self, path: bytes, file: File) -> Entry | None:
         """The source that has ended, and goes on in this file.
@@ -50,6 +69,36 @@ class Copies:
                 if self._begins_with(follower, head) or _was_read(follower, file):
                     return follower
         return None
+
+    def lies_near(self, path: bytes, entry: Entry, size: int) -> bool:
+        """Whether a copy of what had that name, or its archive, lies beside it, or in a directory below, and is new.
+
+        It is found next, then. `entry` is what is remembered of the original, of which so many bytes were seen.
+        """
+        with suppress(OSError):
+            for near in self._siblings.names_near(path):
+                if path in originals(plain(near)) and self._matches(near) and self._is_new(near, entry, size):
+                    return True
+        return False
+
+    def _is_new(self, path: bytes, entry: Entry, size: int) -> bool:
+        """Whether that file holds all of it, and is not known."""
+        try:
+            with self._files.looking(path) as file:
+                facts = file.facts()
+                if facts is None or self._followed.get((facts.device, facts.inode)) is not None:
+                    return False
+                if not is_archive(path, file):
+                    return facts.size >= size and _agrees(file, entry)
+                trailer = trailer_of(file)
+                if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
+                    return False
+                held = GzipFile(file, size=last_size(file))
+                # To look further into it would take too long.
+                entry = entry if entry.position <= _NEAR else replace(entry, position=0)
+                return last_size(file) >= size % (1 << 32) and _agrees(held, entry)
+        except OSError:
+            return False
 
     def is_contained(self, path: bytes, file: File, size: int) -> bool:
         """Whether its `size` bytes are the first ones of the file that it looks like.
@@ -88,6 +137,10 @@ class Copies:
         except OSError:
             return False
         return bool(there) and there.startswith(head)
+
+
+def _agrees(file: File, entry: Entry) -> bool:
+    return agrees(file, position=entry.position, head=entry.head, tail=entry.before if entry.position else Marker())
 
 
 def _was_read(follower: Follower, file: File) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
-from mega_collector.collector.archives import is_archive
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.gzip_file import is_archive
 from mega_collector.collector.identity import agrees, head_of, is_still
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.rotated_names import is_named_after

@@ -10,6 +10,7 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
 from mega_collector.collector.follower import RUN
 from mega_collector.collector.gap import NUL
+from mega_collector.collector.rotated_names import ARCHIVE
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 MAGIC = b"\x1f\x8b"
@@ -21,6 +22,15 @@ _IN = 64 << 10
 
 _OUT = 1 << 20
 """Bytes that are given at once, at the most."""
+
+
+def is_archive(path: bytes, file: File) -> bool:
+    """By its name and its first bytes, as far as there are any.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return ARCHIVE.search(path) is not None and MAGIC.startswith(file.read(len(MAGIC), 0))
 
 
 class State(Enum):

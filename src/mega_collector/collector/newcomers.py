@@ -3,13 +3,12 @@
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
 
 from mega_collector.block import Source
-from mega_collector.collector.archives import Archives, is_archive
+from mega_collector.collector.archives import Archives
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
@@ -17,17 +16,16 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gzip_file import GzipFile, last_size
-from mega_collector.collector.identity import agrees, head_of, is_still
+from mega_collector.collector.identity import agrees, head_of
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import originals, plain
+from mega_collector.collector.rotated_names import originals
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
-from mega_collector.marker import HEAD_SIZE, Marker
+from mega_collector.marker import Marker
 
 _MISSES = 2
 """Scans in a row: one that runs beside a rename may see a file under neither name. The one that has found it is counted
@@ -209,40 +207,11 @@ class Newcomers:
 
     def holds_copy_of(self, follower: Follower) -> bool:
         """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
-        path = follower.source.path
-        waits = any(each.until is not None and path in originals(each.path) for each in self._waiting.values())
-        return waits or (follower.shrunk_by > 0 and self._copy_lies_near(follower))
-
-    def _copy_lies_near(self, follower: Follower) -> bool:
-        """Whether the patterns match a file beside it, or in a directory below, that has all that was seen of it."""
-        path = follower.source.path
-        with suppress(OSError):
-            for near in self._siblings.names_near(path):
-                named = path in originals(plain(near))
-                if named and self._finder.matches(near) and self._has_what_was_cut(near, follower):
-                    return True
-        return False
-
-    def _has_what_was_cut(self, path: bytes, follower: Follower) -> bool:
-        try:
-            with self._files.looking(path) as file:
-                facts = file.facts()
-                identity = (0, 0) if facts is None else (facts.device, facts.inode)
-                if facts is None or self._sources.follows(identity) or self._archives.is_done(identity):
-                    return False
-                held: File = file
-                size, whole = facts.size, follower.position + follower.shrunk_by
-                if is_archive(path, file):
-                    # All of it would take too long to look at.
-                    held, size, whole = GzipFile(file, size=HEAD_SIZE), last_size(file), whole % (1 << 32)
-                    same = follower.begins_with(held.read(follower.head_size, 0))
-                else:
-                    # Of what was empty there are no bytes to compare.
-                    same = not (follower.position or follower.source.head.length) or is_still(follower, file)
-                head = follower.source.head
-                return same and size >= whole and head.matches_head(held.read(head.length, 0))
-        except OSError:
-            return False
+        path, size = follower.source.path, follower.position + follower.shrunk_by
+        if any(each.until is not None and path in originals(each.path) for each in self._waiting.values()):
+            return True
+        entry = self._sources.expected(follower) or entry_of(follower)
+        return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
 
     def tell_missed(self) -> bool:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -308,7 +277,7 @@ class Newcomers:
             self._sought.discard(entry.source_id)
             if self._sources.recollect(entry) and others and not entry.ended:
                 self._theirs.add(entry.source_id)
-        for follower, error in self._sources.reconsider(self._copies.original).items():
+        for follower, error in self._sources.reconsider().items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.
                 self._failing[follower.identity] = follower.path, _words(error)
@@ -361,8 +330,6 @@ class Newcomers:
 
     def _is_found_or_gone(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         named = self._has_its_name(entry)
-        if named and self._sources.follow_now(entry):
-            return self._tells_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
         path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
             return True
@@ -370,6 +337,8 @@ class Newcomers:
         if self._finder.scans - since < _MISSES:
             self._doubted[entry.source_id] = named, since
             return False
+        if named and self._sources.follow_now(entry):
+            return self._tells_gone(entry, now, "it was truncated or rewritten while the collector was stopped")
         # Where it has its name, no pattern matches that any more.
         return named or self._tells_gone(entry, now, "it vanished while the collector was stopped")
 

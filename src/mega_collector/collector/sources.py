@@ -8,6 +8,7 @@ import structlog
 
 from mega_collector.block import Skip, SkipReason, Source
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.copies import Copies
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
@@ -38,6 +39,7 @@ class Sources:
         followed: Followed,
         files: OpenFiles,
         remembered: Remembered,
+        copies: Copies,
         shipper: Shipper,
         losses: Losses,
         recollection: Recollection,
@@ -47,6 +49,7 @@ class Sources:
         self._followed = followed
         self._files = files
         self._remembered = remembered
+        self._copies = copies
         self._shipper = shipper
         self._losses = losses
         self._recollection = recollection
@@ -116,11 +119,10 @@ class Sources:
         """Whether the aggregator is still to say what it remembers: until then nothing new is begun."""
         return self._recollection.pending
 
-    def reconsider(self, original: Callable[[bytes, File], Entry | None]) -> dict[Follower, OSError]:
+    def reconsider(self) -> dict[Follower, OSError]:
         """More is remembered now: as what goes on what was found before that? Those that could not be read, and why.
 
-        `original`: of what a file is the copy, by its name. First each is recognised by its inode: a file goes on where
-        it is, not in its copy.
+        First each is recognised by its inode: a file goes on where it is, not in its copy.
         """
         failed: dict[Follower, OSError] = {}
         waiting = [each for each in self._unsettled if not (each.truncated or each.vanished or self._is_sure(each))]
@@ -129,7 +131,7 @@ class Sources:
             self._recognise(follower, by_inode, failed)
         for follower in waiting:
             if not self._is_sure(follower):
-                self._recognise(follower, partial(original, follower.source.path), failed)
+                self._recognise(follower, partial(self._copies.original, follower.source.path), failed)
         return failed
 
     def _is_sure(self, follower: Follower) -> bool:
@@ -311,10 +313,15 @@ class Sources:
         for known in decide.resume.known:
             if known.source_id != described.id:
                 continue
+            entry = _entry_of(replace(described, path=path), known)
             if known.position > 0 and known.before.length > 0:
                 # An archive or a copy of that may be there: then not all of it is shipped again.
-                self._remembered.end(_entry_of(replace(described, path=path), known), acknowledged=False)
-            if not known.finished:
+                self._remembered.end(entry, acknowledged=False)
+            if known.finished:
+                continue
+            if self._copies.lies_near(path, entry, known.position):
+                self._losses.finish(described, known.position)
+            else:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
     def _learn_end(self, decide: Decide) -> None:

@@ -14,7 +14,7 @@ from itertools import chain
 
 import structlog
 
-from mega_collector.collector.archives import Archives, is_archive
+from mega_collector.collector.archives import Archives
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
@@ -22,6 +22,7 @@ from mega_collector.collector.file import Disk, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
+from mega_collector.collector.gzip_file import is_archive
 from mega_collector.collector.identity import holds, is_still
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
@@ -132,12 +133,20 @@ class Tailer:
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
+        copies = Copies(
+            followed=self._followed,
+            remembered=remembered,
+            files=self._files,
+            siblings=self._siblings,
+            matches=finder.matches,
+        )
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
             followed=self._followed,
             files=self._files,
             remembered=remembered,
+            copies=copies,
             shipper=shipper,
             losses=self._losses,
             recollection=self._recollection,
@@ -169,7 +178,7 @@ class Tailer:
             remembered=remembered,
             sources=self._sources,
             archives=self._archives,
-            copies=Copies(followed=self._followed, remembered=remembered, files=self._files),
+            copies=copies,
             departures=self._departures,
             losses=self._losses,
             rotate_wait=options.rotate_wait,
