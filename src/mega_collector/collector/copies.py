@@ -48,7 +48,7 @@ class Copies:
             entry
             for name in originals(path)
             for entry in self._remembered.named(name)
-            if entry.position > 0
+            if (entry.position > 0 or entry.head.length > 0)
             and not entry.trailer.length
             and entry.source_id not in self._followed
             and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
