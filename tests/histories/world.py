@@ -6,7 +6,9 @@ had it (truncated unread, unlinked while nobody held it open, never seen before 
 then only from its end.
 """
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count, pairwise
 from random import Random
 
@@ -483,6 +485,17 @@ _WEIGHTS = {
 }
 
 
+@contextmanager
+def seeded_ids(seed: int) -> Iterator[None]:
+    """New sources have ids that come of the seed, too: in their order the aggregator tells of them."""
+    random, uuid4 = Random(seed), uuid.uuid4
+    uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128))
+    try:
+        yield
+    finally:
+        uuid.uuid4 = uuid4
+
+
 def play(seed: int, length: int, *, beside: bool = True) -> list[str]:
     """One history, judged; its operations. In every other one what grows waits until its batch needs it.
 
@@ -492,9 +505,10 @@ def play(seed: int, length: int, *, beside: bool = True) -> list[str]:
         AssertionError: something was lost, doubled, torn or out of order.
     """
     random = Random(seed)
-    world = World(random, max_open_files=random.choice([100, 100, 2]), batch_age=seed % 2 * 15.0)
-    names = [name for name in OPERATIONS if beside or name != World.rename_beside.__name__]
-    for name in random.choices(names, [_WEIGHTS.get(name, 1) for name in names], k=length):
-        world.perform(name)
-    world.finish()
+    with seeded_ids(seed):
+        world = World(random, max_open_files=random.choice([100, 100, 2]), batch_age=seed % 2 * 15.0)
+        names = [name for name in OPERATIONS if beside or name != World.rename_beside.__name__]
+        for name in random.choices(names, [_WEIGHTS.get(name, 1) for name in names], k=length):
+            world.perform(name)
+        world.finish()
     return world.operations

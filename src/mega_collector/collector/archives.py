@@ -148,15 +148,19 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        What was empty has no bytes by which to tell, and its archive its name. (Of one that was passed over nothing is
-        known either.)
+        Where nothing was, its archive has its name, and begins as it did. (Of one that was passed over nothing is
+        known.)
         """
-        empty = not (entry.position or entry.head.length)
         for archive in self._archives.values():
             end = archive.entry
-            if end is None or (end.position, end.before) != (entry.position, entry.before):
+            if end is None:
                 continue
-            if (not archive.skip and plain(archive.path) == entry.path) if empty else entry.position > 0:
+            if entry.position:
+                found = (end.position, end.before) == (entry.position, entry.before)
+            else:
+                same = end.head == entry.head if entry.head.length else not end.position
+                found = same and not archive.skip and plain(archive.path) == entry.path
+            if found:
                 return True
         return False
 

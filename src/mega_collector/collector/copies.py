@@ -70,18 +70,19 @@ class Copies:
                     return follower
         return None
 
-    def lies_near(self, path: bytes, entry: Entry, size: int) -> bool:
-        """Whether a copy of what had that name, or its archive, lies beside it, or in a directory below, and is new.
+    def lies_near(self, path: bytes, entry: Entry | None, size: int) -> bool:
+        """Whether a copy of what had that name, or an archive, lies beside it or in a directory below, and is new.
 
-        It is found next, then. `entry` is what is remembered of the original, of which so many bytes were seen.
+        It is found next, then. `entry` is what is remembered of that, and so many bytes were seen of it.
         """
         with suppress(OSError):
             for near in self._siblings.names_near(path):
-                if path in originals(plain(near)) and self._matches(near) and self._is_new(near, entry, size):
+                named = path in {plain(near), *originals(plain(near))}
+                if named and near != path and self._matches(near) and self._is_new(near, entry, size):
                     return True
         return False
 
-    def _is_new(self, path: bytes, entry: Entry, size: int) -> bool:
+    def _is_new(self, path: bytes, entry: Entry | None, size: int) -> bool:
         """Whether that file holds all of it, and is not known."""
         try:
             with self._files.looking(path) as file:
@@ -89,14 +90,15 @@ class Copies:
                 if facts is None or self._followed.get((facts.device, facts.inode)) is not None:
                     return False
                 if not is_archive(path, file):
-                    return facts.size >= size and _agrees(file, entry)
+                    return facts.size >= size and _may_be(file, entry)
                 trailer = trailer_of(file)
                 if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
                     return False
                 held = GzipFile(file, size=last_size(file))
-                # To look further into it would take too long.
-                entry = entry if entry.position <= _NEAR else replace(entry, position=0)
-                return last_size(file) >= size % (1 << 32) and _agrees(held, entry)
+                if entry is not None and entry.position > _NEAR:
+                    # To look further into it would take too long.
+                    entry = replace(entry, position=0)
+                return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
 
@@ -139,7 +141,10 @@ class Copies:
         return bool(there) and there.startswith(head)
 
 
-def _agrees(file: File, entry: Entry) -> bool:
+def _may_be(file: File, entry: Entry | None) -> bool:
+    """Whether it begins as what is remembered does: as anything does, where nothing is."""
+    if entry is None:
+        return True
     return agrees(file, position=entry.position, head=entry.head, tail=entry.before if entry.position else Marker())
 
 

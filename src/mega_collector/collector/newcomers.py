@@ -181,6 +181,8 @@ class Newcomers:
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
+        if self._copies.lies_near(waiting.path, entry, waiting.size):
+            return
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
         self._departures.lost(follower, "it was deleted before it could be opened")

@@ -13,7 +13,7 @@ from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.identity import before, head_of
+from mega_collector.collector.identity import agrees, before, head_of, is_still
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.recollection import Recollection
@@ -265,6 +265,17 @@ class Sources:
         """What is remembered of a source that is not settled yet."""
         return self._starts.get(follower.source.id)
 
+    def is_still(self, follower: Follower, file: File) -> bool:
+        """Whether the file holds what was read of the follower's, or what is remembered of that until it is settled.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        entry = self.expected(follower)
+        if entry is None or not entry.position:
+            return is_still(follower, file)
+        return agrees(file, position=entry.position, head=entry.head, tail=entry.before)
+
     def ask_again(self) -> None:
         """For every source whose handshake could not be settled before."""
         for follower in self._unsettled:
@@ -314,14 +325,13 @@ class Sources:
             if known.source_id != described.id:
                 continue
             entry = _entry_of(replace(described, path=path), known)
+            if not known.finished and self._copies.lies_near(path, entry, known.position):
+                self.conclude(entry, recognisable=True)
+                continue
             if known.position > 0 and known.before.length > 0:
                 # An archive or a copy of that may be there: then not all of it is shipped again.
                 self._remembered.end(entry, acknowledged=False)
-            if known.finished:
-                continue
-            if self._copies.lies_near(path, entry, known.position):
-                self._losses.finish(described, known.position)
-            else:
+            if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
     def _learn_end(self, decide: Decide) -> None:

@@ -23,7 +23,7 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.gzip_file import is_archive
-from mega_collector.collector.identity import holds, is_still
+from mega_collector.collector.identity import holds
 from mega_collector.collector.inbox import Inbox
 from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
 from mega_collector.collector.losses import Losses
@@ -498,8 +498,8 @@ class Tailer:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                same = facts is not None and (facts.device, facts.inode) == follower.identity
-                return same and not follower.lag and not is_still(follower, file)
+                there = facts is not None and (facts.device, facts.inode) == follower.identity
+                return there and not follower.lag and not self._sources.is_still(follower, file)
         except OSError:
             return False
 
