@@ -57,6 +57,8 @@ class MemoryAggregator:
         self.refuse_next = False
         self.lost: list[Source] = []
         """Of what bytes were told as lost."""
+        self.unread: set[bytes] = set()
+        """Of which of these nothing had come."""
         self._admission = Admission()
         self._opened: dict[bytes, Source] = {}
         self._in_flight: deque[Item] = deque()
@@ -130,6 +132,8 @@ class MemoryAggregator:
         source = item.source
         if (isinstance(item, Finish) and item.lost) or (isinstance(item, Skip) and item.reason is SkipReason.LOST):
             self.lost.append(source)
+            if source.id not in self.ledger:
+                self.unread.add(source.id)
         if isinstance(item, Finish):
             self._admission.end(source.id)
             self._admission.forget(source.id, item.position)

@@ -99,9 +99,8 @@ class RotatedWorld(World):
         super().finish()
 
     def _is_there(self, source: Source) -> bool:
-        """An archive stands in the ledger for as long as it is there."""
-        inode = self.disk.names.get(source.path)
-        return inode is not None and inode.number == source.inode
+        """An archive stands in the ledger for as long as it is there, perhaps as what had its inode before."""
+        return any(inode.number == source.inode for inode in self.disk.names.values())
 
     def judge(self) -> None:
         arrived = Counter(
@@ -115,9 +114,8 @@ class RotatedWorld(World):
         if self._few:
             return
         for source in self.aggregator.lost:
-            row = self.aggregator.ledger.get(source.id)
             # Of what was empty when it was seen last, nobody knows whether more was written.
-            unknown = source.head.length == 0 and (row is None or not row.shipped)
+            unknown = source.head.length == 0 and source.id in self.aggregator.unread
             assert unknown or source.inode in self._excused, f"{source} was told as lost"
 
 

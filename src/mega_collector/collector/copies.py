@@ -1,6 +1,6 @@
 """Copies that a rotation makes before it truncates the original: logrotate's copytruncate and renamecopy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -31,12 +31,15 @@ class Copies:
         files: OpenFiles,
         siblings: Siblings,
         matches: Callable[[bytes], bool],
+        starts: Mapping[bytes, Entry],
     ) -> None:
         self._followed = followed
         self._remembered = remembered
         self._files = files
         self._siblings = siblings
         self._matches = matches
+        self._starts = starts
+        """What was remembered of the sources that are not settled yet."""
 
     def original(self, path: bytes, file: File) -> Entry | None:
         """The source that has ended, and goes on in this file.
@@ -66,7 +69,7 @@ class Copies:
         head = file.read(HEAD_SIZE, 0)
         for name in originals(path):
             for follower in self._followed.named(name):
-                if self._begins_with(follower, head) or _was_read(follower, file):
+                if self._begins_with(follower, head) or self._was_read(follower, file):
                     return follower
         return None
 
@@ -101,6 +104,13 @@ class Copies:
                 return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
+
+    def _was_read(self, follower: Follower, file: File) -> bool:
+        """Whether that holds what was read of the follower's file, by this process or by one before."""
+        if follower.settled:
+            return follower.position > 0 and len(follower.tail) > 0 and holds(file, follower)
+        entry = self._starts.get(follower.source.id)
+        return entry is not None and entry.position > 0 and not entry.ended and _may_be(file, entry)
 
     def is_contained(self, path: bytes, file: File, size: int) -> bool:
         """Whether its `size` bytes are the first ones of the file that it looks like.
@@ -146,7 +156,3 @@ def _may_be(file: File, entry: Entry | None) -> bool:
     if entry is None:
         return True
     return agrees(file, position=entry.position, head=entry.head, tail=entry.before if entry.position else Marker())
-
-
-def _was_read(follower: Follower, file: File) -> bool:
-    return follower.settled and follower.position > 0 and len(follower.tail) > 0 and holds(file, follower)

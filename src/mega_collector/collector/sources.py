@@ -40,6 +40,7 @@ class Sources:
         files: OpenFiles,
         remembered: Remembered,
         copies: Copies,
+        starts: dict[bytes, Entry],
         shipper: Shipper,
         losses: Losses,
         recollection: Recollection,
@@ -53,7 +54,7 @@ class Sources:
         self._shipper = shipper
         self._losses = losses
         self._recollection = recollection
-        self._starts: dict[bytes, Entry] = {}
+        self._starts = starts
         """What was remembered of the sources that are not settled yet."""
         self._at_end: set[bytes] = set()
         """Those of them that are begun at the end of their file, of which the aggregator is to hear."""

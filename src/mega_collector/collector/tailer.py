@@ -15,6 +15,7 @@ from itertools import chain
 import structlog
 
 from mega_collector.collector.archives import Archives
+from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
@@ -133,12 +134,14 @@ class Tailer:
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
+        starts: dict[bytes, Entry] = {}
         copies = Copies(
             followed=self._followed,
             remembered=remembered,
             files=self._files,
             siblings=self._siblings,
             matches=finder.matches,
+            starts=starts,
         )
         self._sources = Sources(
             hello=hello,
@@ -147,6 +150,7 @@ class Tailer:
             files=self._files,
             remembered=remembered,
             copies=copies,
+            starts=starts,
             shipper=shipper,
             losses=self._losses,
             recollection=self._recollection,
