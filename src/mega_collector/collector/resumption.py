@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mega_collector.block import Source
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.file import File
-from mega_collector.collector.identity import agrees
+from mega_collector.collector.identity import agrees, head_of
 from mega_collector.marker import HEAD_SIZE
 from mega_collector.protocol import Known, Resume
 
@@ -41,8 +41,8 @@ def resumption(
     A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
     looked through (`complete`), or, under its own id, behind a whole head or in a copy, which its name tells too. A
     file that was truncated may begin again as it did, and so may one that was deleted and made anew, which may be given
-    its inode. If the end was lost, and passed
-    over, and this is a copy that has it, it goes on before that, where `entry` says, under another id.
+    its inode. If the end was lost, and passed over, and this is a copy that has it, it goes on before that, where
+    `entry` says, under another id.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,18 +65,23 @@ def resumption(
         return Resumption(replace(described, id=known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes, or has ended: this is another source.
-        return Resumption(replace(described, id=new_id()), 0, known=False)
+        return Resumption(_anew(described, file), 0, known=False)
     if entry is None:
         return Resumption(described, 0, known=False)
     if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
         return Resumption(described, entry.position, known=True)
     # It was rewritten since it was recognised.
-    return Resumption(replace(described, id=new_id()), 0, known=False)
+    return Resumption(_anew(described, file), 0, known=False)
 
 
 def new_id() -> bytes:
     """The id of a source that is followed for the first time."""
     return uuid.uuid4().bytes
+
+
+def _anew(described: Source, file: File) -> Source:
+    """Another source: the file may not begin any more as it did when it was described."""
+    return replace(described, id=new_id(), head=head_of(file))
 
 
 def _has_what_was_lost(file: File, known: Known, entry: Entry | None) -> bool:

@@ -28,6 +28,10 @@ from mega_collector.protocol import Hello, Known
 _log = structlog.get_logger(__name__)
 
 
+Starts = dict[bytes, Entry]
+"""What was remembered of the sources that are not settled yet, by their ids."""
+
+
 class Sources:
     """Begins sources, settles their handshakes, and begins new ones where files are truncated."""
 
@@ -40,7 +44,7 @@ class Sources:
         files: OpenFiles,
         remembered: Remembered,
         copies: Copies,
-        starts: dict[bytes, Entry],
+        starts: Starts,
         shipper: Shipper,
         losses: Losses,
         recollection: Recollection,
@@ -55,7 +59,6 @@ class Sources:
         self._losses = losses
         self._recollection = recollection
         self._starts = starts
-        """What was remembered of the sources that are not settled yet."""
         self._at_end: set[bytes] = set()
         """Those of them that are begun at the end of their file, of which the aggregator is to hear."""
         self._unsettled: set[Follower] = set()

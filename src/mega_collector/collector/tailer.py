@@ -15,7 +15,6 @@ from itertools import chain
 import structlog
 
 from mega_collector.collector.archives import Archives
-from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
@@ -35,7 +34,7 @@ from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Appeared, Identity, Renamed
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
-from mega_collector.collector.sources import Sources
+from mega_collector.collector.sources import Sources, Starts
 from mega_collector.collector.stocktaking import Stocktaking
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.whereabouts import Step
@@ -134,7 +133,7 @@ class Tailer:
         self._files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self._siblings
         )
-        starts: dict[bytes, Entry] = {}
+        starts: Starts = {}
         copies = Copies(
             followed=self._followed,
             remembered=remembered,
