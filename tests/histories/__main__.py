@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from functools import partial
 from multiprocessing import Pool
 from multiprocessing.pool import AsyncResult  # noqa: TC003 - it is a list of these
 
@@ -34,11 +35,10 @@ def main() -> int:
     parser.add_argument("--rotations", action="store_true", help="of logs that are only rotated and compressed")
     arguments = parser.parse_args()
     end, steps = time.monotonic() + arguments.minutes * 60, 0
+    some = partial(_play, rotations=arguments.rotations)
     seeds = itertools.count(arguments.seed, _SHARE)
     with Pool(initializer=_quiet) as pool:
-        waiting: list[AsyncResult[Outcome]] = [
-            pool.apply_async(_play, (next(seeds), arguments.rotations)) for _ in range(2 * _cores())
-        ]
+        waiting: list[AsyncResult[Outcome]] = [pool.apply_async(some, (next(seeds),)) for _ in range(2 * _cores())]
         while waiting:
             played, failed, reason = waiting.pop(0).get()
             steps += played
@@ -46,12 +46,12 @@ def main() -> int:
                 sys.stdout.write(f"seed {failed} of {_LENGTH} operations FAILED after {steps} steps\n{reason}\n")
                 return 1
             if time.monotonic() < end:
-                waiting.append(pool.apply_async(_play, (next(seeds), arguments.rotations)))
+                waiting.append(pool.apply_async(some, (next(seeds),)))
     sys.stdout.write(f"{steps} steps from seed {arguments.seed} on: all was kept\n")
     return 0
 
 
-def _play(first: int, rotations: bool) -> Outcome:
+def _play(first: int, *, rotations: bool) -> Outcome:
     steps = 0
     for seed in range(first, first + _SHARE):
         try:
