@@ -1,0 +1,234 @@
+"""Copies that a rotation makes before it cuts the log: whoever is killed or cut off meanwhile, lines come once."""
+
+from random import Random
+
+import pytest
+
+from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
+from histories.world import World
+
+
+@pytest.mark.parametrize("lines", [0, 3], ids=["empty", "with lines"])
+def test_a_copy_that_got_the_inode_of_a_log_that_was_closed_is_shipped_once(lines: int) -> None:
+    world = World(Random(0))
+    log, old = world.add(b"/logs/a.log", 5), world.add(b"/logs/b.log.8", lines)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert old.open == 0, "it is closed"
+    world.disk.unlink(b"/logs/b.log.8")
+    copy = world.disk.create(b"/logs/a.log.1")
+    assert copy.number == old.number
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + lines
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_copy_waits_while_nobody_takes_its_original_which_is_longer_again_than_it_was(deleted: bool) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.disconnect()
+    copy = world.disk.create(b"/logs/a.log.1")
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    world.append(log, 9)
+    for _ in range(2 * int(ROTATE_WAIT)):
+        world.now += 1.0
+        world.poll()
+    if deleted:
+        world.disk.unlink(b"/logs/a.log.1")
+        look(world, 3)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 9
+    assert count_lost(world) == 0
+
+
+def test_the_archive_of_what_may_be_a_copy_is_not_gone_through_before_that_is_seen() -> None:
+    """Or what was not read of the original comes of the archive, and the copy whole."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    opened = note_opened(world)
+    world.disk.append(world.disk.create(b"/logs/a.log.1"), bytes(log.generation.content))
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    let_pass(world, 2)
+    assert opened.count(b"/logs/a.log.1.gz") == 1, "to see that it is one"
+    let_pass(world, 30)
+    assert opened.count(b"/logs/a.log.1.gz") == 2
+    assert count_lines(world) == 2 * 3, "the copy is a file of its own: its original was not truncated"
+
+
+@pytest.mark.parametrize("read", [0, 3], ids=["at first", "later"])
+@pytest.mark.parametrize(("copied", "compressed"), [(True, False), (False, True), (True, True)])
+def test_what_was_read_and_not_acknowledged_before_a_truncation_is_read_in_the_copy_by_the_next_process(
+    read: int, copied: bool, compressed: bool
+) -> None:
+    """Or in the archive, which may be made of the copy while that waits."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", read)
+    let_pass(world, 8)
+    world.append(log, 5)
+    look(world, 2)
+    content = bytes(log.generation.content)
+    if copied:
+        world.disk.append(world.disk.create(b"/logs/a.log.1"), content)
+    world.truncate(log)
+    look(world, 3)
+    if compressed:
+        make_archive(world, b"/logs/a.log.1.gz", content)
+    if copied and compressed:
+        world.disk.unlink(b"/logs/a.log.1")
+    for _ in range(5):
+        look(world, 1)
+        world.speak()
+        world.listen()
+    world.kill_aggregator()
+    world.kill()
+    world.start()
+    let_pass(world, 40)
+    assert count_lines(world) == read + 5
+
+
+def test_a_copy_goes_on_though_its_original_had_ended_just_before_a_kill() -> None:
+    """The checkpoint has no more of that than that its end is to be told."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.append(log, 5)
+    look(world, 2)
+    copy = world.disk.create(b"/logs/a.log.1")
+    world.disk.append(copy, bytes(log.generation.content))
+    world.truncate(log)
+    look(world, 1)
+    world.settle()
+    assert world.collector is not None
+    world.collector.tailer.step()
+    world.collector.shipper.save(now=True)
+    assert world.collector.follower(copy.number) is None, "it waits"
+    world.kill()
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 5
+    assert count_lost(world) == 0
+
+
+def test_what_was_begun_as_a_source_that_has_ended_leaves_that_to_its_copy() -> None:
+    """The checkpoint knows of that source only that its file was empty."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    stale = dict(world.checkpoint.durable)
+    assert [entry.position for entry in stale.values()] == [0]
+    world.append(log, 5)
+    let_pass(world, 3)
+    world.disk.append(world.disk.create(b"/logs/a.log.1"), bytes(log.generation.content))
+    world.truncate(log)
+    look(world, 1)
+    world.settle()
+    assert [row.finished for row in world.aggregator.ledger.values()] == [True]
+    world.checkpoint.durable = stale
+    world.kill()
+    world.append(log, 2)
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + 2
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("passes", range(6))
+def test_a_copy_that_got_the_inode_of_what_was_empty_goes_on_as_the_copy_that_it_is(passes: int) -> None:
+    """What was empty agrees with anything; and is remembered until it is known what became of it."""
+    world = World(Random(0))
+    log, empty = world.add(b"/logs/a.log", 5), world.add(b"/logs/b.log.8", 0)
+    let_pass(world, 8)
+    world.kill()
+    world.disk.unlink(b"/logs/b.log.8")
+    world.start()
+    let_pass(world, passes)
+    assert make_copy(world, b"/logs/a.log.1", log).number == empty.number
+    world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 5
+
+
+def test_a_copy_goes_on_as_what_has_ended_in_the_ledger_and_not_in_the_checkpoint() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    before = dict(world.checkpoint.durable)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    look(world, 1)
+    world.settle()
+    assert [row.finished for row in world.aggregator.ledger.values()] == [True]
+    world.checkpoint.durable = before
+    world.kill()
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("read", [0, 3], ids=["empty", "read"])
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("max_open_files", [1, 100])
+def test_what_was_not_read_of_a_log_is_not_lost_if_its_copy_or_the_archive_of_that_lies_near(
+    max_open_files: int, compressed: bool, read: int
+) -> None:
+    """However many files may be open. Nobody has looked since it was written."""
+    world = World(Random(0), max_open_files=max_open_files)
+    log = world.add(b"/logs/a.log", read)
+    let_pass(world, 8)
+    world.disconnect()
+    world.append(log, 40)
+    look(world, 3)
+    content = bytes(log.generation.content)
+    if compressed:
+        make_archive(world, b"/logs/a.log.1.gz", content)
+    else:
+        make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.reconnect()
+    let_pass(world, 40)
+    assert count_lines(world) == read + 40
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_is_cut_just_before_its_handshake_goes_on_in_its_copy(found: bool) -> None:
+    """Whether the copy is found before that, or lies there."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.start()
+    look(world, 1)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 9)
+    if found:
+        look(world, 1)
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 9
+    assert count_lost(world) == 0
+
+
+def test_a_copy_of_what_nothing_was_shipped_of_tells_that_it_is_not_lost() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    while world.checkpoint.durable == {}:
+        world.settle()
+        look(world, 1)
+    assert [entry.position for entry in world.checkpoint.durable.values()] == [0]
+    world.kill()
+    assert world.aggregator.ledger == {}
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3
+    assert count_lost(world) == 0
