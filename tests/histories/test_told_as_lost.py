@@ -3,7 +3,7 @@
 from random import Random
 
 from histories.disk import MemoryFile
-from histories.scenes import count_lost, let_pass, make_archive, note_opened
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, note_opened
 from histories.world import World
 
 
@@ -84,3 +84,22 @@ def _vanishes_when_opened(world: World, name: bytes) -> None:
         return open_it(path)
 
     world.disk.open = open_none  # type: ignore[method-assign]
+
+
+def test_what_waits_for_a_descriptor_and_is_deleted_is_not_lost_if_its_archive_lies_near() -> None:
+    world = World(Random(0), max_open_files=1)
+    world.add(b"/logs/a.log", 3)
+    let_pass(world, 2)
+    world.disconnect()
+    log = world.add(b"/logs/b.log", 5)
+    world.add(b"/logs/c.log", 5)
+    look(world, 3)
+    assert log.open == 0, "it waits"
+    make_archive(world, b"/logs/b.log.gz", bytes(log.generation.content))
+    world.disk.unlink(b"/logs/b.log")
+    look(world, 3)
+    world.disk.unlink(b"/logs/c.log")
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 5
+    assert count_lost(world) == 1, "c.log"
