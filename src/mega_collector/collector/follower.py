@@ -160,6 +160,10 @@ class Follower:
         """It will probably go on there, if the handshake does not tell otherwise."""
         self.position = position
 
+    def begin_anew(self, size: int) -> None:
+        """It was rewritten before it was settled: it holds so many bytes now."""
+        self.size = self.until = size
+
     def settle(self, source: Source, position: int, tail: bytes) -> None:
         """The handshake is done: the file goes on as `source` at `position`, behind `tail`."""
         self.source, self.position, self.tail = source, position, tail

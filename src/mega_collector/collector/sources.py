@@ -210,7 +210,8 @@ class Sources:
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
         follower = self._followed.of(source_id) if source_id in self._starts else None
-        if follower is not None and not (self._is_sure(follower) or follower.vanished):
+        vanished = follower is not None and follower.vanished and follower.size >= entry.position and not entry.ended
+        if follower is not None and not (self._is_sure(follower) or vanished):
             self._doubt(follower)
             follower = None
         if self._ends(remembered, entry):
@@ -482,6 +483,10 @@ class Sources:
         )
         self._losses.withdraw(goes_on.source.id)
         tail = before(file, goes_on.position)
+        if not goes_on.known and goes_on.source is not described:
+            # What it held when it was described is another source's.
+            facts = file.facts()
+            follower.begin_anew(0 if facts is None else facts.size)
         follower.settle(goes_on.source, goes_on.position, tail)
         if not follower.complete:
             follower.keep_head(file.read(min(HEAD_SIZE, goes_on.position), 0) if goes_on.position else b"")
