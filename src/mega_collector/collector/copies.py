@@ -51,7 +51,7 @@ class Copies:
             entry
             for name in originals(path)
             for entry in self._remembered.named(name)
-            if _tells(entry)
+            if not entry.empty
             and not entry.trailer.length
             and entry.source_id not in self._followed
             and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
@@ -110,7 +110,7 @@ class Copies:
         if follower.settled:
             return follower.position > 0 and len(follower.tail) > 0 and holds(file, follower)
         entry = self._starts.get(follower.source.id)
-        return entry is not None and not entry.ended and _tells(entry) and _may_be(file, entry)
+        return entry is not None and not (entry.ended or entry.empty) and _may_be(file, entry)
 
     def is_contained(self, path: bytes, file: File, size: int) -> bool:
         """Whether its `size` bytes are the first ones of the file that it looks like.
@@ -149,11 +149,6 @@ class Copies:
         except OSError:
             return False
         return bool(there) and there.startswith(head)
-
-
-def _tells(entry: Entry) -> bool:
-    """Whether a byte of its file is known."""
-    return entry.position > 0 or entry.head.length > 0
 
 
 def _may_be(file: File, entry: Entry | None) -> bool:

@@ -427,13 +427,14 @@ class Newcomers:
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
         known = known or self._departures.come_back(facts.inode, file)
-        # What was empty agrees with any file that has its inode by now.
-        sure = known is not None and (known.position > 0 or known.head.length > 0)
-        entry = known if sure else self._copies.original(path, file)
-        if not sure and entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
-            # The original may still be found by this first scan, or what was read of it is in flight.
-            self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
-            return True
+        entry = known
+        if known is None or known.empty:
+            # Another file may have the inode by now of what was empty.
+            entry = self._copies.original(path, file)
+            if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
+                # The original may still be found by this first scan, or what was read of it is in flight.
+                self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
+                return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
         entry = entry or known

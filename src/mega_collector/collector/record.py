@@ -38,6 +38,11 @@ class Entry:
         """Whether it tells its file from others: else it is kept until its end is told, and no longer."""
         return not self.ended or self.before.length > 0 or self.trailer.length > 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether its file was empty, as far as is known: any other agrees with that."""
+        return not (self.position or self.head.length)
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:

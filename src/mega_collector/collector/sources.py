@@ -210,8 +210,7 @@ class Sources:
             return True
         further = replace(remembered, position=entry.position, before=entry.before)
         follower = self._followed.of(source_id) if source_id in self._starts else None
-        vanished = follower is not None and follower.vanished and follower.size >= entry.position and not entry.ended
-        if follower is not None and not (self._is_sure(follower) or vanished):
+        if follower is not None and self._is_doubtful(follower, entry):
             self._doubt(follower)
             follower = None
         if self._ends(remembered, entry):
@@ -224,8 +223,16 @@ class Sources:
             self._starts[source_id] = further
         return False
 
+    def _is_doubtful(self, follower: Follower, entry: Entry) -> bool:
+        """Whether it was taken for a source of which nothing was read, as far as was known: any file can be that.
+
+        Of what has vanished nobody can tell, unless it was too short for that, or that has ended.
+        """
+        long_enough = follower.size >= entry.position and not entry.ended
+        return not (self._is_sure(follower) or (follower.vanished and long_enough))
+
     def _doubt(self, follower: Follower) -> None:
-        """It was taken for a source of which nothing was read, as far as was known: any file can be that."""
+        """It is another source, perhaps: until it is recognised."""
         old = follower.source
         del self._starts[old.id]
         follower.source = replace(old, id=new_id())
