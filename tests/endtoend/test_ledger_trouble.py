@@ -89,6 +89,25 @@ def test_where_it_cannot_be_read_health_says_so_and_it_goes_on_when_it_can(site:
     site.assert_delivered()
 
 
+def test_where_a_value_makes_no_sense_health_says_so_and_it_goes_on_when_it_is_mended(site: Site) -> None:
+    aggregator, collector, writer = site.shipped(10)
+    assert collector.stop() == 0
+    state = site.directory / "aggregator"
+    with contextlib.closing(sqlite3.connect(state / "ledger.sqlite3")) as hand:
+        hand.executescript("UPDATE sources SET before_digest = 7")
+        writer.write(10)
+        collector = site.collector()
+        assert "7 is no before_digest" in str(aggregator.wait_for("ledger_failed")["error"])
+        assert "cannot use its ledger" in str(collector.wait_for("connection_failed")["cause"])
+        until(lambda: health(site.address) == NOT_SERVING, "health should follow the ledger")
+        digest = Marker.of(site.output()[-64:]).digest.hex()
+        hand.executescript(f"UPDATE sources SET before_digest = x'{digest}'")
+    aggregator.wait_for("ledger_recovered")
+    until(lambda: health(site.address) == SERVING, "health should follow the ledger")
+    site.assert_delivered()
+    assert collector.stop() == 0
+
+
 def test_what_the_ledger_could_not_note_before_the_end_comes_once(site: Site) -> None:
     state = site.directory / "aggregator"
     aggregator = site.aggregator(shutdown_timeout="500ms")
