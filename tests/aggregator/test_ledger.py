@@ -641,6 +641,18 @@ def _fill(directory: Path) -> None:
         ledger.bind("me", "CN=me")
 
 
+def test_an_id_that_could_not_be_bound_is_bound_when_the_disk_allows_it(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger:
+        with _no_file_may_grow():
+            for fails in (lambda: ledger.bind("me", "CN=me"), ledger.bind_again):
+                with pytest.raises(LedgerError, match="cannot be written"):
+                    fails()
+        assert ledger.holder("me") is None
+        ledger.bind_again()
+        assert ledger.holder("me") == "CN=me"
+        ledger.bind_again()
+
+
 def test_a_ledger_that_does_not_say_how_it_ended_did_not_end_well(tmp_path: Path) -> None:
     _by_hand(tmp_path, "DELETE FROM ends")
     with _ledger(tmp_path) as ledger:

@@ -206,6 +206,7 @@ class Ledger:
         self._lock = _locked(directory)
         self._path = directory / NAME
         self._writing = threading.Lock()
+        self._unbound: tuple[str, str] | None = None
         try:
             _require_known(self._path, _version_in(self._path))
             self._start()
@@ -264,11 +265,28 @@ class Ledger:
         """
         found = self.holder(collector)
         if found is None:
-            with self._committing() as write:
-                write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
+            self._bind(collector, holder)
             found = self.holder(collector)
         assert found is not None
         return found
+
+    def bind_again(self) -> None:
+        """Bind what could not be bound the last time, if there is such.
+
+        Raises:
+            LedgerError: the ledger cannot be written yet.
+        """
+        unbound, self._unbound = self._unbound, None
+        if unbound is not None:
+            self._bind(*unbound)
+
+    def _bind(self, collector: str, holder: str) -> None:
+        try:
+            with self._committing() as write:
+                write("INSERT OR IGNORE INTO collectors VALUES (?, ?, ?)", (collector, holder, time.time_ns()))
+        except LedgerError:
+            self._unbound = collector, holder
+            raise
 
     def holder(self, collector: str) -> str | None:
         """Who holds a collector's id; None: nobody does.
