@@ -58,6 +58,7 @@ class OperatorServer:
         """Listen, in the place of whatever socket a killed process has left: the state directory is ours."""
         try:
             self._socket = OperatorSocket(self._directory)
+            self._socket.require_free()
             self._server = _serving(self._socket, self._servicer)
         except (OSError, RuntimeError) as error:
             _log.warning("operator_unavailable", directory=str(self._directory), error=str(error))

@@ -1,6 +1,8 @@
 """Where a half listens to whoever runs it."""
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from mega_collector.address import MAX_SOCKET_PATH, Address
@@ -27,6 +29,16 @@ class OperatorSocket:
     def address(self) -> Address:
         """For this process, until it is closed."""
         return Address(path=self._within)
+
+    def require_free(self) -> None:
+        """Look whether it can be made, in the place of another if need be.
+
+        Raises:
+            OSError: what has its name is no socket.
+        """
+        with suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(self._within.lstat().st_mode):
+                raise OSError(f"{_NAME} is no socket: move it away, and start anew")
 
     def close(self) -> None:
         if self._directory is not None:

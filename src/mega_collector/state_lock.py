@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,11 +31,12 @@ class StateLock:
 
         Raises:
             InUse: another process holds it.
-            OSError: the directory cannot be made or written.
+            OSError: the directory cannot be made or written, or something else has the lock's name.
         """
         if self._descriptor is not None and self._is_named(self._descriptor):
             return
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._require_file()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             self._lock(descriptor)
@@ -49,7 +51,9 @@ class StateLock:
 
         Raises:
             InUse: another process does.
+            OSError: something else has the lock's name.
         """
+        self._require_file()
         with suppress(FileNotFoundError, PermissionError), self._path.open("rb") as file:
             self._lock(file.fileno())
 
@@ -57,6 +61,12 @@ class StateLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _require_file(self) -> None:
+        """Look first: whoever opens a pipe waits."""
+        with suppress(FileNotFoundError, PermissionError):
+            if not stat.S_ISREG(self._path.lstat().st_mode):
+                raise OSError(errno.EINVAL, f"{self._path.name} is no file: move it away")
 
     def _lock(self, descriptor: int) -> None:
         try:

@@ -5,12 +5,14 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blocks import make_block, make_source
 from cases.namespace import mounted
 from cases.reads import Reads
+from certificates import Authority
 from harness.health import NOT_SERVING, SERVING, health
 from harness.process import Process
 from harness.site import Site
@@ -19,6 +21,7 @@ from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, Range
 from mega_collector.batch import Batch
 from mega_collector.emitter.dead_letters import DeadLetters
 from mega_collector.marker import Marker
+from starting.material import tls
 
 Trouble = Callable[[Process, Path], contextlib.AbstractContextManager[None]]
 
@@ -87,6 +90,54 @@ def test_where_it_cannot_be_read_health_says_so_and_it_goes_on_when_it_can(site:
     until(lambda: health(site.address) == SERVING, "health should follow the ledger")
     site.collector()
     site.assert_delivered()
+
+
+def test_where_a_value_makes_no_sense_health_says_so_and_it_goes_on_when_it_is_mended(site: Site) -> None:
+    aggregator, collector, writer = site.shipped(10)
+    assert collector.stop() == 0
+    state = site.directory / "aggregator"
+    with contextlib.closing(sqlite3.connect(state / "ledger.sqlite3")) as hand:
+        hand.executescript("UPDATE sources SET before_digest = 7")
+        writer.write(10)
+        collector = site.collector()
+        assert "7 is no before_digest" in str(aggregator.wait_for("ledger_failed")["error"])
+        assert "cannot use its ledger" in str(collector.wait_for("connection_failed")["cause"])
+        until(lambda: health(site.address) == NOT_SERVING, "health should follow the ledger")
+        digest = Marker.of(site.output()[-64:]).digest.hex()
+        hand.executescript(f"UPDATE sources SET before_digest = x'{digest}'")
+    aggregator.wait_for("ledger_recovered")
+    until(lambda: health(site.address) == SERVING, "health should follow the ledger")
+    site.assert_delivered()
+    assert collector.stop() == 0
+
+
+def test_a_collector_that_was_never_seen_waits_for_a_full_disk_and_health_says_so(site: Site) -> None:
+    """With TLS its id is to be noted first, before anything of it is."""
+    authority, state = Authority(), site.directory / "aggregator"
+    state.mkdir()
+    material = authority.material()
+    settings: dict[str, Any] = {"listen_address": "127.0.0.1:0", **tls(material)}
+    aggregator = site.aggregator(wrapper=mounted(state, size="8m"), **settings)
+    site.address = aggregator.events("listening")[0]["address"]
+
+    def serves() -> int | None:
+        return health(site.address, material)
+
+    until(lambda: serves() == SERVING, "it should be healthy at first")
+    site.writer().write(10)
+    with _full(aggregator, state):
+        collector = site.collector(**tls(authority.material("new")))
+        assert "ledger.sqlite3 cannot be written" in str(aggregator.wait_for("ledger_failed")["error"])
+        assert "cannot use its ledger" in str(collector.wait_for("connection_failed")["cause"])
+        until(lambda: serves() == NOT_SERVING, "health should follow the ledger")
+        quiet(serves, "health")
+        assert serves() == NOT_SERVING
+        assert not aggregator.events("ledger_recovered")
+        assert site.output() == b""
+    aggregator.wait_for("ledger_recovered")
+    until(lambda: serves() == SERVING, "health should follow the ledger")
+    site.assert_delivered()
+    assert collector.stop() == 0
 
 
 def test_what_the_ledger_could_not_note_before_the_end_comes_once(site: Site) -> None:

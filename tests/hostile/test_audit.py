@@ -104,7 +104,7 @@ def test_a_ledger_that_cannot_be_read_is_told(
     with pytest.raises(grpc.RpcError) as error:
         pages(channel)
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "cannot read its ledger" in (error.value.details() or "")
+    assert "cannot use its ledger" in (error.value.details() or "")
 
 
 def test_who_does_not_say_who_it_is_hears_nothing(served: Served, channel: grpc.Channel) -> None:

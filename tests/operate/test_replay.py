@@ -154,7 +154,7 @@ def test_a_state_directory_too_long_for_a_socket_and_one_beside_what_is_no_socke
     # It ships all the same.
     (long / "operator.sock").mkdir()
     aggregator = site.aggregator(state_directory=str(long))
-    aggregator.wait_for("operator_unavailable")
+    assert str(aggregator.wait_for("operator_unavailable")["error"]).startswith("operator.sock is no socket")
     site.collector()
     site.writer().write(10)
     site.assert_delivered()

@@ -1,6 +1,7 @@
 """What an aggregator does not start on: exit 2, one line, and nothing is touched."""
 
 import json
+import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from certificates import Authority
 from harness.site import Site, environ
-from mega_collector.aggregator.ledger import VERSION
+from mega_collector.aggregator.ledger import VERSION, Ledger
 from starting.attempt import assert_refused, attempt, give_away, tree, unprivileged
 from starting.material import encrypted, tls
 
@@ -164,6 +165,23 @@ def test_a_ledger_that_is_none(tmp_path: Path) -> None:
     (state / "lock").touch(0o600)
     (state / "ledger.sqlite3").write_bytes(b"no ledger" * 1000)
     refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", "ledger.sqlite3")
+
+
+def test_a_ledger_with_a_value_that_makes_no_sense(tmp_path: Path) -> None:
+    Ledger(tmp_path / "state").close(clean=True)
+    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as ledger:
+        ledger.execute("UPDATE ends SET clean = 'perhaps'")
+    ledger.close()
+    refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", "ledger.sqlite3", "'perhaps' is no clean", "Move it away")
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite3", "lock"])
+def test_a_pipe_that_has_the_name_of_a_file_of_the_state(tmp_path: Path, name: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock").touch(0o600)
+    (tmp_path / "state" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "state" / name)
+    refused(tmp_path, "AGGREGATOR_STATE_DIRECTORY", f"{name} is no file", "move it away")
 
 
 @pytest.mark.case(99)

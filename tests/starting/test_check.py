@@ -1,7 +1,8 @@
 """`check` says beforehand what a start would be refused for, and touches nothing either."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def test_a_ledger_of_a_newer_version(tmp_path: Path) -> None:
         ledger.execute("PRAGMA user_version = 99")
     ledger.close()
     assert_found_out("AGGREGATOR", tmp_path, "version 99", settings={})
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nothing")])
+@pytest.mark.parametrize("half", ["AGGREGATOR", "COLLECTOR"])
+def test_a_lock_that_is_no_file(tmp_path: Path, half: str, make: Callable[[Path], object]) -> None:
+    (tmp_path / "state").mkdir()
+    make(tmp_path / "state" / "lock")
+    assert_found_out(half, tmp_path, "state directory", "lock is no file: move it away", settings={})
+
+
+def test_a_ledger_that_is_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    os.mkfifo(tmp_path / "state" / "ledger.sqlite3")
+    assert_found_out("AGGREGATOR", tmp_path, "ledger.sqlite3 is no file", "move it away", settings={})
 
 
 def test_what_a_running_aggregator_holds(site: Site) -> None:

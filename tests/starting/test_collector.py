@@ -1,5 +1,6 @@
 """What a collector does not start on: exit 2, one line, and nothing is touched."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 def test_a_checkpoint_of_a_newer_version(tmp_path: Path) -> None:
     make_newer(tmp_path / "state")
     refused(tmp_path, "COLLECTOR_STATE_DIRECTORY", "is of version 99", "knows 1")
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "lock"])
+def test_a_pipe_that_has_the_name_of_a_file_of_the_state(tmp_path: Path, name: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock").touch(0o600)
+    (tmp_path / "state" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "state" / name)
+    refused(tmp_path, "COLLECTOR_STATE_DIRECTORY", name, "move it away")
 
 
 @pytest.mark.case(58, 99)

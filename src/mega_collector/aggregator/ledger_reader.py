@@ -1,13 +1,16 @@
 """What is asked of the ledger: through a connection of its own, which whoever commits does not wait for."""
 
+import errno
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from mega_collector.aggregator.ledger_rows import sound
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import MegaCollectorError
@@ -30,6 +33,7 @@ UNREADABLE = ". Let this user read and write it, and its directory; move it away
 _ADVICE = {
     sqlite3.SQLITE_NOTADB: REPLACE,
     sqlite3.SQLITE_CORRUPT: REPLACE,
+    sqlite3.SQLITE_ERROR: REPLACE,  # a table or a column that is not there
     sqlite3.SQLITE_BUSY: ". End the program that has locked it",
     sqlite3.SQLITE_FULL: ". Free space there",
     sqlite3.SQLITE_IOERR: ". See whether its disk is full or failing",
@@ -58,6 +62,9 @@ ORDER BY updated_at DESC, id DESC LIMIT ?3
 """
 # By the same index: the one by time has all collectors' in it.
 _RANGES = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
+
+OUTPUTS = "SELECT path AS output, device, inode, length, before_length, before_digest FROM outputs"
+HOLDERS = "SELECT id AS collector, holder, since FROM collectors"
 
 _PATIENCE = 5.0
 """Seconds to wait while another process mends what a kill has left of the ledger."""
@@ -114,7 +121,7 @@ class LedgerReader:
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
-                return self._connection.execute(query, values).fetchall()
+                return list(sound(self._connection.execute(query, values)))
         except sqlite3.Error as error:
             told = f"the ledger {self._path} cannot be read: {error}{advice(error)}"
             self._unread, self.read_error = (query, values), told
@@ -158,16 +165,23 @@ class LedgerReader:
 
     def outputs(self) -> list[OutputState]:
         """Every output file as the last commit left it."""
-        rows = self.read("SELECT * FROM outputs ORDER BY path")
-        return [OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows]
+        return self._outputs(f"{OUTPUTS} ORDER BY path")
+
+    def output(self, path: str) -> OutputState | None:
+        """One of them."""
+        return next(iter(self._outputs(f"{OUTPUTS} WHERE path = ?", path)), None)
 
     def holders(self) -> list[Holder]:
         """Whose the collectors' ids are, where that is known."""
-        return [Holder(*row) for row in self.read("SELECT id, holder, since FROM collectors ORDER BY id")]
+        return [Holder(*row) for row in self.read(f"{HOLDERS} ORDER BY id")]
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _outputs(self, query: str, *values: object) -> list[OutputState]:
+        rows = self.read(query, *values)
+        return [OutputState(row[0], int(row[1]), int(row[2]), row[3], Marker(row[4], row[5])) for row in rows]
 
     def _require_version(self) -> None:
         ((version,),) = self.read("PRAGMA user_version")
@@ -192,6 +206,22 @@ def advice(error: sqlite3.Error) -> str:
     """What to do about it; nothing where that is not known."""
     # The low byte: the rest says more closely what failed.
     return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
+
+
+def require_files(path: Path) -> None:
+    """Look whether a ledger, if it is there, and what SQLite has beside it are files: a pipe would be waited for.
+
+    Raises:
+        OSError: they are something else, or cannot be looked at.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        name = path.with_name(path.name + suffix)
+        try:
+            regular = stat.S_ISREG(name.stat().st_mode)
+        except FileNotFoundError:
+            regular = not name.is_symlink()
+        if not regular:
+            raise OSError(errno.EINVAL, f"{name.name} is no file")
 
 
 def _page(held: list[Holding], most: int) -> Holdings:
@@ -224,8 +254,9 @@ def _read_only(path: Path) -> str:
     Where no log has been left beside it, nobody is using it: then not even the log's index need be made.
 
     Raises:
-        OSError: it is not there, or cannot be looked at.
+        OSError: it is not there, no file, or cannot be looked at.
     """
+    require_files(path)
     path.stat()
     log = path.with_name(f"{path.name}-wal")
     unused = not log.exists() or not log.stat().st_size

@@ -146,6 +146,8 @@ class Pipeline:
         try:
             while not self._buffer.closed:
                 self._step()
+                # Of a collector that cannot be let in yet nothing comes that a commit could fail for.
+                self._insist(self._ledger.bind_again, wanted=lambda: not self._buffer.closed)
             self._step()
             self._emit(self._batcher.flush())
             self.complete = not self._turned_back.waits
@@ -383,22 +385,23 @@ class Pipeline:
         if outputs or closed:
             self._on_outputs()
 
-    def _insist(self, use_ledger: Callable[[], None]) -> None:
-        """Use the ledger, however long that takes."""
+    def _insist(self, use_ledger: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> None:
+        """Use the ledger, however long that takes, while it is wanted."""
         told: str | None = None
-        while True:
+        while wanted():
             try:
                 use_ledger()
-                break
             except LedgerError as error:
                 self._committing = False
                 if str(error) != told:
                     told = self._ledger_error = str(error)
                     _log.error("ledger_failed", error=told)
                 self._wait(_LEDGER_PACE)
-        if told is not None:
-            _log.info("ledger_recovered")
-        self._committing = True
+                continue
+            if told is not None:
+                _log.info("ledger_recovered")
+            self._committing = True
+            return
 
     def _acknowledge(self, advances: Sequence[Advance]) -> None:
         positions: dict[str, dict[bytes, int]] = {}

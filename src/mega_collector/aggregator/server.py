@@ -25,7 +25,7 @@ from mega_collector.protocol import Ack, FromAggregator, Hello, Open, Refusal, W
 from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
-_NO_LEDGER = "the aggregator cannot read its ledger: try again"
+_NO_LEDGER = "the aggregator cannot use its ledger: try again"
 
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mega_collector.check.beginning import Beginnings
@@ -93,11 +94,13 @@ class Files:
 
 def _identities_in(directory: Path) -> set[tuple[int, int]]:
     """Of what lies there: it is left out under whatever name."""
-    try:
-        found = [entry.stat() for entry in os.scandir(directory)]
-    except OSError:
-        return set()
-    return {(facts.st_dev, facts.st_ino) for facts in found}
+    found: set[tuple[int, int]] = set()
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(OSError):  # a link to nothing
+                facts = entry.stat()
+                found.add((facts.st_dev, facts.st_ino))
+    return found
 
 
 def _old(path: bytes, facts: FileFacts) -> Finding:

@@ -242,6 +242,8 @@ def look(directory: Path) -> None:
         StateLock(directory, holder="collector").look()
     except InUse as error:
         raise _in_use(directory) from error
+    except OSError as error:
+        raise StartError(_cannot("be used", directory, error)) from error
     read(directory / _NAME, {})
 
 

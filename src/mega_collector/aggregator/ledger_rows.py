@@ -1,0 +1,98 @@
+"""What is read of the ledger makes sense, or the ledger is damaged: SQLite takes any value in any column.
+
+https://www.sqlite.org/flexibletyping.html
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from mega_collector.marker import HEAD_SIZE
+
+_LONGEST_DIGEST = 64
+_LARGEST = (1 << 64) - 1
+
+
+def sound(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+    """The rows, in which each value is such as its column's name says.
+
+    Raises:
+        sqlite3.DatabaseError: one is not.
+    """
+    columns = [(name, _KINDS.get(name, _is_number)) for name, *_ in cursor.description]
+    # Closed, or the connection would go on to see the ledger as it is now.
+    with closing(cursor):
+        for row in _rows(cursor):
+            left: object = None
+            for (name, fits), value in zip(columns, row, strict=True):
+                if not fits(value, left):
+                    raise damaged(f"{value!r:.40} is no {name}")
+                left = value
+            yield row
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from cursor
+    except sqlite3.OperationalError as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        # What Python's module itself objects to.
+        raise damaged("a text is not UTF-8") from error
+
+
+def damaged(how: str) -> sqlite3.DatabaseError:
+    """As SQLite says it of what it looks at itself."""
+    error = sqlite3.DatabaseError(f"it is damaged ({how})")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _is_number(value: object, _: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_length(value: object, _: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= HEAD_SIZE
+
+
+def _is_digest(value: object, length: object) -> bool:
+    """As of a marker: of nothing if there is nothing that it could be of."""
+    return isinstance(value, bytes) and len(value) <= _LONGEST_DIGEST and bool(value) == bool(length)
+
+
+def _is_checksum(value: object, _: object) -> bool:
+    return isinstance(value, int) and value >> 32 == 0
+
+
+def _is_identity(value: object, _: object) -> bool:
+    """An unsigned 64 bit number, as text."""
+    return isinstance(value, str) and len(value) <= len(str(_LARGEST)) and value.isdecimal() and int(value) <= _LARGEST
+
+
+def _is_text(value: object, _: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_bytes(value: object, _: object) -> bool:
+    return isinstance(value, bytes)
+
+
+_KINDS: dict[str, Callable[[object, object], bool]] = {
+    "id": _is_bytes,
+    "source": _is_bytes,
+    "path": _is_bytes,
+    "collector": _is_text,
+    "holder": _is_text,
+    "output": _is_text,
+    "reason": _is_text,
+    "device": _is_identity,
+    "inode": _is_identity,
+    "head_length": _is_length,
+    "before_length": _is_length,
+    "head_digest": _is_digest,
+    "before_digest": _is_digest,
+    "checksum": _is_checksum,
+}
+"""Whether a value can be what its column's name says, given what stands on its left; all others are numbers."""
