@@ -138,16 +138,17 @@ _WEIGHTS: dict[Callable[[RotatedWorld], None], float] = {
 }
 
 
-def play_rotations(seed: int, length: int) -> int:
-    """One history, judged; how many operations it had.
+def play_rotations(seed: int, length: int, *, wiped: bool = False) -> int:
+    """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
     """
     random = Random(seed)
+    weights = _WEIGHTS | {RotatedWorld.wipe: 0.4} if wiped else _WEIGHTS
     with seeded_ids(seed):
         world = RotatedWorld(random, max_open_files=random.choice([100, 100, _FEW]), batch_age=seed % 2 * 15.0)
-        for operation in random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=length):
+        for operation in random.choices(list(weights), list(weights.values()), k=length):
             operation(world)
         world.finish()
     return length

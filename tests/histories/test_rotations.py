@@ -20,10 +20,11 @@ _FOUND = [
 """Seeds of histories that failed, and fail again if what they found comes back."""
 
 
+@pytest.mark.parametrize("wiped", [False, True])
 @pytest.mark.parametrize("first", range(0, _SEEDS, 50))
-def test_seeded_rotations(first: int) -> None:
+def test_seeded_rotations(first: int, wiped: bool) -> None:
     for seed in range(first, first + 50):
-        play_rotations(seed, _LENGTH)
+        play_rotations(seed, _LENGTH, wiped=wiped)
 
 
 @pytest.mark.parametrize("seed", _FOUND)

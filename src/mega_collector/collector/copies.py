@@ -12,6 +12,7 @@ from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, 
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import originals, plain
 from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import HEAD_SIZE, Marker
@@ -90,7 +91,7 @@ class Copies:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._followed.get((facts.device, facts.inode)) is not None:
+                if facts is None or self._is_followed((facts.device, facts.inode)):
                     return False
                 if not is_archive(path, file):
                     return facts.size >= size and _may_be(file, entry)
@@ -104,6 +105,12 @@ class Copies:
                 return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
+
+    def _is_followed(self, identity: Identity) -> bool:
+        """By that inode: what has no name and is not open, or is read from its archive, has left it to another."""
+        follower = self._followed.get(identity)
+        gone = follower is None or follower.complete or (follower.path is None and follower not in self._files)
+        return not gone
 
     def _was_read(self, follower: Follower, file: File) -> bool:
         """Whether that holds what was read of the follower's file, by this process or by one before."""
