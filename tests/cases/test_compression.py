@@ -466,6 +466,24 @@ def test_an_archive_that_the_aggregator_refuses_for_good_holds_up_no_other(site:
 
 
 @pytest.mark.case(30)
+def test_an_archive_that_was_refused_for_good_is_not_taken_for_shipped(site: Site) -> None:
+    """A process that comes later tries it anew."""
+    refused, sound = site.logs / "a.log.1.gz", site.logs / "a.log.2.gz"
+    refused.write_bytes(gzip.compress(_lines(site, "refused", 10)))
+    with scripted(Accepting(refused=bytes(refused))) as aggregator:
+        collector = _collector(site, remote_address=aggregator.target)
+        collector.wait_for("source_stopped", path=str(refused))
+        sound.write_bytes(gzip.compress(_lines(site, "sound", 10)))
+        collector.wait_for("file_retired", path=str(sound))
+        collector.stop()
+    accepting = Accepting()
+    with scripted(accepting) as aggregator:
+        collector = _collector(site, remote_address=aggregator.target)
+        until(lambda: bytes(refused) in accepting.taken, "the archive should be shipped")
+        collector.kill()
+
+
+@pytest.mark.case(30)
 def test_the_last_line_of_an_archive_may_lack_its_newline(site: Site) -> None:
     (site.logs / "a.log.1.gz").write_bytes(gzip.compress(_lines(site, "old", 10).removesuffix(b"\n")))
     site.aggregator()

@@ -266,7 +266,10 @@ class Archives:
     def finish(self, now: float) -> None:
         """Be done with what is shipped by now."""
         for follower in list(self._shipped):
-            if follower.finished(now) and self._shipper.acknowledged(follower.source):
+            source = follower.source
+            # Of what is refused for good nothing is in flight, and nothing was shipped.
+            done = self._shipper.acknowledged(source) and not self._shipper.stopped(source)
+            if done and follower.finished(now):
                 self._finish(follower)
 
     def step(self, now: float, copies: Container[bytes]) -> None:

@@ -81,7 +81,10 @@ class Losses:
     def settle(self, decide: Decide) -> None:
         """The aggregator has answered what it has of the source of a loss that waits."""
         source = decide.source
-        loss = self._untold[source.id]
+        loss = self._untold.get(source.id)
+        if loss is None:
+            # Too many wait already: only this side has told it.
+            return
         committed = (each.position for each in decide.resume.known if each.source_id == source.id)
         self._shipper.conclude(source, next(committed, loss.start))
         self._tell_aggregator(loss)
