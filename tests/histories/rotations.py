@@ -32,8 +32,12 @@ class _Compression:
 class RotatedWorld(World):
     """Logs that are never lost: nothing is removed before an archive has it, nothing cut before a copy has it."""
 
-    def __init__(self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0) -> None:
+    def __init__(
+        self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0, numbered: bool = False
+    ) -> None:
         super().__init__(random, max_open_files=max_open_files, batch_age=batch_age)
+        self._numbered = numbered
+        """Whether what was rotated before is renamed at each rotation: a.log.1 to a.log.2, a.log.1.gz to a.log.2.gz."""
         self._few = max_open_files == _FEW
         self._lines: Counter[bytes] = Counter()
         self._compressions: list[_Compression] = []
@@ -52,7 +56,7 @@ class RotatedWorld(World):
 
     def rotate_log(self) -> None:
         name = self.random.choice(_LOGS)
-        new = self._fresh(name.removeprefix(b"/logs/") + b".", b"")
+        new = self._rotated(name)
         self.disk.rename(name, new)
         self.disk.create(name)
         self._compressions.append(_Compression(new))
@@ -60,7 +64,7 @@ class RotatedWorld(World):
     def copy_log(self) -> None:
         """And cut it."""
         name = self.random.choice(_LOGS)
-        new, log = self._fresh(name.removeprefix(b"/logs/") + b".", b""), self.disk.names[name]
+        new, log = self._rotated(name), self.disk.names[name]
         self.disk.append(self.disk.create(new), bytes(log.generation.content))
         follower = None if self.collector is None else self.collector.follower(log.number)
         source = None if follower is None else follower.source.id
@@ -69,6 +73,20 @@ class RotatedWorld(World):
         self._cut_as[log.number] = source
         self.disk.truncate(log)
         self._compressions.append(_Compression(new))
+
+    def _rotated(self, log: bytes) -> bytes:
+        """What it is called next."""
+        if not self._numbered:
+            return self._fresh(log.removeprefix(b"/logs/") + b".", b"")
+        for number in range(len(self.disk.names), 0, -1):
+            old, new = b"%b.%d" % (log, number), b"%b.%d" % (log, number + 1)
+            for suffix in (b"", b".gz"):
+                if old + suffix in self.disk.names:
+                    self.disk.rename(old + suffix, new + suffix)
+            for compression in self._compressions:
+                if compression.name == old:
+                    compression.name = new
+        return log + b".1"
 
     def compress(self) -> None:
         """One step of it."""
@@ -138,8 +156,10 @@ _WEIGHTS: dict[Callable[[RotatedWorld], None], float] = {
 }
 
 
-def play_rotations(seed: int, length: int, *, wiped: bool = False) -> int:
+def play_rotations(seed: int, length: int, *, wiped: bool = False, numbered: bool = False) -> int:
     """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
+
+    `numbered`: as of `RotatedWorld`.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
@@ -147,7 +167,8 @@ def play_rotations(seed: int, length: int, *, wiped: bool = False) -> int:
     random = Random(seed)
     weights = _WEIGHTS | {RotatedWorld.wipe: 0.4} if wiped else _WEIGHTS
     with seeded_ids(seed):
-        world = RotatedWorld(random, max_open_files=random.choice([100, 100, _FEW]), batch_age=seed % 2 * 15.0)
+        few, age = random.choice([100, 100, _FEW]), seed % 2 * 15.0
+        world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered)
         for operation in random.choices(list(weights), list(weights.values()), k=length):
             operation(world)
         world.finish()

@@ -232,3 +232,23 @@ def test_a_copy_of_what_nothing_was_shipped_of_tells_that_it_is_not_lost() -> No
     let_pass(world, 30)
     assert count_lines(world) == 3
     assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("lines", [2, 5, 9])
+def test_a_copy_that_got_the_name_and_the_inode_of_the_copy_before_it_is_known_as_one(lines: int) -> None:
+    """Of which only one is kept. It may be shorter, as long, or longer."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 5)
+    let_pass(world, 8)
+    old = make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert old.open == 0, "it is closed"
+    world.append(log, lines)
+    let_pass(world, 8)
+    world.disk.unlink(b"/logs/a.log.1")
+    assert make_copy(world, b"/logs/a.log.1", log).number == old.number
+    world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + lines
+    assert count_lost(world) == 0

@@ -215,6 +215,16 @@ class Newcomers:
         entry = self._sources.expected(follower) or entry_of(follower)
         return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
 
+    def is_copy_now(self, follower: Follower) -> bool:
+        """Whether a file that was truncated or rewritten may be a copy of another now, made in the place of one before."""
+        if follower.path is None or self._once:
+            return False
+        try:
+            file = self._files.of(follower)
+            return bool(self._copies.original(follower.path, file) or self._copies.lookalike(follower.path, file))
+        except OSError:
+            return False
+
     def tell_missed(self) -> bool:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
 

@@ -366,16 +366,20 @@ class Sources:
         if unknown and follower.size > 0 and self._shipper.noted(follower.source) is None:
             self._shipper.note(entry_of(follower))
 
-    def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
-        """The file was truncated or rewritten: what it holds now is another source.
+    def cut(self, follower: Follower, *, copied: bool) -> None:
+        """The file was truncated or rewritten: its source ends.
 
         `copied`: what was not read of it may be in a copy, and is not lost.
         """
-        old = follower.source
-        _log.info("source_truncated", path=old.name, at=follower.position)
+        _log.info("source_truncated", path=follower.source.name, at=follower.position)
         self.truncations += 1
         lost = follower.shrunk_by and not copied
         self.end(follower, lost="the file was truncated before it was read" if lost else None)
+
+    def restart(self, follower: Follower, now: float, *, copied: bool) -> None:
+        """As `cut`; what the file holds now is another source."""
+        old = follower.source
+        self.cut(follower, copied=copied)
         try:
             file = self._files.of(follower)
             head, facts = head_of(file), file.facts()

@@ -485,11 +485,18 @@ class Tailer:
             self._let_go_of_what_was(follower)
             return
         copied = self._newcomers.holds_copy_of(follower)
-        self._sources.restart(follower, now, copied=copied)
+        if self._newcomers.is_copy_now(follower):
+            self._sources.cut(follower, copied=copied)
+            self._find_anew(follower)
+        else:
+            self._sources.restart(follower, now, copied=copied)
 
     def _let_go_of_what_was(self, follower: Follower) -> None:
         """Another file has its inode: the next scan finds it."""
         self._sources.end(follower)
+        self._find_anew(follower)
+
+    def _find_anew(self, follower: Follower) -> None:
         self._departures.let_go(follower)
         self._finder.hurry()
 
