@@ -148,18 +148,20 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        Where nothing was, its archive has its name, and begins as it did. (Of one that was passed over nothing is
-        known.)
+        Where nothing was, it holds what that began with, or begins so and has its name. (Of one that was passed over
+        nothing is known.)
         """
         for archive in self._archives.values():
             end = archive.entry
-            if end is None:
+            if end is None or archive.skip:
                 continue
             if entry.position:
                 found = (end.position, end.before) == (entry.position, entry.before)
+            elif end.position and end.position == entry.head.length:
+                found = end.head == entry.head
             else:
-                same = end.head == entry.head if entry.head.length else not end.position
-                found = same and not archive.skip and plain(archive.path) == entry.path
+                alike = end.head == entry.head if entry.head.length else not end.position
+                found = alike and plain(archive.path) == entry.path
             if found:
                 return True
         return False

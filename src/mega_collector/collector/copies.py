@@ -75,23 +75,24 @@ class Copies:
         return None
 
     def lies_near(self, path: bytes, entry: Entry | None, size: int) -> bool:
-        """Whether a copy of what had that name, or an archive, lies beside it or in a directory below, and is new.
+        """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
-        It is found next, then. `entry` is what is remembered of that, and so many bytes were seen of it.
+        It is found next, or was already. `entry` is what is remembered of that, and so many bytes were seen of it.
         """
         with suppress(OSError):
             for near in self._siblings.names_near(path):
                 named = path in {plain(near), *originals(plain(near))}
-                if named and near != path and self._matches(near) and self._is_new(near, entry, size):
+                if named and near != path and self._matches(near) and self._holds_it(near, entry, size):
                     return True
         return False
 
-    def _is_new(self, path: bytes, entry: Entry | None, size: int) -> bool:
-        """Whether that file holds all of it, and is not known."""
+    def _holds_it(self, path: bytes, entry: Entry | None, size: int) -> bool:
+        """Whether that file holds all of it. If too little is known of that, it must not be followed as another."""
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._is_followed((facts.device, facts.inode)):
+                known = entry is not None and (entry.position or entry.head.length >= min(size, HEAD_SIZE))
+                if facts is None or (self._is_followed((facts.device, facts.inode)) and not known):
                     return False
                 if not is_archive(path, file):
                     return facts.size >= size and _may_be(file, entry)
@@ -107,10 +108,11 @@ class Copies:
             return False
 
     def _is_followed(self, identity: Identity) -> bool:
-        """By that inode: what has no name and is not open, or is read from its archive, has left it to another."""
+        """By that inode: what was empty, has no name and is not open, or comes of its archive leaves it to others."""
         follower = self._followed.get(identity)
-        gone = follower is None or follower.complete or (follower.path is None and follower not in self._files)
-        return not gone
+        if follower is None or follower.complete or not follower.size:
+            return False
+        return follower.path is not None or follower in self._files
 
     def _was_read(self, follower: Follower, file: File) -> bool:
         """Whether that holds what was read of the follower's file, by this process or by one before."""

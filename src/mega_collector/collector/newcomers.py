@@ -216,7 +216,7 @@ class Newcomers:
         return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
 
     def is_copy_now(self, follower: Follower) -> bool:
-        """Whether a file that was truncated or rewritten may be a copy of another now, made in the place of one before."""
+        """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before."""
         if follower.path is None or self._once:
             return False
         try:

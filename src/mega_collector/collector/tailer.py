@@ -471,6 +471,10 @@ class Tailer:
         """As `_look`."""
         sight = follower.observe(size, changed_ns, now)
         if sight is Sight.GREW:
+            if not follower.position and follower.settled and self._newcomers.is_copy_now(follower):
+                # It was empty: another has its inode, and its name, perhaps.
+                self._let_go_of_what_was(follower)
+                return False
             return self._turns.grew(follower, now)
         if sight is Sight.TRUNCATED:
             self._restart(follower, now)
