@@ -252,3 +252,27 @@ def test_a_copy_that_got_the_name_and_the_inode_of_the_copy_before_it_is_known_a
     let_pass(world, 30)
     assert count_lines(world) == 5 + lines
     assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("looks", range(3))
+def test_a_copy_that_is_written_over_the_copy_before_it_is_known_as_one(looks: int, closed: bool) -> None:
+    """As by cp(1), which writes it a part at a time: with a look between these."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 5)
+    let_pass(world, 8)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    let_pass(world, 2 * int(CLOSE_INACTIVE) if closed else 3)
+    world.append(log, 9)
+    let_pass(world, 8)
+    content = bytes(log.generation.content)
+    world.truncate(copy)
+    for part in (content[:40], content[40:]):
+        if looks:
+            let_pass(world, looks)
+        world.disk.append(copy, part)
+    world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + 9
+    assert count_lost(world) == 0
