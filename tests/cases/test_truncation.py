@@ -312,6 +312,23 @@ def test_the_copy_of_an_idle_file_that_was_removed_meanwhile_is_not_shipped_agai
 
 
 @pytest.mark.case(48)
+def test_a_copy_over_the_copy_before_it_is_known_as_one(site: Site, watch: str) -> None:
+    """As cp(1) in a crontab makes it, under one name."""
+    site.aggregator()
+    collector = site.collector(paths=str(site.logs / "a.log*"), watch=watch)
+    writer, inodes = site.writer(), set()
+    for number in range(4):
+        writer.write(100 << number % 2)
+        site.assert_delivered()
+        writer.copy_and_truncate(site.logs / "a.log.1")
+        inodes.add((site.logs / "a.log.1").stat().st_ino)
+    writer.write(10)
+    site.assert_delivered()
+    assert len(inodes) == 1, "it is one file"
+    assert collector.events("source_lost") == []
+
+
+@pytest.mark.case(48)
 def test_what_grows_beside_a_log_as_which_it_begins_is_no_copy_for_long(site: Site) -> None:
     """Both begin with more of the same than tells files apart, and the one's name extends the other's."""
     site.aggregator()
