@@ -3,7 +3,8 @@
 scripts/torture --memory --seed 1 --minutes 5
 
 With --rotations, of logs that are only rotated and compressed: then nothing may be missing. In every other one the
-collector's state is lost, too, and in two of four what was rotated is renamed at each rotation.
+collector's state is lost, too, in two of four what was rotated is renamed at each rotation, and in two of eight archives
+are deleted.
 """
 
 import argparse
@@ -57,7 +58,9 @@ def _play(first: int, *, rotations: bool) -> Outcome:
     for seed in range(first, first + _SHARE):
         try:
             if rotations:
-                steps += play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1)
+                steps += play_rotations(
+                    seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, expired=seed % 8 > 5
+                )
             else:
                 steps += len(play(seed, _LENGTH))
         except Exception:  # noqa: BLE001 - whatever it is, it is told with its seed

@@ -43,6 +43,7 @@ class RotatedWorld(World):
         self._compressions: list[_Compression] = []
         self._cut_as: dict[int, bytes | None] = {}
         """As which source a file was followed when it was cut last."""
+        self._expired = False
         self._excused: set[int] = set()
         """Inodes of files that were cut twice between two looks."""
         for name in _LOGS:
@@ -107,6 +108,18 @@ class RotatedWorld(World):
             self.disk.unlink(name)
             self._compressions.remove(compression)
 
+    def expire(self) -> None:
+        """An archive of which all has come is deleted."""
+        written = {id(each.archive) for each in self._compressions}
+        arrived = self._arrived()
+        for name, inode in self.disk.names.items():
+            if name.endswith(b".gz") and id(inode) not in written:
+                lines = gzip.decompress(bytes(inode.generation.content)).splitlines(keepends=True)
+                if all(arrived[line] for line in lines):
+                    self._expired = True
+                    self.disk.unlink(name)
+                    return
+
     def pass_a_second(self) -> None:
         self.pass_by(1.0)
 
@@ -116,20 +129,24 @@ class RotatedWorld(World):
                 self._compress(compression)
         super().finish()
 
-    def _is_there(self, source: Source) -> bool:
-        """An archive stands in the ledger for as long as it is there, perhaps as what had its inode before."""
-        return any(inode.number == source.inode for inode in self.disk.names.values())
-
-    def judge(self) -> None:
-        arrived = Counter(
+    def _arrived(self) -> Counter[bytes]:
+        """How often each line has come."""
+        return Counter(
             line
             for row in self.aggregator.ledger.values()
             for _, data in row.shipped
             for line in data.splitlines(keepends=True)
         )
+
+    def _is_there(self, source: Source) -> bool:
+        """An archive stands in the ledger for as long as it is there, perhaps as what had its inode before."""
+        return any(inode.number == source.inode for inode in self.disk.names.values())
+
+    def judge(self) -> None:
+        arrived = self._arrived()
         assert arrived - self._lines == Counter(), "these came twice"
         assert self._lines - arrived == Counter(), "these did not come"
-        if self._few:
+        if self._few or self._expired:
             return
         for source in self.aggregator.lost:
             # Of what was empty when it was seen last, nobody knows whether more was written.
@@ -156,16 +173,20 @@ _WEIGHTS: dict[Callable[[RotatedWorld], None], float] = {
 }
 
 
-def play_rotations(seed: int, length: int, *, wiped: bool = False, numbered: bool = False) -> int:
+def play_rotations(
+    seed: int, length: int, *, wiped: bool = False, numbered: bool = False, expired: bool = False
+) -> int:
     """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
 
-    `numbered`: as of `RotatedWorld`.
+    `numbered`: as of `RotatedWorld`. `expired`: what has come is deleted; then it may be told as lost.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
     """
     random = Random(seed)
     weights = _WEIGHTS | {RotatedWorld.wipe: 0.4} if wiped else _WEIGHTS
+    if expired:
+        weights = weights | {RotatedWorld.expire: 1.5}
     with seeded_ids(seed):
         few, age = random.choice([100, 100, _FEW]), seed % 2 * 15.0
         world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered)

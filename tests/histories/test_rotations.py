@@ -36,6 +36,16 @@ def test_seeded_rotations(first: int, wiped: bool, numbered: bool) -> None:
         play_rotations(seed, _LENGTH, wiped=wiped, numbered=numbered)
 
 
+@pytest.mark.parametrize("first", range(0, _SEEDS, 50))
+def test_seeded_rotations_with_archives_that_are_deleted(first: int) -> None:
+    for seed in range(first, first + 50):
+        play_rotations(seed, _LENGTH, numbered=seed % 2 == 1, expired=True)
+
+
+def test_an_archive_in_whose_inode_another_file_is_does_not_stay_in_the_ledger() -> None:
+    play_rotations(31221, _LENGTH, expired=True)
+
+
 @pytest.mark.parametrize("seed", _FOUND)
 def test_rotations_that_once_failed(seed: int) -> None:
     play_rotations(seed, _LENGTH)

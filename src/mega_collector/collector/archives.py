@@ -323,9 +323,10 @@ class Archives:
             file.close()
             self._postpone(archive, error)
             return
-        if facts is None or (facts.device, facts.inode) != archive.identity or not MAGIC.startswith(begin):
+        moved = facts is None or (facts.device, facts.inode) != archive.identity
+        if facts is None or moved or not MAGIC.startswith(begin):
             file.close()
-            self._let_go(archive)
+            self._let_go(archive, moved=moved)
             return
         size, archive.looked = archive.looked[0], (facts.size, facts.changed_ns)
         if archive.entry is not None and (size, archive.entry.trailer) == (facts.size, trailer):
@@ -339,12 +340,14 @@ class Archives:
         candidates: list[Entry] = []
         self._look = _Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 
-    def _let_go(self, archive: _Archive) -> None:
-        """Another file has its name, or it is none after all: the next scan finds what it is."""
+    def _let_go(self, archive: _Archive, *, moved: bool) -> None:
+        """Another file has its name, so that it has `moved`, or its inode: the next scan finds what is there."""
         archive.gone = True
         del self._archives[archive.identity]
         self._finder.forget(archive.identity)
         self._finder.hurry()
+        if not moved and archive.entry is not None:
+            self._sources.conclude(archive.entry, recognisable=True)
 
     def _postpone(self, archive: _Archive, error: OSError) -> None:
         """It is looked at again when it is seen next."""
