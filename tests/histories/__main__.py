@@ -2,9 +2,7 @@
 
 scripts/torture --memory --seed 1 --minutes 5
 
-With --rotations, of logs that are only rotated and compressed: then nothing may be missing. In every other one the
-collector's state is lost, too, in two of four what was rotated is renamed at each rotation, and in two of eight archives
-are deleted.
+With --rotations, of logs that are only rotated and compressed: then nothing may be missing.
 """
 
 import argparse
@@ -19,7 +17,7 @@ from multiprocessing.pool import AsyncResult  # noqa: TC003 - it is a list of th
 
 import structlog
 
-from histories.rotations import play_rotations
+from histories.rotations import play_some
 from histories.world import play
 
 _LENGTH = 60
@@ -57,12 +55,7 @@ def _play(first: int, *, rotations: bool) -> Outcome:
     steps = 0
     for seed in range(first, first + _SHARE):
         try:
-            if rotations:
-                steps += play_rotations(
-                    seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, expired=seed % 8 > 5
-                )
-            else:
-                steps += len(play(seed, _LENGTH))
+            steps += play_some(seed, _LENGTH) if rotations else len(play(seed, _LENGTH))
         except Exception:  # noqa: BLE001 - whatever it is, it is told with its seed
             return steps, seed, traceback.format_exc(limit=-3)
     return steps, None, ""
