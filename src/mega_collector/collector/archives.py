@@ -1,8 +1,8 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Container, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Container
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -14,16 +14,16 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, is_archive, trailer_of
-from mega_collector.collector.identity import agrees
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.remembered import Remembered, entry_of
+from mega_collector.collector.origins import Origins, is_own
+from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain
+from mega_collector.collector.rotated_names import plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
-from mega_collector.marker import HEAD_SIZE, Marker
+from mega_collector.marker import Marker
 from mega_collector.telemetry.printable import printable
 
 _log = structlog.get_logger(__name__)
@@ -116,6 +116,9 @@ class Archives:
         """Those that wait: for a descriptor, for the copy of which they are made, or for what is in flight."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
+        self._origins = Origins(
+            followed=followed, files=files, remembered=remembered, sources=sources, shipped=self._shipped
+        )
 
     def __contains__(self, identity: Identity) -> bool:
         return identity in self._archives
@@ -228,7 +231,7 @@ class Archives:
             # As that of any other source: moved to another filesystem, it has another inode there.
             self._sources.conclude(archive.entry, recognisable=True)
         waits = archive.tried is not None or archive in self._queue or archive in self._delayed
-        if archive.entry is None and waits and not archive.skip and not self._is_of_what_is_known(archive):
+        if archive.entry is None and waits and not archive.skip and not self._origins.know(archive.path, archive.head):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
@@ -393,112 +396,30 @@ class Archives:
             and archive.seen in {None, held.seen}
             and self._followed.of(follower.source.id) is follower
             and self._acknowledged(follower) >= held.needed
-            and self._begins_with(follower, held.contents)
+            and self._origins.begins_with(follower, held.contents)
         )
 
     def _acknowledged(self, follower: Follower) -> int:
         entry = self._shipper.noted(follower.source)
         return entry.position if follower.settled and entry is not None else 0
 
-    # What was shipped of it before
-
     def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
-        candidates += [entry for entry in self._candidates() if entry.head.matches_head(head)]
+        candidates += [entry for entry in self._origins.candidates() if entry.head.matches_head(head)]
         return {entry.position for entry in candidates}
 
-    def _candidates(self) -> Iterator[Entry]:
-        """Whatever may be in it: what was shipped, and is followed or not."""
-        yield from self._remembered
-        for follower in self._followed:
-            if follower in self._shipped:
-                continue
-            if follower.settled:
-                yield entry_of(follower)
-            elif (entry := self._sources.expected(follower)) is not None:
-                yield replace(entry, source_id=follower.source.id)
-
-    def _follower_that_holds(self, look: _Look, contents: Contents) -> Follower | None:
-        """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
-        for follower in self._followed:
-            if (
-                contents.size > 0
-                and follower not in self._shipped
-                and not follower.vanished
-                and is_named_after(look.archive.path, follower.source.path)
-                and self._begins_with(follower, contents)
-            ):
-                return follower
-        return None
-
-    def _begins_with(self, follower: Follower, contents: Contents) -> bool:
-        try:
-            file = self._files.of(follower)
-            return agrees(file, position=contents.size, head=contents.head, tail=contents.before)
-        except OSError:
-            return False
-
-    def _is_of_what_is_known(self, archive: _Archive) -> bool:
-        """Whether one that never became whole begins as the file of which it was made: who makes it gave that up."""
-        head = archive.head
-        if head is None:
-            return False
-        alike = (each for each in self._candidates() if each.head.length and each.head.matches_head(head))
-        named = any(is_named_after(archive.path, each.path) for each in alike)
-        return named or self._original_that_is_there(archive.path, head) is not None
-
-    def _original_that_is_there(self, path: bytes, head: bytes) -> Follower | None:
-        """The follower of the file of which an archive was made, by its name and its beginning.
-
-        It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
-        """
-        name = plain(path)
-        for follower in self._followed:
-            unsettled = not follower.settled and is_named_after(path, follower.source.path)
-            if (unsettled or follower.path == name) and follower not in self._shipped:
-                try:
-                    there = self._files.of(follower).read(HEAD_SIZE, 0)
-                except OSError:
-                    continue
-                if there and there[: len(head)] == head[: len(there)]:
-                    return follower
-        return None
-
-    def _original(self, look: _Look, contents: Contents) -> Entry | None:
-        """What is remembered of the file that it was made of."""
-        tails = look.inspection.tails
-        matching = [
-            entry
-            for entry in look.candidates
-            if entry.position in tails
-            and entry.position > 0
-            and entry.before.matches_tail(tails[entry.position])
-            and is_plausible(entry.position, entry.head, entry.path, of=look.archive.path, size=contents.size)
-        ]
-        if matching:
-            # Rather of a file than of the archive itself, as which it stands.
-            archive = look.archive
-            return max(matching, key=lambda each: (each.position, not each.ended, not _stands(each, archive, contents)))
-        # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
-        unknown = (
-            each for each in look.candidates if not each.ended and each.position == 0 and not self._is_settled(each)
-        )
-        named = (each for each in unknown if is_named_after(look.archive.path, each.path))
-        return max(named, key=lambda entry: entry.head.length, default=None)
-
-    def _is_settled(self, entry: Entry) -> bool:
-        """Whether it is followed, and the aggregator has told what it knows of it."""
-        follower = self._followed.of(entry.source_id)
-        return follower is not None and follower.settled
+    # What was shipped of it before
 
     def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
-        holder = self._follower_that_holds(look, contents)
+        holder = self._origins.holder(archive.path, contents)
         if holder is not None and self._acknowledged(holder) >= contents.size:
             self._recognise(archive, contents, holder.source.path)
             return False
-        original = self._original(look, contents)
+        original = self._origins.original(
+            look.candidates, look.inspection.tails, path=archive.path, inode=archive.identity[1], contents=contents
+        )
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
@@ -508,7 +429,7 @@ class Archives:
             return False
         position = original.position if original is not None else 0
         if original is None:
-            follower = self._original_that_is_there(archive.path, look.inspection.head)
+            follower = self._origins.follower_of(archive.path, look.inspection.head)
         else:
             follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:
@@ -520,7 +441,7 @@ class Archives:
             return False
         if position == contents.size and follower is None:
             self._recognise(archive, contents, None if original is None else original.path)
-            if original is not None and not original.ended and not _stands(original, archive, contents):
+            if original is not None and not original.ended and not is_own(original, archive.identity[1], contents):
                 # Its file vanished while nobody looked; all of it was shipped.
                 self._sources.conclude(original)
             return False
@@ -584,7 +505,7 @@ class Archives:
         """All of it was shipped as another source: so that the ledger knows its file too, it has one of its own."""
         if archive.gone:
             return
-        known = next((each for each in self._remembered if _stands(each, archive, contents)), None)
+        known = next((each for each in self._remembered if is_own(each, archive.identity[1], contents)), None)
         entry = _entry(archive, contents, new_id() if known is None else known.source_id)
         self._remember(archive, entry)
         if known is None:
@@ -598,12 +519,6 @@ class Archives:
         archive.entry = entry
         self._remembered.end(entry)
         self._shipper.changed()
-
-
-def _stands(entry: Entry, archive: _Archive, contents: Contents) -> bool:
-    """Whether the aggregator remembers the archive as that already."""
-    end = entry.inode, entry.position, entry.before
-    return not entry.ended and end == (archive.identity[1], contents.size, contents.before)
 
 
 def _entry(archive: _Archive, contents: Contents, source_id: bytes) -> Entry:

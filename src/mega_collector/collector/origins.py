@@ -1,0 +1,128 @@
+"""Of which file an archive was made: by its name, by how it begins, and by what was shipped of that."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.gzip_file import Contents
+from mega_collector.collector.identity import agrees
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.remembered import Remembered, entry_of
+from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain
+from mega_collector.collector.sources import Sources
+from mega_collector.marker import HEAD_SIZE
+
+
+class Origins:
+    """Compares archives with what is remembered and with what is followed; but for what is `shipped` from archives."""
+
+    def __init__(
+        self,
+        *,
+        followed: Followed,
+        files: OpenFiles,
+        remembered: Remembered,
+        sources: Sources,
+        shipped: Container[Follower],
+    ) -> None:
+        self._followed = followed
+        self._files = files
+        self._remembered = remembered
+        self._sources = sources
+        self._shipped = shipped
+
+    def candidates(self) -> Iterator[Entry]:
+        """Whatever may be in an archive: what was shipped, and is followed or not."""
+        yield from self._remembered
+        for follower in self._followed:
+            if follower in self._shipped:
+                continue
+            if follower.settled:
+                yield entry_of(follower)
+            elif (entry := self._sources.expected(follower)) is not None:
+                yield replace(entry, source_id=follower.source.id)
+
+    def original(
+        self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, contents: Contents
+    ) -> Entry | None:
+        """What of the candidates, which begin as it does, is remembered of the file that it was made of.
+
+        `tails` are its bytes before the candidates' positions.
+        """
+        matching = [
+            entry
+            for entry in candidates
+            if entry.position in tails
+            and entry.position > 0
+            and entry.before.matches_tail(tails[entry.position])
+            and is_plausible(entry.position, entry.head, entry.path, of=path, size=contents.size)
+        ]
+        if matching:
+            # Rather of a file than of the archive itself, as which it stands.
+            return max(matching, key=lambda each: (each.position, not each.ended, not is_own(each, inode, contents)))
+        # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
+        unknown = (each for each in candidates if not each.ended and each.position == 0 and not self._is_settled(each))
+        named = (each for each in unknown if is_named_after(path, each.path))
+        return max(named, key=lambda entry: entry.head.length, default=None)
+
+    def holder(self, path: bytes, contents: Contents) -> Follower | None:
+        """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
+        for follower in self._followed:
+            if (
+                contents.size > 0
+                and follower not in self._shipped
+                and not follower.vanished
+                and is_named_after(path, follower.source.path)
+                and self.begins_with(follower, contents)
+            ):
+                return follower
+        return None
+
+    def begins_with(self, follower: Follower, contents: Contents) -> bool:
+        """Whether the follower's file has all that the archive holds."""
+        try:
+            file = self._files.of(follower)
+            return agrees(file, position=contents.size, head=contents.head, tail=contents.before)
+        except OSError:
+            return False
+
+    def follower_of(self, path: bytes, head: bytes) -> Follower | None:
+        """The follower of the file of which an archive was made, by its name and its beginning.
+
+        It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
+        """
+        name = plain(path)
+        for follower in self._followed:
+            unsettled = not follower.settled and is_named_after(path, follower.source.path)
+            if (unsettled or follower.path == name) and follower not in self._shipped:
+                try:
+                    there = self._files.of(follower).read(HEAD_SIZE, 0)
+                except OSError:
+                    continue
+                if there and there[: len(head)] == head[: len(there)]:
+                    return follower
+        return None
+
+    def know(self, path: bytes, head: bytes | None) -> bool:
+        """Whether an archive that never became whole begins as the file of which it was made: its maker gave that up.
+
+        `head`: None, if nobody has looked into it.
+        """
+        if head is None:
+            return False
+        alike = (each for each in self.candidates() if each.head.length and each.head.matches_head(head))
+        named = any(is_named_after(path, each.path) for each in alike)
+        return named or self.follower_of(path, head) is not None
+
+    def _is_settled(self, entry: Entry) -> bool:
+        """Whether it is followed, and the aggregator has told what it knows of it."""
+        follower = self._followed.of(entry.source_id)
+        return follower is not None and follower.settled
+
+
+def is_own(entry: Entry, inode: int, contents: Contents) -> bool:
+    """Whether what is remembered is an archive's own source, as which the aggregator knows the archive already."""
+    end = entry.inode, entry.position, entry.before
+    return not entry.ended and end == (inode, contents.size, contents.before)
