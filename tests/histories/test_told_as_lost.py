@@ -2,8 +2,10 @@
 
 from random import Random
 
+import pytest
+
 from histories.disk import MemoryFile
-from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, note_opened
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
 from histories.world import World
 
 
@@ -103,3 +105,20 @@ def test_what_waits_for_a_descriptor_and_is_deleted_is_not_lost_if_its_archive_l
     let_pass(world, 30)
     assert count_lines(world) == 3 + 5
     assert count_lost(world) == 1, "c.log"
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_was_not_read_before_the_handshake_and_is_cut_and_longer_again_is_lost_if_no_copy_has_it(
+    copied: bool,
+) -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log", 5)
+    look(world, 1)
+    if copied:
+        make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 9)
+    let_pass(world, 30)
+    assert count_lines(world) == 9 + copied * 5
+    assert count_lost(world) == 1 - copied

@@ -67,7 +67,8 @@ def resumption(
         # What was committed by this id had other bytes, or has ended: this is another source.
         return Resumption(_anew(described, file), 0, known=False)
     if entry is None:
-        return Resumption(described, 0, known=False)
+        begins_so = described.head.matches_head(file.read(described.head.length, 0))
+        return Resumption(described if begins_so else _anew(described, file), 0, known=False)
     if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
         return Resumption(described, entry.position, known=True)
     # It was rewritten since it was recognised.

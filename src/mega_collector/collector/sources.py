@@ -315,9 +315,10 @@ class Sources:
             self._shipper.postpone(described)
             return None
         self._unsettled.add(follower)
+        seen = follower.until
         entry = self._starts.get(described.id) or self._shipper.noted(described)
         try:
-            self._go_on(follower, decide, entry)
+            anew = self._go_on(follower, decide, entry)
         except OSError:
             self._shipper.postpone(described)
             raise
@@ -325,6 +326,8 @@ class Sources:
         start = self._starts.pop(described.id, None)
         if start is not None and follower.source.id != described.id:
             self._tell_replaced(decide, start.path)
+        elif entry is None and anew:
+            self._tell_unread(described, seen)
         if entry is not None and entry.ended and entry.source_id != follower.source.id:
             self._remembered.forget(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
@@ -345,6 +348,12 @@ class Sources:
                 self._remembered.end(entry, acknowledged=False)
             if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
+
+    def _tell_unread(self, described: Source, size: int) -> None:
+        """It was rewritten since it was described, and nothing was read of what it held."""
+        entry = Entry(described.id, described.path, described.device, described.inode, described.head, 0, Marker())
+        if not self._copies.lies_near(described.path, entry, size):
+            self._losses.end(described, 0, size, "the file was truncated before it was read")
 
     def _learn_end(self, decide: Decide) -> None:
         """What has ended before it was settled was shipped up to where the aggregator says: of a copy the rest is."""
@@ -480,7 +489,8 @@ class Sources:
         if not self.recollecting or self._is_sure(follower):
             self._shipper.begin(follower.source)
 
-    def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> None:
+    def _go_on(self, follower: Follower, decide: Decide, entry: Entry | None) -> bool:
+        """Whether the file was rewritten since it was described."""
         described = decide.source
         file = self._files.of(follower)
         goes_on = resumption(
@@ -494,7 +504,8 @@ class Sources:
         )
         self._losses.withdraw(goes_on.source.id)
         tail = before(file, goes_on.position)
-        if not goes_on.known and goes_on.source is not described:
+        anew = not goes_on.known and goes_on.source is not described
+        if anew:
             # What it held when it was described is another source's.
             facts = file.facts()
             follower.begin_anew(0 if facts is None else facts.size)
@@ -507,6 +518,7 @@ class Sources:
         skip = Skip(described, 0, goes_on.position, SkipReason.START_AT_END, before_it) if at_end else None
         self._shipper.settle(described, goes_on.source, goes_on.position, before_it, skip=skip)
         self._at_end.discard(described.id)
+        return anew
 
 
 def _is_recognisable(follower: Follower) -> bool:
