@@ -51,6 +51,10 @@ class Departures:
         """Those that can still be read."""
         return iter([follower for follower in self._leaving if not follower.vanished])
 
+    def name(self, follower: Follower) -> bytes:
+        """That which it has, or had last."""
+        return follower.path or self._leaving.get(follower, (follower.source.path,))[-1]
+
     def renamed(self, follower: Follower, name: bytes | None, now: float) -> None:
         """A followed file is found by another name now, or by none."""
         old = follower.path

@@ -124,6 +124,10 @@ class Newcomers:
         """A file is found that is not followed."""
         self._open(identity, path, now, None)
 
+    def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
+        """A file that was followed, and is open, is judged anew."""
+        self._open(identity, path, now, _Waiting(path, 0, first=False, file=file))
+
     def _open(self, identity: Identity, path: bytes, now: float, waited: _Waiting | None) -> None:
         self._missed.pop(identity, None)
         self._failing.pop(identity, None)
@@ -215,13 +219,17 @@ class Newcomers:
         entry = self._sources.expected(follower) or entry_of(follower)
         return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
 
-    def is_copy_now(self, follower: Follower) -> bool:
-        """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before."""
-        if follower.path is None or self._once:
+    def is_copy_now(self, follower: Follower, name: bytes) -> bool:
+        """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before.
+
+        `name`: that which it has, or had last; then only by what was shipped of the other.
+        """
+        if self._once:
             return False
         try:
             file = self._files.of(follower)
-            return bool(self._copies.original(follower.path, file) or self._copies.lookalike(follower.path, file))
+            named = follower.path is not None
+            return bool(self._copies.original(name, file) or (named and self._copies.lookalike(name, file)))
         except OSError:
             return False
 

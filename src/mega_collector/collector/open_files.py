@@ -120,6 +120,10 @@ class OpenFiles:
         """The file is the follower's."""
         self._open[follower] = file
 
+    def hand_over(self, follower: Follower) -> File:
+        """The open file of a follower: it is the caller's now."""
+        return self._open.pop(follower)
+
     def make_room(self) -> None:
         """See that another file may be opened.
 

@@ -471,9 +471,10 @@ class Tailer:
         """As `_look`."""
         sight = follower.observe(size, changed_ns, now)
         if sight is Sight.GREW:
-            if not follower.position and follower.settled and self._newcomers.is_copy_now(follower):
+            if not follower.position and follower.settled and self._is_copy_now(follower):
                 # It was empty: another has its inode, and its name, perhaps.
-                self._let_go_of_what_was(follower)
+                self._sources.end(follower)
+                self._judge_anew(follower, now)
                 return False
             return self._turns.grew(follower, now)
         if sight is Sight.TRUNCATED:
@@ -489,20 +490,23 @@ class Tailer:
             self._let_go_of_what_was(follower)
             return
         copied = self._newcomers.holds_copy_of(follower)
-        if self._newcomers.is_copy_now(follower):
+        if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
-            self._find_anew(follower)
+            self._judge_anew(follower, now)
         else:
             self._sources.restart(follower, now, copied=copied)
 
     def _let_go_of_what_was(self, follower: Follower) -> None:
         """Another file has its inode: the next scan finds it."""
         self._sources.end(follower)
-        self._find_anew(follower)
-
-    def _find_anew(self, follower: Follower) -> None:
         self._departures.let_go(follower)
         self._finder.hurry()
+
+    def _judge_anew(self, follower: Follower, now: float) -> None:
+        """As if it had just appeared; but it stays open."""
+        name, file = self._departures.name(follower), self._files.hand_over(follower)
+        self._departures.let_go(follower)
+        self._newcomers.take_over(follower.identity, name, file, now)
 
     def _is_another_now(self, follower: Follower, path: bytes) -> bool:
         """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps.
@@ -516,6 +520,9 @@ class Tailer:
                 return there and not follower.lag and not self._sources.is_still(follower, file)
         except OSError:
             return False
+
+    def _is_copy_now(self, follower: Follower) -> bool:
+        return self._newcomers.is_copy_now(follower, self._departures.name(follower))
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
