@@ -37,6 +37,11 @@ _FOUND = [
 ]
 """Seeds of histories that failed, and fail again if what they found comes back."""
 
+_FOUND_BESIDE = [
+    5012541,  # an unlinked file that was held open was closed, to be found anew as what it might be a copy of
+]
+"""Likewise, where files are renamed while they are looked at."""
+
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, 50))
 def test_seeded_histories(first: int) -> None:
@@ -52,6 +57,11 @@ def test_long_histories() -> None:
 @pytest.mark.parametrize("seed", _FOUND)
 def test_histories_that_once_failed(seed: int) -> None:
     play(seed, _LENGTH, beside=False)
+
+
+@pytest.mark.parametrize("seed", _FOUND_BESIDE)
+def test_histories_with_renames_beside_that_once_failed(seed: int) -> None:
+    play(seed, _LENGTH)
 
 
 @pytest.mark.parametrize("lines", [0, 3], ids=["empty", "with lines"])

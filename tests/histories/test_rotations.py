@@ -5,7 +5,7 @@
 
 import pytest
 
-from histories.rotations import play_rotations
+from histories.rotations import play_rotations, play_some
 
 _SEEDS = 150
 _LENGTH = 60
@@ -49,6 +49,12 @@ def test_an_archive_in_whose_inode_another_file_is_does_not_stay_in_the_ledger()
 @pytest.mark.parametrize("seed", _FOUND)
 def test_rotations_that_once_failed(seed: int) -> None:
     play_rotations(seed, _LENGTH)
+
+
+@pytest.mark.parametrize("seed", [5012882])
+def test_some_rotations_that_once_failed(seed: int) -> None:
+    """A copy was made in the place of one that was closed, and deleted before it was looked at."""
+    play_some(seed, _LENGTH)
 
 
 @pytest.mark.parametrize("seed", _FOUND_NUMBERED)
