@@ -170,6 +170,14 @@ class Archives:
         """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
         return any(plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
 
+    def is_known(self, facts: FileFacts) -> bool:
+        """Whether it was gone through and is as it was then, whole or not, or is shipped now."""
+        archive = self._archives.get((facts.device, facts.inode))
+        if archive is None:
+            return False
+        tried = archive.tried == (facts.size, facts.changed_ns)
+        return tried or any(each is archive for each, _ in self._shipped.values())
+
     def looks_once_more(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: then it is gone through once more, and tells.
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
@@ -74,28 +75,39 @@ class Copies:
                     return follower
         return None
 
-    def lies_near(self, path: bytes, entry: Entry | None, size: int) -> bool:
+    def lies_near(
+        self, path: bytes, entry: Entry | None, size: int, *, older: Callable[[FileFacts], bool] | None = None
+    ) -> bool:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
         It is found next, or was already. `entry` is what is remembered of that, and so many bytes were seen of it.
+        `older` tells of a file whether it was there before.
         """
         with suppress(OSError):
             for near in self._siblings.names_near(path):
                 named = path in {plain(near), *originals(plain(near))}
-                if named and near != path and self._matches(near) and self._holds_it(near, entry, size):
+                if named and near != path and self._matches(near) and self._holds_it(near, entry, size, older):
                     return True
         return False
 
-    def _holds_it(self, path: bytes, entry: Entry | None, size: int) -> bool:
-        """Whether that file holds all of it. If too little is known of that, it must not be followed as another."""
+    def has_all(self, file: File, entry: Entry | None, size: int) -> bool:
+        """Whether it begins as what is remembered does, and has so many bytes; not if it cannot be read."""
+        try:
+            facts = file.facts()
+            return facts is not None and facts.size >= size and _may_be(file, entry)
+        except OSError:
+            return False
+
+    def _holds_it(self, path: bytes, entry: Entry | None, size: int, older: Callable[[FileFacts], bool] | None) -> bool:
+        """Whether that file holds all of it. If too little is known of that, it must not be known as another."""
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
                 known = entry is not None and (entry.position or entry.head.length >= min(size, HEAD_SIZE))
-                if facts is None or (self._is_followed((facts.device, facts.inode)) and not known):
+                if facts is None or not (known or self._is_new(facts, older)):
                     return False
                 if not is_archive(path, file):
-                    return facts.size >= size and _may_be(file, entry)
+                    return self.has_all(file, entry, size)
                 trailer = trailer_of(file)
                 if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
                     return False
@@ -106,6 +118,9 @@ class Copies:
                 return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
+
+    def _is_new(self, facts: FileFacts, older: Callable[[FileFacts], bool] | None) -> bool:
+        return not (self._is_followed((facts.device, facts.inode)) or (older is not None and older(facts)))
 
     def _is_followed(self, identity: Identity) -> bool:
         """By that inode: what was empty, has no name and is not open, or comes of its archive leaves it to others."""

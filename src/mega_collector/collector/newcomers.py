@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -40,8 +41,8 @@ class _Waiting:
 
     path: bytes
     size: int
-    first: bool
-    """Whether the first scan found it."""
+    scan: int
+    """How many scans there were when it was found."""
     file: File | None = None
     """Open, if it is perhaps a copy."""
     until: float | None = None
@@ -130,7 +131,7 @@ class Newcomers:
         try:
             file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait(identity, path, _Waiting(path, waited.size if waited else 0, self._is_first(waited)))
+            self._wait(identity, path, _Waiting(path, waited.size if waited else 0, self._scan_of(waited)))
             self.warn_of_crowd(error)
             return
         except FileNotFoundError:
@@ -181,7 +182,7 @@ class Newcomers:
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
-        if self._copies.lies_near(waiting.path, entry, waiting.size):
+        if self._copies.lies_near(waiting.path, entry, waiting.size, older=partial(self._is_older, waiting.scan)):
             return
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
@@ -209,11 +210,24 @@ class Newcomers:
 
     def holds_copy_of(self, follower: Follower) -> bool:
         """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
+        if not follower.shrunk_by:
+            return False
         path, size = follower.source.path, follower.position + follower.shrunk_by
-        if any(each.until is not None and path in originals(each.path) for each in self._waiting.values()):
-            return True
         entry = self._sources.expected(follower) or entry_of(follower)
-        return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
+        waiting = (each for each in self._waiting.values() if each.file is not None and path in originals(each.path))
+        if any(each.file is not None and self._copies.has_all(each.file, entry, size) for each in waiting):
+            return True
+        return self._copies.lies_near(path, entry, size, older=self._is_known)
+
+    def _is_known(self, facts: FileFacts) -> bool:
+        """Whether that was there before, and is not what was just made of another file."""
+        identity = facts.device, facts.inode
+        return self._finder.passes_over(identity) or self._archives.is_known(facts)
+
+    def _is_older(self, scan: int, facts: FileFacts) -> bool:
+        """Likewise, or whether that was found no later than what that scan found."""
+        waiting = self._waiting.get((facts.device, facts.inode))
+        return self._is_known(facts) or (waiting is not None and waiting.scan <= scan)
 
     def is_copy_now(self, follower: Follower) -> bool:
         """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before."""
@@ -443,7 +457,7 @@ class Newcomers:
             entry = self._copies.original(path, file)
             if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
                 # The original may still be found by this first scan, or what was read of it is in flight.
-                self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
+                self._wait(identity, path, _Waiting(path, facts.size, self._scan_of(waited), file, until=now))
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
@@ -472,9 +486,13 @@ class Newcomers:
         self._finder.forget(identity)
         self._open(identity, waited.path, now, waited)
 
+    def _scan_of(self, waited: _Waiting | None) -> int:
+        """How many scans there were before that which found it."""
+        return waited.scan if waited is not None else self._finder.scans
+
     def _is_first(self, waited: _Waiting | None) -> bool:
         """Whether the first scan found it."""
-        return waited.first if waited is not None else not self._finder.scanned
+        return not self._scan_of(waited)
 
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
@@ -540,7 +558,7 @@ class Newcomers:
         if until is not None and now >= until and seen and not self._is_cut(original):
             return False
         until = now + self._rotate_wait if until is None else until
-        self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))
+        self._wait(identity, path, _Waiting(path, size, self._scan_of(waited), file, until))
         return True
 
     def _is_cut(self, original: Follower) -> bool:
