@@ -214,10 +214,13 @@ class Newcomers:
             return False
         path, size = follower.source.path, follower.position + follower.shrunk_by
         entry = self._sources.expected(follower) or entry_of(follower)
-        waiting = (each for each in self._waiting.values() if each.file is not None and path in originals(each.path))
-        if any(each.file is not None and self._copies.has_all(each.file, entry, size) for each in waiting):
+        if self._copies.lies_near(path, entry, size, older=self._is_known):
             return True
-        return self._copies.lies_near(path, entry, size, older=self._is_known)
+        # Or it waits, and was deleted since.
+        return any(
+            each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
+            for each in self._waiting.values()
+        )
 
     def _is_known(self, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""
