@@ -60,6 +60,22 @@ class Copies:
         ]
         return max(matching, key=lambda entry: entry.position, default=None)
 
+    def exceeded(self, path: bytes, file: File, size: int) -> Entry | None:
+        """The source that has ended, behind all that is in this file: as if it had ended with that.
+
+        What was written behind a copy may be read before the original is truncated. That this file's `size` bytes were
+        the first ones of its original was seen when that still had them.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        for name in originals(path):
+            for entry in reversed(self._remembered.named(name)):
+                further = entry.ended and entry.position > size and entry.source_id not in self._followed
+                if further and entry.head.matches_head(file.read(entry.head.length, 0)):
+                    return replace(entry, position=size, before=Marker.of(before(file, size)))
+        return None
+
     def lookalike(self, path: bytes, file: File) -> Follower | None:
         """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.
 
@@ -143,7 +159,7 @@ class Copies:
             OSError: it cannot be read.
         """
         follower = self.lookalike(path, file)
-        return follower is not None and self._contains(follower, file, size)
+        return follower is not None and self.is_beginning(follower, file, size)
 
     def is_cut(self, original: Follower) -> bool:
         """Whether that file lacks what was read of it: that is seen as soon as it is read on."""
@@ -158,9 +174,14 @@ class Copies:
         Raises:
             OSError: it cannot be read.
         """
-        return size < original.size and self._contains(original, file, size)
+        return size < original.size and self.is_beginning(original, file, size)
 
-    def _contains(self, original: Follower, file: File, size: int) -> bool:
+    def is_beginning(self, original: Follower, file: File, size: int) -> bool:
+        """Whether its `size` bytes are the first ones of that file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         end = before(file, size)
         try:
             return before(self._files.of(original), size) == end
