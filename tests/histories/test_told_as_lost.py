@@ -224,6 +224,22 @@ def test_what_a_read_finds_truncated_is_lost_as_far_as_it_was_seen() -> None:
     assert count_lost(world) == 1
 
 
+def test_what_vanished_is_told_though_an_archive_waits_for_what_is_refused_for_good() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    world.add(b"/logs/b.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.disk.unlink(b"/logs/b.log")
+    world.append(log, 5)
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    world.aggregator.refused.add(log.number)
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 3
+    assert count_lost(world) == 1, "b.log"
+
+
 def _write_unread(world: World, log: Inode) -> None:
     world.disconnect()
     world.append(log, 5)

@@ -133,8 +133,9 @@ class Archives:
 
     @property
     def busy(self) -> bool:
-        """Whether something of those that are whole is still to be shipped."""
-        return self.undecided or bool(self._held) or bool(self._delayed) or self._ships
+        """Whether something of those that are whole is still to be shipped, but for what is refused for good."""
+        held = any(not self._shipper.stopped(each.follower.source) for each in self._held)
+        return self.undecided or held or bool(self._delayed) or self._ships
 
     @property
     def _ships(self) -> bool:
