@@ -72,6 +72,16 @@ def test_a_directory_is_listed_once_a_turn_however_many_were_truncated(
     assert bytes(tmp_path / "42.log.1") in siblings.names_near(bytes(tmp_path / "42.log"))
 
 
+def test_of_very_many_names_with_one_beginning_only_those_that_may_be_a_copy_s_are_looked_at(
+    tmp_path: Path, siblings: Siblings
+) -> None:
+    copies = [tmp_path / name for name in ("log.7", "log.7.1", "log.7.gz", "log-2026.7", "log-2026.7.gz.tmp")]
+    for path in [*copies, *(tmp_path / f"log.{number}" for number in (8, 9, 77))]:
+        path.touch()
+    near = set(siblings.names_near(bytes(tmp_path / "log.7")))
+    assert near == {bytes(path) for path in [*copies, tmp_path / "log.77"]}
+
+
 def test_what_is_renamed_again_since_the_directory_was_listed_is_found(tmp_path: Path, siblings: Siblings) -> None:
     (path, inode), (other, number) = _make(tmp_path, 2)
     assert siblings.find(bytes(path), inode) == bytes(path)

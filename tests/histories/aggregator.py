@@ -55,6 +55,8 @@ class MemoryAggregator:
         self.ledger: dict[bytes, Row] = {}
         self.answers: deque[FromAggregator] = deque()
         self.refuse_next = False
+        self.refused: set[int] = set()
+        """Inodes of files of which no block is taken, for good."""
         self.lost: list[Source] = []
         """Of what bytes were told as lost."""
         self.unread: set[bytes] = set()
@@ -162,6 +164,9 @@ class MemoryAggregator:
         source = item.source
         if source.id not in self._opened:
             self.answers.append(Refusal(source.id, item.start, 0, RefusalReason.NOT_OPEN, retry=True))
+            return
+        if source.inode in self.refused and isinstance(item, Block):
+            self.answers.append(Refusal(source.id, item.start, 0, RefusalReason.NOT_YOURS, retry=False))
             return
         if self.refuse_next:
             self.refuse_next = False

@@ -73,6 +73,7 @@ class MemoryCollector:
         watch: Watch | None = None,
         once: bool = False,
         start_at_end: bool = False,
+        ignore_older: float | None = None,
     ) -> None:
         self._aggregator = aggregator
         self._batch_age = batch_age
@@ -98,7 +99,11 @@ class MemoryCollector:
             ),
             hello=Hello("me", "here"),
             finder=Finder(
-                discovery=disk, watch=watch or NoWatch(), roster=Roster(), poll_interval=POLL_INTERVAL, clock=clock
+                discovery=disk,
+                watch=watch or NoWatch(),
+                roster=Roster(ignore_older=ignore_older),
+                poll_interval=POLL_INTERVAL,
+                clock=clock,
             ),
             shipper=self.shipper,
             inbox=self._inbox,  # type: ignore[arg-type]

@@ -276,3 +276,39 @@ def test_a_copy_that_is_written_over_the_copy_before_it_is_known_as_one(looks: i
     let_pass(world, 30)
     assert count_lines(world) == 5 + 9
     assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_copy_holds_nothing_new_if_what_was_written_behind_it_was_read_before_the_cut(
+    looks: int, acknowledged: bool
+) -> None:
+    """It ends before what is remembered of its original."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 10)
+    let_pass(world, 8)
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, looks)
+    world.append(log, 1)
+    look(world, 1)
+    if acknowledged:
+        world.settle()
+    world.truncate(log)
+    world.append(log, 2)
+    let_pass(world, 30)
+    assert count_lines(world) == 10 + 1 + 2
+    assert count_lost(world) == 0
+
+
+def test_a_copy_that_was_seen_before_the_cut_and_not_as_what_it_is_then_is_shipped() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 10)
+    let_pass(world, 8)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.append(log, 5)
+    look(world, 1)
+    world.truncate(log)
+    world.append(copy, 1)
+    let_pass(world, 30)
+    assert count_lines(world) == 10 + 5 + 10 + 1

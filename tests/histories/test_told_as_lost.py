@@ -1,10 +1,11 @@
 """What is told as lost, and what is not, where files are compressed, deleted, and made anew between two looks."""
 
+import gzip
 from random import Random
 
 import pytest
 
-from histories.disk import MemoryFile
+from histories.disk import Inode, MemoryFile
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
 from histories.world import World
 
@@ -122,3 +123,141 @@ def test_what_was_not_read_before_the_handshake_and_is_cut_and_longer_again_is_l
     let_pass(world, 30)
     assert count_lines(world) == 9 + copied * 5
     assert count_lost(world) == 1 - copied
+
+
+def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_though_what_was_rotated_before_lies_near() -> None:
+    world = World(Random(0), max_open_files=1)
+    busy = world.add(b"/logs/a.log", 3)
+    let_pass(world, 2)
+    world.disconnect()
+    world.append(busy, 5)
+    world.add(b"/logs/b.log.1", 9)
+    log = world.add(b"/logs/b.log", 5)
+    look(world, 3)
+    assert log.open == 0, "it waits"
+    world.disk.unlink(b"/logs/b.log")
+    look(world, 3)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 5 + 9
+    assert count_lost(world) == 1
+
+
+@pytest.mark.parametrize("cut", [8, 20, None], ids=["damaged", "cut off", "begun"])
+@pytest.mark.parametrize("name", [b"/logs/a.log.2.gz", b"/logs/a.log.gz.tmp"])
+def test_what_is_truncated_without_a_copy_is_lost_though_an_archive_from_before_is_not_whole(
+    name: bytes, cut: int | None
+) -> None:
+    """Nothing is known of the log but that it was empty."""
+    world = World(Random(0))
+    data = gzip.compress(b"".join(b"what was in the log before: %d\n" % line for line in range(60)))
+    world.disk.append(world.disk.create(name), data[:30] if cut is None else data[:-cut] + b"12345678")
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    _write_unread(world, log)
+    world.truncate(log)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lost(world) == 1
+
+
+def test_what_is_truncated_without_a_copy_is_lost_though_an_archive_is_shipped_beside_it() -> None:
+    world = World(Random(0))
+    make_archive(
+        world, b"/logs/a.log.1.gz", b"".join(b"what was in the log before: %d\n" % line for line in range(150))
+    )
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    assert 0 < count_lines(world) < 150
+    _write_unread(world, log)
+    world.truncate(log)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 150
+    assert count_lost(world) == 1
+
+
+def test_what_is_truncated_without_a_copy_is_lost_though_what_is_too_old_to_be_followed_lies_near() -> None:
+    world = World(Random(0), ignore_older=60.0)
+    world.add(b"/logs/a.log.1", 60)
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 2)
+    world.disk.append(log, b"")  # which changes its time
+    let_pass(world, 8)
+    assert log.open == 1, "it is followed"
+    _write_unread(world, log)
+    world.truncate(log)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 0
+    assert count_lost(world) == 1
+
+
+def test_what_is_truncated_without_a_copy_is_lost_though_the_copy_of_what_it_held_before_waits() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.append(log, 5)
+    look(world, 2)
+    world.disconnect()
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    look(world, 2)
+    world.append(log, 7)
+    look(world, 2)
+    world.truncate(log)
+    look(world, 1)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 5
+    assert count_lost(world) == 1
+
+
+def test_what_was_written_behind_a_copy_and_not_read_is_lost() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    _write_unread(world, log)
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.append(log, 7)
+    look(world, 1)
+    world.truncate(log)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 5
+    assert count_lost(world) == 1
+
+
+def test_what_a_read_finds_truncated_is_lost_as_far_as_it_was_seen() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 60)
+    while not count_lines(world):
+        world.pass_by(1.0)
+    world.truncate(log)
+    world.settle()
+    # No scan is due.
+    world.pass_by(0.01)
+    assert count_lost(world) == 1
+
+
+def test_what_vanished_is_told_though_an_archive_waits_for_what_is_refused_for_good() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    world.add(b"/logs/b.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.disk.unlink(b"/logs/b.log")
+    world.append(log, 5)
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    world.aggregator.refused.add(log.number)
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 3
+    assert count_lost(world) == 1, "b.log"
+
+
+def _write_unread(world: World, log: Inode) -> None:
+    world.disconnect()
+    world.append(log, 5)
+    look(world, 3)

@@ -31,7 +31,13 @@ class World:
     """One history. Every operation takes its choices from `random`; those that cannot be done now do nothing."""
 
     def __init__(
-        self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0, start_at_end: bool = False
+        self,
+        random: Random,
+        *,
+        max_open_files: int = 100,
+        batch_age: float = 0.0,
+        start_at_end: bool = False,
+        ignore_older: float | None = None,
     ) -> None:
         self.random = random
         self.now = 1000.0
@@ -41,6 +47,7 @@ class World:
         self._max_open_files = max_open_files
         self._batch_age = batch_age
         self._start_at_end = start_at_end
+        self._ignore_older = ignore_older
         self.collector: MemoryCollector | None = None
         self._writers: list[Inode] = []
         """Files that a program holds open for writing, whatever their names."""
@@ -214,6 +221,7 @@ class World:
                 max_open_files=self._max_open_files,
                 batch_age=self._batch_age,
                 start_at_end=self._start_at_end,
+                ignore_older=self._ignore_older,
             )
             self.collector.connect()
 

@@ -136,8 +136,9 @@ class Archives:
 
     @property
     def busy(self) -> bool:
-        """Whether something of those that are whole is still to be shipped."""
-        return self.undecided or bool(self._held) or bool(self._delayed) or self._ships
+        """Whether something of those that are whole is still to be shipped, but for what is refused for good."""
+        held = any(not self._shipper.stopped(each.follower.source) for each in self._held)
+        return self.undecided or held or bool(self._delayed) or self._ships
 
     @property
     def _ships(self) -> bool:
@@ -172,6 +173,14 @@ class Archives:
     def are_of(self, path: bytes, *, done: bool = False) -> bool:
         """Whether there is one that was made of a file of that name. `done`: and nothing of it is left to ship."""
         return any(plain(each.path) == path and (each.entry or not done) for each in self._archives.values())
+
+    def is_known(self, facts: FileFacts) -> bool:
+        """Whether it was gone through and is as it was then, whole or not, or is shipped now."""
+        archive = self._archives.get((facts.device, facts.inode))
+        if archive is None:
+            return False
+        tried = archive.tried == (facts.size, facts.changed_ns)
+        return tried or any(each is archive for each, _ in self._shipped.values())
 
     def looks_once_more(self, entry: Entry) -> bool:
         """Whether one that is done may end with what was shipped of that: then it is gone through once more, and tells.

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import File
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
@@ -59,6 +60,22 @@ class Copies:
         ]
         return max(matching, key=lambda entry: entry.position, default=None)
 
+    def exceeded(self, path: bytes, file: File, size: int) -> Entry | None:
+        """The source that has ended, behind all that is in this file: as if it had ended with that.
+
+        What was written behind a copy may be read before the original is truncated. That this file's `size` bytes were
+        the first ones of its original was seen when that still had them.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        for name in originals(path):
+            for entry in reversed(self._remembered.named(name)):
+                further = entry.ended and entry.position > size and entry.source_id not in self._followed
+                if further and entry.head.matches_head(file.read(entry.head.length, 0)):
+                    return replace(entry, position=size, before=Marker.of(before(file, size)))
+        return None
+
     def lookalike(self, path: bytes, file: File) -> Follower | None:
         """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.
 
@@ -74,28 +91,39 @@ class Copies:
                     return follower
         return None
 
-    def lies_near(self, path: bytes, entry: Entry | None, size: int) -> bool:
+    def lies_near(
+        self, path: bytes, entry: Entry | None, size: int, *, older: Callable[[FileFacts], bool] | None = None
+    ) -> bool:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
         It is found next, or was already. `entry` is what is remembered of that, and so many bytes were seen of it.
+        `older` tells of a file whether it was there before.
         """
         with suppress(OSError):
             for near in self._siblings.names_near(path):
                 named = path in {plain(near), *originals(plain(near))}
-                if named and near != path and self._matches(near) and self._holds_it(near, entry, size):
+                if named and near != path and self._matches(near) and self._holds_it(near, entry, size, older):
                     return True
         return False
 
-    def _holds_it(self, path: bytes, entry: Entry | None, size: int) -> bool:
-        """Whether that file holds all of it. If too little is known of that, it must not be followed as another."""
+    def has_all(self, file: File, entry: Entry | None, size: int) -> bool:
+        """Whether it begins as what is remembered does, and has so many bytes; not if it cannot be read."""
+        try:
+            facts = file.facts()
+            return facts is not None and facts.size >= size and _may_be(file, entry)
+        except OSError:
+            return False
+
+    def _holds_it(self, path: bytes, entry: Entry | None, size: int, older: Callable[[FileFacts], bool] | None) -> bool:
+        """Whether that file holds all of it. If too little is known of that, it must not be known as another."""
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
                 known = entry is not None and (entry.position or entry.head.length >= min(size, HEAD_SIZE))
-                if facts is None or (self._is_followed((facts.device, facts.inode)) and not known):
+                if facts is None or not (known or self._is_new(facts, older)):
                     return False
                 if not is_archive(path, file):
-                    return facts.size >= size and _may_be(file, entry)
+                    return self.has_all(file, entry, size)
                 trailer = trailer_of(file)
                 if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
                     return False
@@ -106,6 +134,9 @@ class Copies:
                 return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
+
+    def _is_new(self, facts: FileFacts, older: Callable[[FileFacts], bool] | None) -> bool:
+        return not (self._is_followed((facts.device, facts.inode)) or (older is not None and older(facts)))
 
     def _is_followed(self, identity: Identity) -> bool:
         """By that inode: what was empty, has no name and is not open, or comes of its archive leaves it to others."""
@@ -128,7 +159,7 @@ class Copies:
             OSError: it cannot be read.
         """
         follower = self.lookalike(path, file)
-        return follower is not None and self._contains(follower, file, size)
+        return follower is not None and self.is_beginning(follower, file, size)
 
     def is_cut(self, original: Follower) -> bool:
         """Whether that file lacks what was read of it: that is seen as soon as it is read on."""
@@ -143,9 +174,14 @@ class Copies:
         Raises:
             OSError: it cannot be read.
         """
-        return size < original.size and self._contains(original, file, size)
+        return size < original.size and self.is_beginning(original, file, size)
 
-    def _contains(self, original: Follower, file: File, size: int) -> bool:
+    def is_beginning(self, original: Follower, file: File, size: int) -> bool:
+        """Whether its `size` bytes are the first ones of that file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         end = before(file, size)
         try:
             return before(self._files.of(original), size) == end

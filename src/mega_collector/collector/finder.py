@@ -136,6 +136,10 @@ class Finder:
         """Whether a file of that path, were it there, would be found."""
         return self._discovery.matches(path)
 
+    def passes_over(self, identity: Identity) -> bool:
+        """Whether that file was found, and is too old to be followed."""
+        return identity in self._roster and not self._roster.follows(identity)
+
     @property
     def hidden_paths(self) -> Mapping[bytes, OSError]:
         """What the last scan could not look at. From any thread."""

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -40,11 +41,13 @@ class _Waiting:
 
     path: bytes
     size: int
-    first: bool
-    """Whether the first scan found it."""
+    scan: int
+    """How many scans there were when it was found."""
     file: File | None = None
     """Open, if it is perhaps a copy."""
     until: float | None = None
+    contained: int = 0
+    """So many bytes were in its original, and were all it had, when that was looked at last."""
     parted: bool = False
     """Whether it looked like no copy any more when it was looked at last."""
 
@@ -126,7 +129,7 @@ class Newcomers:
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, _Waiting(path, 0, first=False, file=file))
+        self._open(identity, path, now, _Waiting(path, 0, self._finder.scans or 1, file))
 
     def _open(self, identity: Identity, path: bytes, now: float, waited: _Waiting | None) -> None:
         self._missed.pop(identity, None)
@@ -134,7 +137,7 @@ class Newcomers:
         try:
             file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait(identity, path, _Waiting(path, waited.size if waited else 0, self._is_first(waited)))
+            self._wait(identity, path, _Waiting(path, waited.size if waited else 0, self._scan_of(waited)))
             self.warn_of_crowd(error)
             return
         except FileNotFoundError:
@@ -185,7 +188,7 @@ class Newcomers:
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
-        if self._copies.lies_near(waiting.path, entry, waiting.size):
+        if self._copies.lies_near(waiting.path, entry, waiting.size, older=partial(self._is_older, waiting.scan)):
             return
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
@@ -213,11 +216,27 @@ class Newcomers:
 
     def holds_copy_of(self, follower: Follower) -> bool:
         """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
+        if not follower.shrunk_by:
+            return False
         path, size = follower.source.path, follower.position + follower.shrunk_by
-        if any(each.until is not None and path in originals(each.path) for each in self._waiting.values()):
-            return True
         entry = self._sources.expected(follower) or entry_of(follower)
-        return follower.shrunk_by > 0 and self._copies.lies_near(path, entry, size)
+        if self._copies.lies_near(path, entry, size, older=self._is_known):
+            return True
+        # Or it waits, and was deleted since.
+        return any(
+            each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
+            for each in self._waiting.values()
+        )
+
+    def _is_known(self, facts: FileFacts) -> bool:
+        """Whether that was there before, and is not what was just made of another file."""
+        identity = facts.device, facts.inode
+        return self._finder.passes_over(identity) or self._archives.is_known(facts)
+
+    def _is_older(self, scan: int, facts: FileFacts) -> bool:
+        """Likewise, or whether that was found no later than what that scan found."""
+        waiting = self._waiting.get((facts.device, facts.inode))
+        return self._is_known(facts) or (waiting is not None and waiting.scan <= scan)
 
     def is_copy_now(self, follower: Follower, name: bytes) -> bool:
         """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before.
@@ -449,9 +468,13 @@ class Newcomers:
         if known is None or known.empty:
             # Another file may have the inode by now of what was empty.
             entry = self._copies.original(path, file)
+            if entry is None and waited is not None and 0 < waited.contained == facts.size:
+                entry = self._copies.exceeded(path, file, facts.size)
             if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
                 # The original may still be found by this first scan, or what was read of it is in flight.
-                self._wait(identity, path, _Waiting(path, facts.size, self._is_first(waited), file, until=now))
+                waiting = _Waiting(path, facts.size, self._scan_of(waited), file, until=now)
+                waiting.contained = waited.contained if waited is not None else 0
+                self._wait(identity, path, waiting)
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
@@ -480,9 +503,13 @@ class Newcomers:
         self._finder.forget(identity)
         self._open(identity, waited.path, now, waited)
 
+    def _scan_of(self, waited: _Waiting | None) -> int:
+        """How many scans there were before that which found it."""
+        return waited.scan if waited is not None else self._finder.scans
+
     def _is_first(self, waited: _Waiting | None) -> bool:
         """Whether the first scan found it."""
-        return waited.first if waited is not None else not self._finder.scanned
+        return not self._scan_of(waited)
 
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
@@ -548,7 +575,10 @@ class Newcomers:
         if until is not None and now >= until and seen and not self._is_cut(original):
             return False
         until = now + self._rotate_wait if until is None else until
-        self._wait(identity, path, _Waiting(path, size, self._is_first(waited), file, until))
+        contained = waited.contained if waited is not None else 0
+        if self._copies.is_beginning(original, file, size):
+            contained = size
+        self._wait(identity, path, _Waiting(path, size, self._scan_of(waited), file, until, contained))
         return True
 
     def _is_cut(self, original: Follower) -> bool:

@@ -5,13 +5,17 @@ That is where rotations move it: logrotate(8), olddir.
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mega_collector.collector.file import Filesystem
+from mega_collector.collector.rotated_names import plain
 
 _MOST = 100_000
 """Names of a directory that are kept for a moment, in about 20 MB; a larger one is listed for every file."""
+
+_ALL = b""
+"""No ending."""
 
 _MOST_BELOW = 100
 """Directories below one that are looked into: what has more is no place where logs are rotated."""
@@ -27,7 +31,7 @@ class Siblings:
         self._disk = disk
         self._most = most
         self._listed: dict[bytes, dict[int, bytes]] = {}
-        self._sorted: dict[bytes, list[bytes]] = {}
+        self._sorted: dict[bytes, dict[bytes, list[bytes]]] = {}
         self._below: dict[bytes, list[bytes]] = {}
         self._real: dict[bytes, bytes] = {}
 
@@ -68,26 +72,32 @@ class Siblings:
         return next((found for each in below if (found := self._find_now(each, inode)) is not None), None)
 
     def names_near(self, path: bytes) -> Iterator[bytes]:
-        """All that begins as the name of `path` does before its ending, in its directory and in those below.
+        """All that begins as `path` does, or as it does before its ending and, but for .gz, has that at its end, too.
+
+        In its directory and in those below.
 
         Raises:
             OSError: a directory cannot be listed now.
         """
         directory, name = os.path.split(path)
+        stem, dot, ending = name.rpartition(b".")
         for each in (directory, *self._directories_below(directory)):
-            begin = os.path.join(each, name.rpartition(b".")[0] or name)  # noqa: PTH118 - bytes
-            names = self._names(each)
-            at = bisect_left(names, begin)
-            while at < len(names) and names[at].startswith(begin):
-                yield names[at]
-                at += 1
+            names, begin = self._names(each), os.path.join(each, name)  # noqa: PTH118 - bytes
+            yield from _beginning(begin, names[_ALL])
+            if stem:
+                alike = _beginning(os.path.join(each, stem), names.get(dot + ending, ()))  # noqa: PTH118 - bytes
+                yield from (near for near in alike if not near.startswith(begin))
 
-    def _names(self, directory: bytes) -> list[bytes]:
-        """All in a directory, in their order: thousands of files may be truncated at once."""
+    def _names(self, directory: bytes) -> dict[bytes, list[bytes]]:
+        """All in a directory, in their order, and by their endings: thousands of files may be truncated at once."""
         names = self._sorted.get(directory)
         if names is None:
-            names = sorted(path for _, path in self._disk.entries(directory))
-            if len(names) < self._most:
+            every = sorted(path for _, path in self._disk.entries(directory))
+            names = {_ALL: every}
+            for path in every:
+                _, dot, ending = plain(path).rpartition(b".")
+                names.setdefault(dot + ending, []).append(path)
+            if len(every) < self._most:
                 self._sorted[directory] = names
         return names
 
@@ -121,3 +131,11 @@ class Siblings:
             return self._disk.inode(path) == inode
         except OSError:
             return False
+
+
+def _beginning(begin: bytes, names: Sequence[bytes]) -> Iterator[bytes]:
+    """Those of the sorted names that begin so."""
+    for at in range(bisect_left(names, begin), len(names)):
+        if not names[at].startswith(begin):
+            return
+        yield names[at]

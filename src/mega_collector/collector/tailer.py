@@ -9,6 +9,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -496,6 +497,13 @@ class Tailer:
         else:
             self._sources.restart(follower, now, copied=copied)
 
+    def _note_shrunk(self, follower: Follower) -> None:
+        """A read has found it rewritten: if it is shorter than it was seen, what was not read is gone."""
+        with suppress(OSError):
+            facts = self._files.of(follower).facts()
+            if facts is not None:
+                follower.observe(facts.size, facts.changed_ns, self._clock())
+
     def _let_go_of_what_was(self, follower: Follower) -> None:
         """Another file has its inode: the next scan finds it."""
         self._sources.end(follower)
@@ -680,6 +688,7 @@ class Tailer:
             case Rewritten(follower) if follower.complete:
                 self._archives.look_again(follower)
             case Rewritten(follower):
+                self._note_shrunk(follower)
                 self._restart(follower, self._clock())
             case Unreadable(follower, error) if follower.complete and error.errno == errno.EBADMSG:
                 # It was whole when it was gone through.
