@@ -475,6 +475,16 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
     assert path.read_bytes() == content
 
 
+def test_whoever_only_looks_is_told_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(b"")
+    ledger_module.look(tmp_path)
+    path.write_bytes(b"no database\n")
+    with pytest.raises(StartError, match=r"cannot be used: it is no database\. Move it away"):
+        ledger_module.look(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
 def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with closing(sqlite3.connect(path)) as connection:

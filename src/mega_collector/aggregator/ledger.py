@@ -469,7 +469,7 @@ def look(directory: Path) -> None:
     """Look whether the ledger of a state directory could be used. Nothing is made, changed or kept open.
 
     Raises:
-        StartError: another process uses it, or it is of a newer version, no file, or cannot be read.
+        StartError: another process uses it, or it is of a newer version, no file, no database, or cannot be read.
     """
     try:
         StateLock(directory, holder=_HOLDER).look()
@@ -522,7 +522,9 @@ def _version_in(path: Path) -> int:
         return 0
     except OSError as error:
         raise StartError(f"the ledger {path} cannot be read: {error.strerror}{UNREADABLE}") from error
-    return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
+    if header and not header.startswith(b"SQLite format 3\0"):
+        raise StartError(f"the ledger {path} cannot be used: it is no database{REPLACE}")
+    return int.from_bytes(header[60:64], "big")
 
 
 def _locked(directory: Path) -> StateLock:
