@@ -61,7 +61,9 @@ class Aggregator:
 class Stream:
     """One stream of a collector."""
 
-    def __init__(self, aggregator: Aggregator, collector: str = "me", life: bytes = b"") -> None:
+    def __init__(
+        self, aggregator: Aggregator, collector: str = "me", life: bytes = b"", most_sources: int = 100
+    ) -> None:
         self.outbox = Outbox()
         self.aggregator = aggregator
         self.conversation = Conversation(
@@ -71,6 +73,7 @@ class Stream:
             ledger=aggregator.ledger,
             peers=aggregator.peers,
             refused=aggregator.refused,
+            most_sources=most_sources,
         )
 
     def say(self, *messages: FromCollector) -> None:
@@ -290,6 +293,21 @@ def test_a_source_that_goes_on_after_its_end_is_let_in_once(aggregator: Aggregat
     aggregator.commit(SOURCE, 7, finished=True)
     again.say(Open(SOURCE, 7), make_block(LINE, 7, SOURCE), make_block(LINE, 14, SOURCE))
     assert again.taken() == [(14, LINE)]
+
+
+def test_a_collector_has_so_many_sources_open_and_no_more_whatever_streams_they_are_on(aggregator: Aggregator) -> None:
+    a, b, c = (make_source(name, collector="me") for name in "abc")
+    idle, first, second = (Stream(aggregator, most_sources=2) for _ in range(3))
+    first.say(Open(a, 0))
+    first.conversation.end()
+    first.conversation.forget()
+    second.say(Open(b, 0), Open(a, 0))
+    for stream in (second, idle):
+        with pytest.raises(WireError, match="2 sources open, and no more"):
+            stream.say(Open(c, 0))
+    second.say(Finish(a, 0))
+    aggregator.commit(a, 0, finished=True)
+    second.say(Open(c, 0))
 
 
 def test_a_full_buffer_makes_the_stream_wait(tmp_path: Path, aside: Aside) -> None:

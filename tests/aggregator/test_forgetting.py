@@ -1,5 +1,6 @@
 """Which sources the ledger forgets."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,3 +60,8 @@ def test_what_cannot_be_read_may_be_of_any_source(ledger: Ledger, letters: Path)
     (letters / "9.dead").write_bytes(b"what is this?")
     assert Forgetting(ledger, after=1.0, dead_letters=letters).forget(LATER) == 0
     assert left(ledger) == [A.id, B.id]
+
+
+def test_nobody_waits_for_a_pipe_among_the_dead_letters(ledger: Ledger, letters: Path) -> None:
+    os.mkfifo(letters / "9.dead")
+    assert Forgetting(ledger, after=1.0, dead_letters=letters).forget(LATER) == 0

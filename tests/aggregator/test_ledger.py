@@ -475,6 +475,16 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, cont
     assert path.read_bytes() == content
 
 
+def test_whoever_only_looks_is_told_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(b"")
+    ledger_module.look(tmp_path)
+    path.write_bytes(b"no database\n")
+    with pytest.raises(StartError, match=r"cannot be used: it is no database\. Move it away"):
+        ledger_module.look(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
 def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with closing(sqlite3.connect(path)) as connection:
@@ -524,6 +534,62 @@ def test_a_ledger_that_is_damaged_inside_is_refused_and_left_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b"CREATE INDEX", b"CREATE IND\xffX"),  # SQLite says it with these bytes
+        (b"updated_at INTEGER NOT NULL,", b"updated_at INTEG\xffR NOT NULL,"),
+        (b"updated_at INTEGER NOT NULL,", b"updated_at `NTEGER NOT NULL,"),  # it says all of it from there on
+    ],
+)
+def test_a_ledger_whose_schema_is_damaged_is_refused_in_one_line_and_left_alone(
+    tmp_path: Path, there: bytes, instead: bytes
+) -> None:
+    _fill(tmp_path)
+    path = tmp_path / "ledger.sqlite3"
+    content = path.read_bytes()
+    assert there in content
+    path.write_bytes(content.replace(there, instead))
+    before = path.read_bytes()
+    with pytest.raises(StartError, match=r"cannot be used: .*\. Move it away") as refused:
+        Ledger(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1
+    assert path.read_bytes() == before
+
+
+def test_a_ledger_whose_schema_is_damaged_is_told_to_whoever_looks_at_it(tmp_path: Path) -> None:
+    _fill(tmp_path)
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(path.read_bytes().replace(b"CREATE INDEX", b"CREATE IND\xffX"))
+    with pytest.raises(LedgerError, match=r"cannot be read: it is damaged .*\. Move it away"):
+        LedgerReader.at(tmp_path).outputs()
+
+
+def test_a_ledger_with_an_index_that_does_not_say_what_its_table_says_is_refused(tmp_path: Path) -> None:
+    _fill(tmp_path)
+    _by_hand(
+        tmp_path,
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_master SET sql = sql || ' WHERE 0' WHERE name = 'sources_by_file';
+        PRAGMA writable_schema = RESET;
+        UPDATE sources SET inode = '77';
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_master SET sql = replace(sql, ' WHERE 0', '') WHERE name = 'sources_by_file';
+        """,
+    )
+    with pytest.raises(StartError, match=r"it is damaged \(.*sources_by_file.*\)\. Move it away"):
+        Ledger(tmp_path)
+
+
+def test_a_ledger_of_a_version_below_the_first_is_refused(tmp_path: Path) -> None:
+    _fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as opened:
+        opened.execute("PRAGMA user_version = -1")  # in the log beside it, for as long as it is open
+        with pytest.raises(StartError, match=r"of version -1.* move the file away"):
+            Ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("statement", "lacks"),
     [
         ("DROP TABLE sources", "sources"),
@@ -562,12 +628,19 @@ _SENSELESS = [
     ("UPDATE sources SET head_digest = x''", "b'' is no head_digest"),
     ("UPDATE sources SET before_length = 2000", "2000 is no before_length"),
     ("UPDATE sources SET path = 'text'", "'text' is no path"),
+    ("UPDATE sources SET path = zeroblob(4097)", "is no path"),
+    ("UPDATE sources SET id = x''", "b'' is no id"),
+    ("UPDATE sources SET id = zeroblob(65)", "is no id"),
+    ("UPDATE sources SET first_position = 11", "10 is no position"),
+    ("UPDATE sources SET entries = (1 << 62) + 1", "4611686018427387905 is no entries"),
     ("UPDATE sources SET inode = ''", "'' is no inode"),
     ("UPDATE sources SET device = '18446744073709551616'", "'18446744073709551616' is no device"),
     ("UPDATE sources SET collector = x'6d65'", "b'me' is no collector"),
     ("UPDATE sources SET collector = CAST(x'ff0a' AS TEXT)", "a text is not UTF-8"),
     ("UPDATE ranges SET start = 'here'", "'here' is no start"),
+    ("UPDATE ranges SET start = 11", "10 is no end"),
     ("UPDATE ranges SET reason = x'00'", "is no reason"),
+    ("UPDATE ranges SET reason = printf('%256s', '')", "is no reason"),
     ("UPDATE outputs SET length = -5", "-5 is no length"),
     ("UPDATE outputs SET path = x'2f'", "b'/' is no output"),
     ("UPDATE collectors SET since = 'ever'", "'ever' is no since"),

@@ -151,3 +151,14 @@ def test_while_all_is_well_a_stream_hears_nothing_of_it() -> None:
     peers.join("a", outbox)
     peers.welcomed(outbox)
     assert _said(outbox) == []
+
+
+def test_what_is_described_again_and_again_while_it_may_not_come_is_answered_once_on_each_stream() -> None:
+    peers, one, other = Peers(MIB), Outbox(), Outbox()
+    source = make_source("a", collector="me")
+    for outbox in (one, other):
+        peers.join("me", outbox)
+    peers.turn_back("me", source.id)
+    for outbox in (one, other, one, one):
+        assert peers.wait(outbox, source)
+    assert peers.let_come("me", [source.id]) == [(one, source), (other, source)]

@@ -108,6 +108,9 @@ def make_letters(directory: Path, limit: int = 100_000) -> DeadLetters:
         lambda header: header["sources"][0].__setitem__("tags", {"a": 7}),
         lambda header: header["sources"][0].__setitem__("collector", None),
         lambda header: header.pop("blocks"),
+        lambda header: header["blocks"].append([]),
+        lambda header: header["blocks"][0].__setitem__(2, 4),
+        lambda header: header["sources"][0].__setitem__("id", "x"),
     ],
 )
 def test_what_makes_no_sense_is_refused_though_its_digest_matches(spoil: Callable[[Any], object]) -> None:

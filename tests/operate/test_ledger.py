@@ -62,6 +62,18 @@ def test_json_tells_the_same(tmp_path: Path) -> None:
     assert held["total"]["bytes_not_delivered"] == {"discarded": 10, "hole": 5, "lost": 0}
 
 
+def test_sums_that_json_has_no_number_for_are_told(tmp_path: Path) -> None:
+    last = (1 << 63) - 1
+    sources = [make_source(name, inode=number) for number, name in enumerate("abc", 7)]
+    ledger = Ledger(tmp_path / "aggregator")
+    lost = [Range(each, 0, last, "lost") for each in sources]
+    ledger.commit([Advance(each, 0, last, 0, Marker()) for each in sources], lost)
+    ledger.close(clean=True)
+    ended = show(tmp_path, "--json")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["total"]["bytes_not_delivered"] == {"lost": str(3 * last)}
+
+
 def test_nothing_is_changed_or_made_after_a_clean_end(tmp_path: Path) -> None:
     fill(tmp_path).close(clean=True)
     before = tree(tmp_path)

@@ -1,5 +1,6 @@
 """What `replay` says when something is wrong: one line, and every dead letter stays where it is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,7 @@ def test_what_is_damaged_or_foreign_is_kept_and_said_and_does_not_stop_the_rest(
     letter(letters / "4.dead", b"mega-collector dead letter 2 0 0\n")
     (letters / "5.dead").mkdir()
     letter(letters / "6.dead", whole)
+    os.mkfifo(letters / "7.dead")
     before = tree(letters)
     ended = replay(site.directory, str(letters))
     assert (ended.code, ended.stderr) == (1, "")
@@ -127,7 +129,8 @@ def test_what_is_damaged_or_foreign_is_kept_and_said_and_does_not_stop_the_rest(
         f"{letters}/4.dead: kept: format 2 is not known here: a newer release wrote it",
         f"{letters}/5.dead: kept: it cannot be read: Is a directory",
         f"{letters}/6.dead: kept: 0 lines, 0 bytes delivered, 5 bytes that the ledger does not know as discarded",
-        "6 dead letters, 6 kept: 0 lines, 0 bytes delivered, 5 bytes that the ledger does not know as discarded",
+        f"{letters}/7.dead: kept: it cannot be read: it is no file",
+        "7 dead letters, 7 kept: 0 lines, 0 bytes delivered, 5 bytes that the ledger does not know as discarded",
     ]
     assert tree(letters) == before
     assert site.output() == b""

@@ -47,6 +47,9 @@ class Admission:
     def __len__(self) -> int:
         return len(self._sources)
 
+    def __contains__(self, source_id: object) -> bool:
+        return source_id in self._sources
+
     def __iter__(self) -> Iterator[bytes]:
         """The ids of the sources that were opened."""
         return iter(self._sources)

@@ -31,7 +31,8 @@ from mega_collector.protocol import (
 from mega_collector.telemetry.once import Once
 
 _MOST_SOURCES = 200_000
-"""Sources that one stream may have open: beyond what a machine's log directories hold."""
+"""Sources that a collector may have open, on however many streams, one after the other too: beyond what a machine's log
+directories hold."""
 
 _OWN_OUTPUT = "the file is one that the aggregator writes: exclude it (COLLECTOR_EXCLUDE)"
 
@@ -75,6 +76,7 @@ class Conversation:
         on_report: Callable[[Report], None] = lambda _: None,
         is_stale: Callable[[bytes], bool] = lambda _: False,
         is_output: Callable[[Source], bool] = lambda _: False,
+        most_sources: int = _MOST_SOURCES,
     ) -> None:
         """`is_stale` says whether what is on its way of a source is passed over: see `TurnedBack`.
 
@@ -89,6 +91,7 @@ class Conversation:
         self._on_report = on_report
         self._is_stale = is_stale
         self._is_output = is_output
+        self._most_sources = most_sources
         self._life = hello.life or os.urandom(wire.MAX_LIFE)
         self._opened: dict[bytes, Source] = {}
         self._told = Once(interval=_INTERVAL)
@@ -149,8 +152,6 @@ class Conversation:
     def open(self, opening: Open) -> None:
         """The collector goes on with a source at a position."""
         source, position = opening.source, opening.position
-        if len(self._opened) >= _MOST_SOURCES:
-            raise WireError(f"more than {_MOST_SOURCES} sources on one stream")
         if self._is_output(source):
             unsound = self._unsound(source.id, position, RefusalReason.OWN_OUTPUT, _OWN_OUTPUT)
             self._answer(source.id, self._refusal(unsound))
@@ -158,6 +159,7 @@ class Conversation:
         with self._peer.lock:
             self._require_listener()
             self._peer.sweep()
+            self._require_room(source.id)
             # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
             committed, theirs = self._committed(source)
             at = None if committed is None else committed.position
@@ -177,6 +179,11 @@ class Conversation:
         self._opened[source.id] = source
         if refusal is not None:
             self._outbox.say(refusal)
+
+    def _require_room(self, source_id: bytes) -> None:
+        for known in (self._opened, self._peer.admission):
+            if source_id not in known and len(known) >= self._most_sources:
+                raise WireError(f"a collector may have {self._most_sources} sources open, and no more")
 
     def _committed(self, source: Source) -> tuple[Committed | None, bool]:
         """What the ledger has of a source, and whether that is another collector's."""

@@ -22,10 +22,10 @@ from mega_collector.aggregator.ledger_reader import (
     VERSION,
     LedgerError,
     LedgerReader,
-    advice,
+    in_words,
     require_files,
 )
-from mega_collector.aggregator.ledger_rows import damaged, sound
+from mega_collector.aggregator.ledger_rows import damaged, decoded, sound
 from mega_collector.block import SkipReason, Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
@@ -209,10 +209,11 @@ class Ledger:
         self._unbound: tuple[str, str] | None = None
         try:
             _require_known(self._path, _version_in(self._path))
-            self._start()
+            with decoded():
+                self._start()
         except sqlite3.Error as error:
             self._lock.release()
-            raise StartError(f"the ledger {self._path} cannot be used: {error}{advice(error)}") from error
+            raise StartError(f"the ledger {self._path} cannot be used: {in_words(error)}") from error
         except StartError:
             self._lock.release()
             raise
@@ -421,7 +422,7 @@ class Ledger:
     def _committing(self) -> Iterator[Callable[[str, Sequence[object]], sqlite3.Cursor]]:
         """One transaction. Whatever goes wrong, none is left open: it would be in the way of every later one."""
         try:
-            with self._writing:
+            with self._writing, decoded():
                 self._require_named()
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
@@ -431,7 +432,7 @@ class Ledger:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self._path} cannot be written: {error}") from error
+            raise LedgerError(f"the ledger {self._path} cannot be written: {in_words(error)}") from error
 
     def _require_named(self) -> None:
         """SQLite would go on in a file that has no name any more, and all of it would be gone at the next start."""
@@ -468,7 +469,7 @@ def look(directory: Path) -> None:
     """Look whether the ledger of a state directory could be used. Nothing is made, changed or kept open.
 
     Raises:
-        StartError: another process uses it, or it is of a newer version, no file, or cannot be read.
+        StartError: another process uses it, or it is of a newer version, no file, no database, or cannot be read.
     """
     try:
         StateLock(directory, holder=_HOLDER).look()
@@ -480,7 +481,7 @@ def look(directory: Path) -> None:
 
 
 def _require_known(path: Path, version: int) -> None:
-    if version > VERSION:
+    if not 0 <= version <= VERSION:
         raise StartError(
             f"the ledger {path} is of version {version}, and this mega-collector knows {VERSION}:"
             " use the newer one, or move the file away"
@@ -491,9 +492,9 @@ def _require_sound(connection: sqlite3.Connection) -> None:
     """All that can be known before anything is asked: of 100 000 sources it takes half a second.
 
     Raises:
-        sqlite3.DatabaseError: pages are damaged, a table, column or index is missing, or a value makes no sense.
+        sqlite3.DatabaseError: a page or index is damaged, a table, column or index is missing, a value makes no sense.
     """
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise damaged(verdict.splitlines()[-1])
     with closing(sqlite3.connect(":memory:")) as model:
@@ -521,7 +522,9 @@ def _version_in(path: Path) -> int:
         return 0
     except OSError as error:
         raise StartError(f"the ledger {path} cannot be read: {error.strerror}{UNREADABLE}") from error
-    return int.from_bytes(header[60:64], "big") if header.startswith(b"SQLite format 3\0") else 0
+    if header and not header.startswith(b"SQLite format 3\0"):
+        raise StartError(f"the ledger {path} cannot be used: it is no database{REPLACE}")
+    return int.from_bytes(header[60:64], "big")
 
 
 def _locked(directory: Path) -> StateLock:

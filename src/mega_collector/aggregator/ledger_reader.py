@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from mega_collector.aggregator.ledger_rows import sound
+from mega_collector.aggregator.ledger_rows import decoded, sound
 from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import MegaCollectorError
@@ -109,7 +109,7 @@ class LedgerReader:
         except OSError as error:
             raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}") from error
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {path} cannot be read: {error}{advice(error)}") from error
+            raise LedgerError(f"the ledger {path} cannot be read: {in_words(error)}") from error
         reader = cls(path, connection)
         try:
             reader._require_version()
@@ -120,10 +120,10 @@ class LedgerReader:
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
-            with self._lock:
+            with self._lock, decoded():
                 return list(sound(self._connection.execute(query, values)))
         except sqlite3.Error as error:
-            told = f"the ledger {self._path} cannot be read: {error}{advice(error)}"
+            told = f"the ledger {self._path} cannot be read: {in_words(error)}"
             self._unread, self.read_error = (query, values), told
             raise LedgerError(told) from error
 
@@ -202,10 +202,11 @@ class LedgerReader:
         return (_record(row, tuple(ranges.get(row[0], ()))) for row in rows)
 
 
-def advice(error: sqlite3.Error) -> str:
-    """What to do about it; nothing where that is not known."""
+def in_words(error: sqlite3.Error) -> str:
+    """What it is, and what to do about it where that is known: one line, also where a piece of the schema is told."""
     # The low byte: the rest says more closely what failed.
-    return _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
+    advice = _ADVICE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF, "")
+    return " ".join(str(error).split()) + advice
 
 
 def require_files(path: Path) -> None:

@@ -1,21 +1,27 @@
 """What is read of the ledger makes sense, or the ledger is damaged: SQLite takes any value in any column.
 
+What the halves would not say to each other makes none: whoever is told so could not go on.
+
 https://www.sqlite.org/flexibletyping.html
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 from mega_collector.marker import HEAD_SIZE
+from mega_collector.wire.limits import MAX_NAME, MAX_PATH, MAX_SOURCE_ID
 
 _LONGEST_DIGEST = 64
 _LARGEST = (1 << 64) - 1
 
+_MOST_ENTRIES = 1 << 62
+"""What comes is added: beyond its integers SQLite makes a fraction of the sum."""
+
 
 def sound(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
-    """The rows, in which each value is such as its column's name says.
+    """The rows, in which each value is such as its column's name says. Read them within `decoded`.
 
     Raises:
         sqlite3.DatabaseError: one is not.
@@ -23,7 +29,7 @@ def sound(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
     columns = [(name, _KINDS.get(name, _is_number)) for name, *_ in cursor.description]
     # Closed, or the connection would go on to see the ledger as it is now.
     with closing(cursor):
-        for row in _rows(cursor):
+        for row in cursor:
             left: object = None
             for (name, fits), value in zip(columns, row, strict=True):
                 if not fits(value, left):
@@ -32,14 +38,19 @@ def sound(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
             yield row
 
 
-def _rows(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+@contextmanager
+def decoded() -> Iterator[None]:
+    """Say of bytes that are no text what it is: Python's module stumbles over them, in a value and in what SQLite says.
+
+    Raises:
+        sqlite3.DatabaseError: there are such bytes.
+    """
     try:
-        yield from cursor
-    except sqlite3.OperationalError as error:
-        if hasattr(error, "sqlite_errorcode"):
-            raise
-        # What Python's module itself objects to.
-        raise damaged("a text is not UTF-8") from error
+        yield
+    except (UnicodeDecodeError, sqlite3.OperationalError) as error:
+        if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode"):
+            raise damaged("a text is not UTF-8") from error
+        raise
 
 
 def damaged(how: str) -> sqlite3.DatabaseError:
@@ -51,6 +62,15 @@ def damaged(how: str) -> sqlite3.DatabaseError:
 
 def _is_number(value: object, _: object) -> bool:
     return isinstance(value, int) and value >= 0
+
+
+def _is_entries(value: object, _: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= _MOST_ENTRIES
+
+
+def _is_end(value: object, begin: object) -> bool:
+    """Not before what it is the end of, where that is read too."""
+    return isinstance(value, int) and value >= (begin if isinstance(begin, int) else 0)
 
 
 def _is_length(value: object, _: object) -> bool:
@@ -75,18 +95,29 @@ def _is_text(value: object, _: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_bytes(value: object, _: object) -> bool:
-    return isinstance(value, bytes)
+def _is_reason(value: object, _: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_NAME
+
+
+def _is_path(value: object, _: object) -> bool:
+    return isinstance(value, bytes) and len(value) <= MAX_PATH
+
+
+def _is_id(value: object, _: object) -> bool:
+    return isinstance(value, bytes) and 1 <= len(value) <= MAX_SOURCE_ID
 
 
 _KINDS: dict[str, Callable[[object, object], bool]] = {
-    "id": _is_bytes,
-    "source": _is_bytes,
-    "path": _is_bytes,
+    "id": _is_id,
+    "source": _is_id,
+    "path": _is_path,
+    "position": _is_end,
+    "end": _is_end,
+    "entries": _is_entries,
     "collector": _is_text,
     "holder": _is_text,
     "output": _is_text,
-    "reason": _is_text,
+    "reason": _is_reason,
     "device": _is_identity,
     "inode": _is_identity,
     "head_length": _is_length,

@@ -26,8 +26,8 @@ class Peer:
     """Which of its processes each of the streams is of that may still bring something."""
     held: set[bytes] = field(default_factory=set)
     """Sources that were turned back, and may not come again yet."""
-    waiting: dict[bytes, list[tuple[Outbox, Source]]] = field(default_factory=dict)
-    """Those of them that have been described since, and where the answers go."""
+    waiting: dict[bytes, dict[Outbox, Source]] = field(default_factory=dict)
+    """Those of them that have been described since, and where the answers go: one each, however often it was asked."""
     finished: deque[tuple[bytes, int]] = field(default_factory=deque)
     """Sources that are committed to their end, which the next `sweep` forgets."""
 
@@ -76,8 +76,8 @@ class Peers:
         with self._lock:
             peer = self._peers[collector]
             peer.outboxes.discard(outbox)
-            for source_id, waiting in list(peer.waiting.items()):
-                peer.waiting[source_id] = [each for each in waiting if each[0] is not outbox]
+            for waiting in peer.waiting.values():
+                waiting.pop(outbox, None)
             self._welcomed.discard(outbox)
             self._forget(collector)
             self._shares.leave(outbox, time.monotonic())
@@ -169,7 +169,7 @@ class Peers:
             peer = self._peers[source.collector]
             if source.id not in peer.held:
                 return False
-            peer.waiting.setdefault(source.id, []).append((outbox, source))
+            peer.waiting.setdefault(source.id, {})[outbox] = source
             return True
 
     def let_come(self, collector: str, source_ids: Iterable[bytes]) -> list[tuple[Outbox, Source]]:
@@ -179,7 +179,7 @@ class Peers:
             if peer is None:
                 return []
             peer.held.difference_update(source_ids)
-            return [each for source_id in source_ids for each in peer.waiting.pop(source_id, ())]
+            return [each for source_id in source_ids for each in peer.waiting.pop(source_id, {}).items()]
 
     def _forget(self, collector: str) -> None:
         """Keep nothing of a collector that has gone, once all it sent is committed: collectors may come without end."""

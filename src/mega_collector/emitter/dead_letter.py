@@ -9,9 +9,13 @@ be text (ids, paths, digests) are in hexadecimal; `name` is the path for people.
 size, entries, unterminated, nanoseconds since the epoch at which it was taken in].
 """
 
+import errno
+import os
+import stat
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -45,9 +49,19 @@ def read(path: Path) -> Batch:
         OSError: it cannot be read.
     """
     try:
-        return decode(path.read_bytes())
+        return decode(content(path))
     except ValueError as error:
         raise MegaCollectorError(f"{path}: {error}") from error
+
+
+def content(path: Path) -> bytes:
+    """All that a file holds which may be a dead letter.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    with closing(_opened(path)) as file:
+        return file.read()
 
 
 def source_ids(path: Path) -> list[bytes]:
@@ -57,7 +71,7 @@ def source_ids(path: Path) -> list[bytes]:
         ValueError: it is damaged, or of another format.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with closing(_opened(path)) as file:
         size = _header_size(file.readline(_LONGEST_LINE).rstrip(b"\n"))
         try:
             return [bytes.fromhex(fields["id"]) for fields in orjson.loads(file.read(size))["sources"]]
@@ -65,22 +79,31 @@ def source_ids(path: Path) -> list[bytes]:
             raise ValueError("this dead letter makes no sense") from error
 
 
-def decode(content: bytes) -> Batch:
+def decode(letter: bytes) -> Batch:
     """Read what `encode` made.
 
     Raises:
         ValueError: it is not whole, or of another format; the text says which.
     """
-    first = content[: content.find(b"\n") + 1].rstrip(b"\n")
-    rest = memoryview(content)[len(first) + 1 :]
+    first = letter[: letter.find(b"\n") + 1].rstrip(b"\n")
+    rest = memoryview(letter)[len(first) + 1 :]
     size = _header_size(first)
     start, _, digest = first.rpartition(b" ")
     if digest != _digest([start + b" ", rest]):
         raise ValueError("this dead letter is damaged: its digest does not match")
     try:
         return _batch(orjson.loads(rest[:size]), rest[size:])
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError("this dead letter makes no sense, although its digest matches") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Whoever opens a pipe waits, unless told not to."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115 - the caller does
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
 
 
 def _header_size(first: bytes) -> int:
@@ -138,7 +161,7 @@ def _blocks(fields: Sequence[Sequence[int]], sources: Sequence[Source], data: me
     blocks = []
     offset = 0
     if sum(size for _, _, size, _, _, _ in fields) != len(data):
-        raise ValueError("this dead letter is damaged: the sizes of its blocks do not match")
+        raise ValueError("the sizes of its blocks are not that of its data")
     for source, start, size, entries, unterminated, received in fields:
         _require_numbers(source, start, size, entries, received)
         piece = data[offset : offset + size]

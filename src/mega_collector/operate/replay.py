@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
+from mega_collector.emitter.dead_letter import content
 from mega_collector.errors import MegaCollectorError
 from mega_collector.operator_client import operator_of, unheard
 
@@ -72,7 +73,7 @@ class Replaying:
 
     def _hand_over(self, path: Path, operator: api_pb2_grpc.OperatorStub) -> str:
         try:
-            answer: pb.ReplayResponse = operator.Replay(pb.ReplayRequest(dead_letter=path.read_bytes()))
+            answer: pb.ReplayResponse = operator.Replay(pb.ReplayRequest(dead_letter=content(path)))
         except FileNotFoundError:
             return "gone: it was replayed by somebody else, or has made room for later ones"
         except OSError as error:
