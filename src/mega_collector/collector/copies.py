@@ -146,11 +146,14 @@ class Copies:
         return follower.path is not None or follower in self._files
 
     def _was_read(self, follower: Follower, file: File) -> bool:
-        """Whether that holds what was read of the follower's file, by this process or by one before."""
-        if follower.settled:
-            return follower.position > 0 and len(follower.tail) > 0 and holds(file, follower)
+        """Whether that holds what was read of the follower's file, by this process or by one before, or its head."""
+        if follower.settled and follower.position:
+            return len(follower.tail) > 0 and holds(file, follower)
         entry = self._starts.get(follower.source.id)
-        return entry is not None and not (entry.ended or entry.empty) and _may_be(file, entry)
+        if entry is not None:
+            return not (entry.ended or entry.empty) and _may_be(file, entry)
+        head = follower.source.head
+        return head.length > 0 and head.matches_head(file.read(head.length, 0))
 
     def is_contained(self, path: bytes, file: File, size: int) -> bool:
         """Whether its `size` bytes are the first ones of the file that it looks like.
