@@ -76,10 +76,10 @@ class Copies:
                     return replace(entry, position=size, before=Marker.of(before(file, size)))
         return None
 
-    def lookalike(self, path: bytes, file: File) -> Follower | None:
+    def lookalike(self, path: bytes, file: File, *, own: Follower | None = None) -> Follower | None:
         """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.
 
-        Or it was already, and that is not known yet: this one holds what was read of it.
+        Or it was already, and that is not known yet: this one holds what was read of it. `own`: this one is followed.
 
         Raises:
             OSError: the file cannot be read.
@@ -87,7 +87,7 @@ class Copies:
         head = file.read(HEAD_SIZE, 0)
         for name in originals(path):
             for follower in self._followed.named(name):
-                if self._begins_with(follower, head) or self._was_read(follower, file):
+                if follower is not own and (self._begins_with(follower, head) or self._was_read(follower, file)):
                     return follower
         return None
 

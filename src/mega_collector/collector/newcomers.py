@@ -247,8 +247,9 @@ class Newcomers:
             return False
         try:
             file = self._files.of(follower)
-            named = follower.path is not None
-            return bool(self._copies.original(name, file) or (named and self._copies.lookalike(name, file)))
+            if self._copies.original(name, file) is not None:
+                return True
+            return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
         except OSError:
             return False
 
