@@ -514,7 +514,10 @@ class Archives:
         """All of it was shipped as another source: so that the ledger knows its file too, it has one of its own."""
         if archive.gone:
             return
-        known = next((each for each in self._remembered if is_own(each, archive.identity[1], contents)), None)
+        known = archive.entry
+        if known is None or (known.position, known.before) != (contents.size, contents.before):
+            own = (each for each in self._remembered if is_own(each, archive.identity[1], contents))
+            known = next(own, None)
         entry = _entry(archive, contents, new_id() if known is None else known.source_id)
         self._remember(archive, entry)
         if known is None:
