@@ -111,6 +111,25 @@ def test_where_a_value_makes_no_sense_health_says_so_and_it_goes_on_when_it_is_m
     assert collector.stop() == 0
 
 
+def test_where_it_cannot_be_read_a_new_output_file_waits_until_it_can(site: Site) -> None:
+    aggregator = site.aggregator(file_configuration=f"{site.out.parent}/{{path}}")
+    collector = site.collector()
+
+    def arrived() -> bool:
+        return sum(path.stat().st_size for path in site.out.parent.rglob("*.log")) == site.bytes_written
+
+    site.writer().write(10)
+    until(arrived, "the first file")
+    with contextlib.closing(sqlite3.connect(site.directory / "aggregator" / "ledger.sqlite3")) as hand:
+        hand.executescript("ALTER TABLE outputs RENAME COLUMN length TO other")
+        site.writer("b.log").write(10)
+        until(lambda: health(site.address) == NOT_SERVING, "health should follow the ledger")
+        hand.executescript("ALTER TABLE outputs RENAME COLUMN other TO length")
+    until(lambda: health(site.address) == SERVING, "health should follow the ledger")
+    until(arrived, "the second file")
+    assert [each.stop() for each in (collector, aggregator)] == [0, 0]
+
+
 def test_a_collector_that_was_never_seen_waits_for_a_full_disk_and_health_says_so(site: Site) -> None:
     """With TLS its id is to be noted first, before anything of it is."""
     authority, state = Authority(), site.directory / "aggregator"

@@ -149,7 +149,7 @@ class Aggregator:
         self._output = build(
             **_destination(settings),
             stop=self._stop,
-            known=self._ledger.output,
+            known=self._known_output,
             rows=self._ledger.outputs,
             clean=self._ledger.clean,
             state_directory=settings.state_directory,
@@ -325,6 +325,13 @@ class Aggregator:
             return True
         self._stop.set()
         return self._pipeline.join(_CLOSING)
+
+    def _known_output(self, path: str) -> OutputState | None:
+        try:
+            return self._ledger.output(path)
+        except LedgerError as error:
+            # The file cannot be gone on with yet: nothing else of the emit need wait, nor the aggregator end.
+            raise EmitError(str(error)) from error
 
     def _remember(self, output: OutputState) -> None:
         try:
