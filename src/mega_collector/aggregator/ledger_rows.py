@@ -103,6 +103,11 @@ def _is_path(value: object, _: object) -> bool:
     return isinstance(value, bytes) and len(value) <= MAX_PATH
 
 
+def _is_output(value: object, _: object) -> bool:
+    """A path that can be opened."""
+    return isinstance(value, str) and bool(value) and "\0" not in value
+
+
 def _is_id(value: object, _: object) -> bool:
     return isinstance(value, bytes) and 1 <= len(value) <= MAX_SOURCE_ID
 
@@ -116,7 +121,7 @@ _KINDS: dict[str, Callable[[object, object], bool]] = {
     "entries": _is_entries,
     "collector": _is_text,
     "holder": _is_text,
-    "output": _is_text,
+    "output": _is_output,
     "reason": _is_reason,
     "device": _is_identity,
     "inode": _is_identity,
