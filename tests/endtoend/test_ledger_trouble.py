@@ -42,6 +42,7 @@ def _moved_away(aggregator: Process, state: Path) -> Iterator[None]:
     ledger, elsewhere = there / "ledger.sqlite3", there / "elsewhere"
     ledger.rename(elsewhere)
     yield
+    assert "put it back, or start the aggregator anew" in str(aggregator.events("ledger_failed")[0]["error"])
     elsewhere.rename(ledger)
 
 

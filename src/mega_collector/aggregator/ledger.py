@@ -439,7 +439,9 @@ class Ledger:
         try:
             named = os.stat(self._path)  # noqa: PTH116 - as the other
         except OSError as error:
-            raise sqlite3.OperationalError(f"it is not there any more ({error.strerror})") from error
+            raise sqlite3.OperationalError(
+                f"it is not there any more ({error.strerror}): put it back, or start the aggregator anew"
+            ) from error
         if (named.st_dev, named.st_ino) != self._file:
             raise sqlite3.OperationalError("another file is in its place: start the aggregator anew")
 
