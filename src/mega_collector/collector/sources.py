@@ -267,6 +267,8 @@ class Sources:
         entry = self._shipper.noted(source)
         if entry is not None:
             self._remembered.give_back(entry)
+        # What goes on as this is described anew.
+        self._shipper.leave(source)
 
     @property
     def unsettled(self) -> Collection[Follower]:
