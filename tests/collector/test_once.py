@@ -1,9 +1,16 @@
 """The end of a run that ends with the files. All but the disk and the clock is the real thing."""
 
+import gzip
+from random import Random
+
+import pytest
+
 from blocks import make_source
 from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import MemoryDisk
+
+_LOG = b"/logs/a.log"
 
 
 def test_a_file_that_is_shipped_is_not_taken_up_again_by_a_scan_while_others_are_still_read() -> None:
@@ -46,3 +53,59 @@ def test_a_run_ends_when_it_has_told_what_became_of_what_the_aggregator_alone_re
         collector.listen(1000)
     assert collector.tailer.ended()
     assert aggregator.ledger[gone.id].gone
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_runs_end_and_ship_all_lines_once_however_their_log_is_rotated_between_them(seed: int) -> None:
+    random, disk, aggregator, checkpoint = Random(seed), MemoryDisk(), MemoryAggregator(), MemoryCheckpoint()
+    disk.create(_LOG)
+    written: list[bytes] = []
+    now = _run(disk, checkpoint, aggregator, 1000.0)
+    for rotation in range(4):
+        written += _write(disk, random.choice([0, 1, 9]))
+        _rotate(disk, b"%s.%d" % (_LOG, rotation), random)
+        written += _write(disk, random.choice([0, 1, 9]))
+        if random.random() < 0.6:
+            now = _run(disk, checkpoint, aggregator, now)
+    _run(disk, checkpoint, aggregator, now)
+    shipped = b"".join(data for row in aggregator.ledger.values() for _, data in row.shipped)
+    assert sorted(shipped.splitlines(keepends=True)) == sorted(written)
+
+
+def _write(disk: MemoryDisk, count: int) -> list[bytes]:
+    log = disk.names[_LOG]
+    lines = [log.generation.next_line() for _ in range(count)]
+    disk.append(log, b"".join(lines))
+    return lines
+
+
+def _rotate(disk: MemoryDisk, new: bytes, random: Random) -> None:
+    """By renaming, or by copying and cutting; and it is compressed, or not."""
+    log, compressed = disk.names[_LOG], random.random() < 0.5
+    content = bytes(log.generation.content)
+    if random.random() < 0.5:
+        disk.rename(_LOG, new)
+        disk.create(_LOG)
+    else:
+        disk.append(disk.create(new), content)
+        disk.truncate(log)
+    if compressed:
+        disk.append(disk.create(new + b".gz"), gzip.compress(content))
+        disk.unlink(new)
+
+
+def _run(disk: MemoryDisk, checkpoint: MemoryCheckpoint, aggregator: MemoryAggregator, now: float) -> float:
+    """When it has ended."""
+    collector = MemoryCollector(disk, checkpoint, aggregator, lambda: now, once=True)
+    collector.connect()
+    end = now + 100
+    while not collector.tailer.ended() and now < end:
+        now += 0.25
+        collector.tailer.step()
+        collector.speak(1000)
+        aggregator.commit(1000)
+        collector.listen(1000)
+    assert collector.tailer.ended()
+    collector.shipper.save(now=True)
+    collector.die()
+    return now

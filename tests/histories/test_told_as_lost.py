@@ -241,6 +241,22 @@ def test_what_a_read_finds_truncated_is_lost_as_far_as_it_was_seen() -> None:
     assert count_lost(world) == 1
 
 
+def test_what_is_cut_just_before_its_handshake_is_lost_as_far_as_it_was_seen_and_the_copy_does_not_have_it() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    look(world, 1)
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.append(log, 5)
+    look(world, 1)
+    world.truncate(log)
+    while not count_lost(world) and world.now < 1020:
+        world.settle()
+        # No scan is due.
+        world.pass_by(0.01)
+    assert count_lost(world) == 1
+
+
 def test_what_vanished_is_told_though_an_archive_waits_for_what_is_refused_for_good() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 3)

@@ -99,6 +99,9 @@ class Newcomers:
         """What was recollected while another process was connected, whose it may be."""
         self._gone: set[bytes] = set()
         """Those that were not found before all was recollected: a copy or an archive may turn out to be theirs."""
+        self._looked_for: set[bytes] = set()
+        """Those of which all is known that there is to know, until all are that are sought now: a doubt of one must not
+        begin anew while there is one of another."""
         self._crowded = self._crowding = False
         """Whether too many files were open lately; and since the last poll."""
 
@@ -262,6 +265,7 @@ class Newcomers:
         for identity, (path, scans, archived) in list(self._missed.items()):
             if any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1])):
                 del self._missed[identity]
+                self._looked_for.clear()
                 remembered = True
             elif self._sources.recollecting:
                 continue
@@ -323,6 +327,7 @@ class Newcomers:
                 self._failing[follower.identity] = follower.path, _words(error)
                 self._departures.let_go(follower)
         self._gone.clear()
+        self._looked_for.clear()
         self._sources.ask_again()
         self.poll(now)
 
@@ -331,9 +336,15 @@ class Newcomers:
 
         False: not all of them could be looked at, or some may only have been missed. It is to be called again.
         """
-        known = self._sought | self._theirs | self._gone
+        known = self._sought | self._theirs | self._gone | self._looked_for
         unknown = (each for each in self._remembered if each.source_id not in known)
-        return not self._seek([each for each in unknown if not self._sources.is_over(each.source_id)], now)
+        sought = [each for each in unknown if not self._sources.is_over(each.source_id)]
+        left = self._seek(sought, now)
+        if left:
+            self._looked_for.update({each.source_id for each in sought} - {each.source_id for each in left})
+        else:
+            self._looked_for.clear()
+        return not left
 
     def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
         """Likewise of those that only the aggregator remembers; those for which it is to be called again."""

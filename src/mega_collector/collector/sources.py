@@ -267,6 +267,8 @@ class Sources:
         entry = self._shipper.noted(source)
         if entry is not None:
             self._remembered.give_back(entry)
+        # What goes on as this is described anew.
+        self._shipper.leave(source)
 
     @property
     def unsettled(self) -> Collection[Follower]:
@@ -315,7 +317,7 @@ class Sources:
             self._shipper.postpone(described)
             return None
         self._unsettled.add(follower)
-        seen = follower.until
+        begun, seen = follower.until, follower.size
         entry = self._starts.get(described.id) or self._shipper.noted(described)
         try:
             anew = self._go_on(follower, decide, entry)
@@ -327,7 +329,8 @@ class Sources:
         if start is not None and follower.source.id != described.id:
             self._tell_replaced(decide, start.path)
         elif entry is None and anew:
-            self._tell_unread(described, seen)
+            # If it is longer than it was seen, it may be seen already as it is now.
+            self._tell_unread(described, seen if follower.size < seen else begun)
         if entry is not None and entry.ended and entry.source_id != follower.source.id:
             self._remembered.forget(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
