@@ -312,3 +312,23 @@ def test_a_copy_that_was_seen_before_the_cut_and_not_as_what_it_is_then_is_shipp
     world.append(copy, 1)
     let_pass(world, 30)
     assert count_lines(world) == 10 + 5 + 10 + 1
+
+
+def test_a_copy_holds_what_was_not_read_though_more_was_of_what_its_original_held_before() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    world.append(log, 10)
+    let_pass(world, 8)
+    world.disconnect()
+    world.truncate(log)
+    world.append(log, 2)
+    look(world, 1)
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.truncate(log)
+    look(world, 2)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 10 + 2
+    assert count_lost(world) == 0

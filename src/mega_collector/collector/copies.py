@@ -60,21 +60,19 @@ class Copies:
         ]
         return max(matching, key=lambda entry: entry.position, default=None)
 
-    def exceeded(self, path: bytes, file: File, size: int) -> Entry | None:
-        """The source that has ended, behind all that is in this file: as if it had ended with that.
+    def exceeded(self, source_id: bytes, file: File, size: int) -> Entry | None:
+        """The source, if it has ended behind all that is in this file: as if it had ended with that.
 
         What was written behind a copy may be read before the original is truncated. That this file's `size` bytes were
-        the first ones of its original was seen when that still had them.
+        the first ones of that source was seen when its file still had them.
 
         Raises:
             OSError: the file cannot be read.
         """
-        for name in originals(path):
-            for entry in reversed(self._remembered.named(name)):
-                further = entry.ended and entry.position > size and entry.source_id not in self._followed
-                if further and entry.head.matches_head(file.read(entry.head.length, 0)):
-                    return replace(entry, position=size, before=Marker.of(before(file, size)))
-        return None
+        entry = self._remembered.get(source_id)
+        if entry is None or not entry.ended or entry.position <= size or source_id in self._followed:
+            return None
+        return replace(entry, position=size, before=Marker.of(before(file, size)))
 
     def lookalike(self, path: bytes, file: File, *, own: Follower | None = None) -> Follower | None:
         """A followed file that begins as this one does: it will be truncated or removed next, if this is its copy.

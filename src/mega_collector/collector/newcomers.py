@@ -46,8 +46,8 @@ class _Waiting:
     file: File | None = None
     """Open, if it is perhaps a copy."""
     until: float | None = None
-    contained: int = 0
-    """So many bytes were in its original, and were all it had, when that was looked at last."""
+    contained: tuple[bytes, int] | None = None
+    """As which source its original was followed that held all of it when it was looked at last, and how much that was."""
     parted: bool = False
     """Whether it looked like no copy any more when it was looked at last."""
 
@@ -480,12 +480,13 @@ class Newcomers:
         if known is None or known.empty:
             # Another file may have the inode by now of what was empty.
             entry = self._copies.original(path, file)
-            if entry is None and waited is not None and 0 < waited.contained == facts.size:
-                entry = self._copies.exceeded(path, file, facts.size)
+            if entry is None and waited is not None and waited.contained is not None:
+                source_id, size = waited.contained
+                entry = self._copies.exceeded(source_id, file, size) if 0 < size == facts.size else None
             if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
                 # The original may still be found by this first scan, or what was read of it is in flight.
                 waiting = _Waiting(path, facts.size, self._scan_of(waited), file, until=now)
-                waiting.contained = waited.contained if waited is not None else 0
+                waiting.contained = waited.contained if waited is not None else None
                 self._wait(identity, path, waiting)
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
@@ -587,9 +588,9 @@ class Newcomers:
         if until is not None and now >= until and seen and not self._is_cut(original):
             return False
         until = now + self._rotate_wait if until is None else until
-        contained = waited.contained if waited is not None else 0
+        contained = waited.contained if waited is not None else None
         if self._copies.is_beginning(original, file, size):
-            contained = size
+            contained = original.source.id, size
         self._wait(identity, path, _Waiting(path, size, self._scan_of(waited), file, until, contained))
         return True
 
