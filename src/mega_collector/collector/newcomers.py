@@ -47,7 +47,7 @@ class _Waiting:
     """Open, if it is perhaps a copy."""
     until: float | None = None
     contained: tuple[bytes, int] | None = None
-    """As which source its original was followed that held all of it when it was looked at last, and how much that was."""
+    """The source that held all of it when that was looked at last, and how many bytes that was."""
     parted: bool = False
     """Whether it looked like no copy any more when it was looked at last."""
 
