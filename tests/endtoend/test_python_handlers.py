@@ -44,7 +44,7 @@ def test_rotating_by_size_and_removing_the_oldest_while_the_destination_hangs(si
 @pytest.mark.case(25)
 def test_rotating_by_time(site: Site) -> None:
     _, collector = site.both()
-    handler = TimedRotatingFileHandler(site.logs / "a.log", when="S", backupCount=100, delay=True)
+    handler = TimedRotatingFileHandler(site.logs / "a.log", when="H", backupCount=100, delay=True)
     with _logger(handler) as logger:
         for number in range(4):
             _log(site, logger, 100)

@@ -277,3 +277,19 @@ def _write_unread(world: World, log: Inode) -> None:
     world.disconnect()
     world.append(log, 5)
     look(world, 3)
+
+
+def test_what_is_truncated_without_a_copy_is_lost_though_what_was_rotated_before_begins_with_the_same_header() -> None:
+    """Of which only that was read."""
+    header = b"#Fields: date time s-ip cs-method cs-uri-stem\n"
+    world = World(Random(0))
+    world.disk.append(world.disk.create(b"/logs/a.log.1"), header + b"older line\n" * 50)
+    log = world.disk.create(b"/logs/a.log")
+    world.disk.append(log, header)
+    let_pass(world, 8)
+    _write_unread(world, log)
+    world.truncate(log)
+    look(world, 1)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lost(world) == 1

@@ -1,5 +1,6 @@
 """Copies that a rotation makes before it truncates the original: logrotate's copytruncate and renamecopy."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,6 @@ from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, 
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import originals, plain
 from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import HEAD_SIZE, Marker
@@ -90,17 +90,23 @@ class Copies:
         return None
 
     def lies_near(
-        self, path: bytes, entry: Entry | None, size: int, *, older: Callable[[FileFacts], bool] | None = None
+        self,
+        path: bytes,
+        entry: Entry | None,
+        size: int,
+        *,
+        since: float,
+        older: Callable[[FileFacts], bool] = lambda _: False,
     ) -> bool:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
-        It is found next, or was already. `entry` is what is remembered of that, and so many bytes were seen of it.
-        `older` tells of a file whether it was there before.
+        It is found next, or was after `since`, and not before. `entry` is what is remembered of that, and so many bytes
+        were seen of it. `older` tells of a file that is not followed whether it was there before.
         """
         with suppress(OSError):
             for near in self._siblings.names_near(path):
                 named = path in {plain(near), *originals(plain(near))}
-                if named and near != path and self._matches(near) and self._holds_it(near, entry, size, older):
+                if named and near != path and self._matches(near) and self._holds_it(near, entry, size, since, older):
                     return True
         return False
 
@@ -112,13 +118,14 @@ class Copies:
         except OSError:
             return False
 
-    def _holds_it(self, path: bytes, entry: Entry | None, size: int, older: Callable[[FileFacts], bool] | None) -> bool:
-        """Whether that file holds all of it. If too little is known of that, it must not be known as another."""
+    def _holds_it(
+        self, path: bytes, entry: Entry | None, size: int, since: float, older: Callable[[FileFacts], bool]
+    ) -> bool:
+        """Whether that file is new, and holds all of it."""
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                known = entry is not None and (entry.position or entry.head.length >= min(size, HEAD_SIZE))
-                if facts is None or not (known or self._is_new(facts, older)):
+                if facts is None or self._found_at(facts) <= since or older(facts):
                     return False
                 if not is_archive(path, file):
                     return self.has_all(file, entry, size)
@@ -133,15 +140,16 @@ class Copies:
         except OSError:
             return False
 
-    def _is_new(self, facts: FileFacts, older: Callable[[FileFacts], bool] | None) -> bool:
-        return not (self._is_followed((facts.device, facts.inode)) or (older is not None and older(facts)))
+    def _found_at(self, facts: FileFacts) -> float:
+        """When that file was found that is followed now; or it is still to be found.
 
-    def _is_followed(self, identity: Identity) -> bool:
-        """By that inode: what was empty, has no name and is not open, or comes of its archive leaves it to others."""
-        follower = self._followed.get(identity)
+        What was followed by that inode, and was empty, has no name and is not open, or comes of its archive by now, has
+        left it to another.
+        """
+        follower = self._followed.get((facts.device, facts.inode))
         if follower is None or follower.complete or not follower.size:
-            return False
-        return follower.path is not None or follower in self._files
+            return math.inf
+        return follower.begun_at if follower.path is not None or follower in self._files else math.inf
 
     def _was_read(self, follower: Follower, file: File) -> bool:
         """Whether that holds what was read of the follower's file, by this process or by one before, or its head."""

@@ -40,6 +40,7 @@ class Follower:
         "_renamed_at",
         "_rotate_wait",
         "_written_to",
+        "begun_at",
         "complete",
         "failures",
         "head_size",
@@ -105,6 +106,8 @@ class Follower:
         self.shrunk_by = 0
         """Bytes that were not read when the file was found truncated."""
         self.complete = complete
+        self.begun_at = now
+        """When what it holds was found."""
         self.size = size
         self._changed_ns = changed_ns
         self._looked_to = 0
@@ -176,7 +179,8 @@ class Follower:
         self.settled, self.truncated, self.nuls_at_head = False, True, True
         self.size = self.until = size
         self.shrunk_by = 0
-        self._looked_to, self._written_to, self._grew_at = 0, sys.maxsize, now
+        self._looked_to, self._written_to = 0, sys.maxsize
+        self._grew_at = self.begun_at = now
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
         self.next_hole, self.nuls_to = -1, 0

@@ -191,7 +191,8 @@ class Newcomers:
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
-        if self._copies.lies_near(waiting.path, entry, waiting.size, older=partial(self._is_older, waiting.scan)):
+        older = partial(self._is_older, waiting.scan)
+        if self._copies.lies_near(waiting.path, entry, waiting.size, since=now, older=older):
             return
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._follower(source, None, facts, now)
@@ -223,7 +224,7 @@ class Newcomers:
             return False
         path, size = follower.source.path, follower.position + follower.shrunk_by
         entry = self._sources.expected(follower) or entry_of(follower)
-        if self._copies.lies_near(path, entry, size, older=self._is_known):
+        if self._copies.lies_near(path, entry, size, since=follower.begun_at, older=self._is_known):
             return True
         # Or it waits, and was deleted since.
         return any(

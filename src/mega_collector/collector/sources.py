@@ -327,23 +327,23 @@ class Sources:
         self._unsettled.discard(follower)
         start = self._starts.pop(described.id, None)
         if start is not None and follower.source.id != described.id:
-            self._tell_replaced(decide, start.path)
+            self._tell_replaced(decide, start.path, follower.begun_at)
         elif entry is None and anew:
             # If it is longer than it was seen, it may be seen already as it is now.
-            self._tell_unread(described, seen if follower.size < seen else begun)
+            self._tell_unread(described, seen if follower.size < seen else begun, follower.begun_at)
         if entry is not None and entry.ended and entry.source_id != follower.source.id:
             self._remembered.forget(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
         return follower
 
-    def _tell_replaced(self, decide: Decide, path: bytes) -> None:
+    def _tell_replaced(self, decide: Decide, path: bytes, since: float) -> None:
         """What was remembered agreed, but not what the aggregator has committed of it since: it is another file's."""
         described = decide.source
         for known in decide.resume.known:
             if known.source_id != described.id:
                 continue
             entry = _entry_of(replace(described, path=path), known)
-            if not known.finished and self._copies.lies_near(path, entry, known.position):
+            if not known.finished and self._copies.lies_near(path, entry, known.position, since=since):
                 self.conclude(entry, recognisable=True)
                 continue
             if known.position > 0 and known.before.length > 0:
@@ -352,10 +352,10 @@ class Sources:
             if not known.finished:
                 self._losses.end(described, known.position, None, "it was rewritten while the collector was stopped")
 
-    def _tell_unread(self, described: Source, size: int) -> None:
+    def _tell_unread(self, described: Source, size: int, since: float) -> None:
         """It was rewritten since it was described, and nothing was read of what it held."""
         entry = Entry(described.id, described.path, described.device, described.inode, described.head, 0, Marker())
-        if not self._copies.lies_near(described.path, entry, size):
+        if not self._copies.lies_near(described.path, entry, size, since=since):
             self._losses.end(described, 0, size, "the file was truncated before it was read")
 
     def _learn_end(self, decide: Decide) -> None:
