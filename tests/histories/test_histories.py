@@ -38,6 +38,8 @@ _FOUND = [
 """Seeds of histories that failed, and fail again if what they found comes back."""
 
 _FOUND_BESIDE = [
+    7017490,  # a file that was rotated while it was empty was taken for its own copy
+    13005604,  # what was to be judged anew had been closed, as others had to be opened to look at it
     5012541,  # an unlinked file that was held open was closed, to be found anew as what it might be a copy of
 ]
 """Likewise, where files are renamed while they are looked at."""

@@ -143,11 +143,11 @@ class Copies:
     def _found_at(self, facts: FileFacts) -> float:
         """When that file was found that is followed now; or it is still to be found.
 
-        What was followed by that inode, and was empty, has no name and is not open, or comes of its archive by now, has
-        left it to another.
+        What was followed by that inode, and was empty, is cut, has no name and is not open, or comes of its archive by
+        now, has left it to another.
         """
         follower = self._followed.get((facts.device, facts.inode))
-        if follower is None or follower.complete or not follower.size:
+        if follower is None or follower.complete or not follower.size or follower.is_cut(facts.size):
             return math.inf
         return follower.begun_at if follower.path is not None or follower in self._files else math.inf
 

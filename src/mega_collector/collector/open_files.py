@@ -121,8 +121,14 @@ class OpenFiles:
         self._open[follower] = file
 
     def hand_over(self, follower: Follower) -> File:
-        """The open file of a follower: it is the caller's now."""
-        return self._open.pop(follower)
+        """The file of a follower: it is the caller's now.
+
+        Raises:
+            OSError: it was closed, and cannot be opened again.
+        """
+        file = self.of(follower)
+        del self._open[follower]
+        return file
 
     def make_room(self) -> None:
         """See that another file may be opened.

@@ -512,7 +512,14 @@ class Tailer:
 
     def _judge_anew(self, follower: Follower, now: float) -> None:
         """As if it had just appeared; but it stays open."""
-        name, file = self._departures.name(follower), self._files.hand_over(follower)
+        name = self._departures.name(follower)
+        try:
+            file = self._files.hand_over(follower)
+        except OSError:
+            # Others had to be opened to look at it.
+            self._departures.let_go(follower)
+            self._finder.hurry()
+            return
         self._departures.let_go(follower)
         self._newcomers.take_over(follower.identity, name, file, now)
 
