@@ -332,3 +332,15 @@ def test_a_copy_holds_what_was_not_read_though_more_was_of_what_its_original_hel
     let_pass(world, 30)
     assert count_lines(world) == 10 + 2
     assert count_lost(world) == 0
+
+
+def test_what_begins_as_a_log_and_grows_all_the_time_is_no_copy_for_long() -> None:
+    """Though it grows again before a line of it was read."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 5)
+    let_pass(world, 8)
+    other = make_copy(world, b"/logs/a.log.debug", log)
+    for _ in range(4 * int(ROTATE_WAIT)):
+        world.append(other, 1)
+        world.pass_by(1.0)
+    assert count_lines(world) > 5

@@ -470,10 +470,11 @@ class Tailer:
 
     def _observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> bool:
         """As `_look`."""
+        empty = not follower.size
         sight = follower.observe(size, changed_ns, now)
         if sight is Sight.GREW:
-            if not follower.position and follower.settled and self._is_copy_now(follower):
-                # It was empty: another has its inode, and its name, perhaps.
+            if empty and follower.settled and self._is_copy_now(follower):
+                # Another has its inode, and its name, perhaps.
                 self._sources.end(follower)
                 self._judge_anew(follower, now)
                 return False
