@@ -293,3 +293,26 @@ def test_what_is_truncated_without_a_copy_is_lost_though_what_was_rotated_before
     world.reconnect()
     let_pass(world, 30)
     assert count_lost(world) == 1
+
+
+def test_what_an_archive_holds_all_of_is_not_lost_though_more_is_known_of_the_archive_than_of_its_original() -> None:
+    """The ledger is lost, and the collector killed before its checkpoint says how far it came."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    before = dict(world.checkpoint.durable)
+    world.append(log, 5)
+    let_pass(world, 8)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.1")
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    let_pass(world, 8)
+    standing = [row for row in world.aggregator.ledger.values() if row.source.path == b"/logs/a.log.1.gz"]
+    assert len(standing) == 1
+    world.disk.unlink(b"/logs/a.log.1")
+    world.checkpoint.durable = before
+    world.kill()
+    world.aggregator.ledger = {row.source.id: row for row in standing}
+    world.aggregator.crash()
+    world.start()
+    let_pass(world, 40)
+    assert count_lost(world) == 0

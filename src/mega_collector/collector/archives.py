@@ -426,8 +426,9 @@ class Archives:
         if holder is not None and self._acknowledged(holder) >= contents.size:
             self._recognise(archive, contents, holder.source.path)
             return False
+        inode = archive.identity[1]
         original = self._origins.original(
-            look.candidates, look.inspection.tails, path=archive.path, inode=archive.identity[1], contents=contents
+            look.candidates, look.inspection.tails, path=archive.path, inode=inode, contents=contents
         )
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
@@ -450,9 +451,14 @@ class Archives:
             return False
         if position == contents.size and follower is None:
             self._recognise(archive, contents, None if original is None else original.path)
-            if original is not None and not original.ended and not is_own(original, archive.identity[1], contents):
-                # Its file vanished while nobody looked; all of it was shipped.
-                self._sources.conclude(original)
+            outdated = self._origins.outdated(
+                look.candidates, look.inspection.tails, path=archive.path, inode=inode, contents=contents
+            )
+            if original is not None and not (original.ended or is_own(original, inode, contents)):
+                outdated = [original, *(each for each in outdated if each is not original)]
+            # The file vanished while nobody looked; all of it was shipped.
+            for each in outdated:
+                self._sources.conclude(each)
             return False
         self._ship(look, contents, original, follower, now)
         return True

@@ -51,14 +51,7 @@ class Origins:
 
         `tails` are its bytes before the candidates' positions.
         """
-        matching = [
-            entry
-            for entry in candidates
-            if entry.position in tails
-            and entry.position > 0
-            and entry.before.matches_tail(tails[entry.position])
-            and is_plausible(entry.position, entry.head, entry.path, of=path, size=contents.size)
-        ]
+        matching = _matching(candidates, tails, path=path, size=contents.size)
         if matching:
             # Rather of a file than of the archive itself, as which it stands.
             return max(matching, key=lambda each: (each.position, not each.ended, not is_own(each, inode, contents)))
@@ -66,6 +59,21 @@ class Origins:
         unknown = (each for each in candidates if not each.ended and each.position == 0 and not self._is_settled(each))
         named = (each for each in unknown if is_named_after(path, each.path))
         return max(named, key=lambda entry: entry.head.length, default=None)
+
+    def outdated(
+        self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, contents: Contents
+    ) -> list[Entry]:
+        """What of them is remembered of that file as it was before, and is not followed: nothing of it is missing.
+
+        Both halves were killed then, and the ledger that knew more was lost.
+        """
+        return [
+            each
+            for each in _matching(candidates, tails, path=path, size=contents.size)
+            if is_named_after(path, each.path)
+            and not (each.ended or is_own(each, inode, contents))
+            and self._remembered.get(each.source_id) is each
+        ]
 
     def holder(self, path: bytes, contents: Contents) -> Follower | None:
         """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
@@ -120,6 +128,17 @@ class Origins:
         """Whether it is followed, and the aggregator has told what it knows of it."""
         follower = self._followed.of(entry.source_id)
         return follower is not None and follower.settled
+
+
+def _matching(candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, size: int) -> list[Entry]:
+    return [
+        entry
+        for entry in candidates
+        if entry.position in tails
+        and entry.position > 0
+        and entry.before.matches_tail(tails[entry.position])
+        and is_plausible(entry.position, entry.head, entry.path, of=path, size=size)
+    ]
 
 
 def is_own(entry: Entry, inode: int, contents: Contents) -> bool:
