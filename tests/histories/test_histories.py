@@ -38,6 +38,7 @@ _FOUND = [
 """Seeds of histories that failed, and fail again if what they found comes back."""
 
 _FOUND_BESIDE = [
+    22004350,  # what was compared with others was closed, as these had to be opened
     7017490,  # a file that was rotated while it was empty was taken for its own copy
     13005604,  # what was to be judged anew had been closed, as others had to be opened to look at it
     5012541,  # an unlinked file that was held open was closed, to be found anew as what it might be a copy of

@@ -250,12 +250,18 @@ class Newcomers:
         if self._once:
             return False
         try:
-            file = self._files.of(follower)
+            # Out of the others' way, of which some may have to be opened, and others closed.
+            file = self._files.hand_over(follower)
+        except OSError:
+            return False
+        try:
             if self._copies.original(name, file) is not None:
                 return True
             return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
         except OSError:
             return False
+        finally:
+            self._files.keep(follower, file)
 
     def tell_missed(self) -> bool:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
