@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def _all(file: PlainFile, follower: Follower, *, final: bool = False, size: int 
     while not isinstance(result := read(file, follower, size=size, max_line=1 << 20, final=final), Reading):
         assert result.start == position
         position = result.end
-        found.append(bytes(result.data) if isinstance(result, Block) else result)
+        found.append(bytes(result.data) if isinstance(result, Block) else replace(result, source=SOURCE))
     assert result is Reading.NOTHING
     return found
 

@@ -1,11 +1,11 @@
 """An aggregator in memory: the real admission, a ledger that survives its crashes, and commits when told to."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mega_collector.aggregator.admission import Admission, Duplicate
 from mega_collector.block import Block, Skip, SkipReason, Source
-from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 from mega_collector.protocol import (
     Ack,
     Describe,
@@ -149,6 +149,9 @@ class MemoryAggregator:
             row = self.ledger.setdefault(source.id, Row(source, item.position, item.before))
             row.source, row.gone, row.finished = source, False, False
             return row.position
+        if isinstance(item, Block) and not item.start and len(item.data) > source.head.length:
+            # As the real one, which has the bytes.
+            source = replace(source, head=Marker.of(bytes(item.data)[:HEAD_SIZE]))
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
         row.position, row.finished, row.gone = item.end, False, False

@@ -13,8 +13,12 @@ from random import Random
 from histories.disk import Inode
 from histories.world import World, seeded_ids
 from mega_collector.block import Source
+from mega_collector.marker import TAIL_SIZE
 
 _LOGS = [b"/logs/a.log", b"/logs/b.log"]
+
+_AT_ONCE = 3
+"""Lines."""
 
 _FEW = 4
 """Descriptors: then what waits for one may be deleted meanwhile."""
@@ -33,9 +37,17 @@ class RotatedWorld(World):
     """Logs that are never lost: nothing is removed before an archive has it, nothing cut before a copy has it."""
 
     def __init__(
-        self, random: Random, *, max_open_files: int = 100, batch_age: float = 0.0, numbered: bool = False
+        self,
+        random: Random,
+        *,
+        max_open_files: int = 100,
+        batch_age: float = 0.0,
+        numbered: bool = False,
+        alike: bool = False,
     ) -> None:
         super().__init__(random, max_open_files=max_open_files, batch_age=batch_age)
+        self._alike = alike
+        """Whether all lines are of one length and end alike, and so many are written at once."""
         self._numbered = numbered
         """Whether what was rotated before is renamed at each rotation: a.log.1 to a.log.2, a.log.1.gz to a.log.2.gz."""
         self._few = max_open_files == _FEW
@@ -51,7 +63,10 @@ class RotatedWorld(World):
 
     def write_lines(self) -> None:
         inode = self.disk.names[self.random.choice(_LOGS)]
-        lines = [inode.generation.next_line() for _ in range(self.random.randint(1, 5))]
+        if self._alike:
+            lines = [b"%06d%b\n" % (next(self._dates), b"x" * TAIL_SIZE) for _ in range(_AT_ONCE)]
+        else:
+            lines = [inode.generation.next_line() for _ in range(self.random.randint(1, 5))]
         self._lines.update(lines)
         self.disk.append(inode, b"".join(lines))
 
@@ -174,11 +189,17 @@ _WEIGHTS: dict[Callable[[RotatedWorld], None], float] = {
 
 
 def play_rotations(
-    seed: int, length: int, *, wiped: bool = False, numbered: bool = False, expired: bool = False
+    seed: int,
+    length: int,
+    *,
+    wiped: bool = False,
+    numbered: bool = False,
+    expired: bool = False,
+    alike: bool = False,
 ) -> int:
     """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
 
-    `numbered`: as of `RotatedWorld`. `expired`: what has come is deleted; then it may be told as lost.
+    `numbered`, `alike`: as of `RotatedWorld`. `expired`: what has come is deleted; then it may be told as lost.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
@@ -189,7 +210,7 @@ def play_rotations(
         weights = weights | {RotatedWorld.expire: 1.5}
     with seeded_ids(seed):
         few, age = random.choice([100, 100, _FEW]), seed % 2 * 15.0
-        world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered)
+        world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered, alike=alike)
         for operation in random.choices(list(weights), list(weights.values()), k=length):
             operation(world)
         world.finish()

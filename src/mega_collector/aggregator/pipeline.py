@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -22,7 +22,7 @@ from mega_collector.batch import Batch
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.emitter.protocol import Emitter, Left, OutputState, Reopenable, Taken
 from mega_collector.errors import DestinationGone, EmitError, MegaCollectorError, RetriesExhausted, Stopping
-from mega_collector.marker import TAIL_SIZE, Marker
+from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 from mega_collector.protocol import Finish, Flush, Open, Resume
 
 _LEDGER_PACE = 1.0
@@ -294,7 +294,7 @@ class Pipeline:
         self._insist(lambda: self._checksums.look_up(by_source))
         return [
             Advance(
-                each[-1].source,
+                _with_head(each[-1].source, each[0]),
                 each[0].start,
                 each[-1].end,
                 sum(block.entries for block in each) if len(each) > 1 else each[0].entries,
@@ -451,6 +451,13 @@ def _taken_of(batches: Sequence[Batch], taken: Taken) -> list[Block]:
     for left in (block for each in taken.left for block in each.blocks):
         begins[left.source.id] = min(left.start, begins.get(left.source.id, left.start))
     return [block for block in blocks if block.start < begins.get(block.source.id, block.end)]
+
+
+def _with_head(source: Source, first: Block) -> Source:
+    """Whose first bytes are known better than when it was described, if that is its first block."""
+    if first.start or len(first.data) <= source.head.length or source.head.length == HEAD_SIZE:
+        return source
+    return replace(source, head=Marker.of(first.data[:HEAD_SIZE]))
 
 
 def _passed(item: Move) -> Range | None:

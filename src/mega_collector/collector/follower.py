@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from enum import Enum, auto
 
 from mega_collector.block import Source
@@ -184,6 +185,11 @@ class Follower:
         self.head_size, self._head_checksum = 0, 0
         self.in_long_line = False
         self.next_hole, self.nuls_to = -1, 0
+
+    def begins(self, head: bytes | memoryview) -> None:
+        """The first bytes are read: where fewer were there when it was described, these tell it from others."""
+        if len(head) > self.source.head.length:
+            self.source = replace(self.source, head=Marker.of(head))
 
     def keep_head(self, head: bytes) -> None:
         """The file begins so, and must from now on."""

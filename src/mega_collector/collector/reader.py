@@ -66,6 +66,8 @@ def read(
         return Reading.NOTHING
     end = offset + part.size
     payload = data[offset:end] if part.size <= _SMALL else _payload(data, offset, end)
+    if not position:
+        follower.begins(payload[:HEAD_SIZE])
     block = Block(follower.source, position, payload, part.entries, part.unterminated)
     follower.took(position + part.size, data[max(offset, end - TAIL_SIZE) : end])
     if follower.head_size < HEAD_SIZE and position == follower.head_size and not follower.complete:

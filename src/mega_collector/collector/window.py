@@ -285,7 +285,9 @@ class Window:
 
     def send(self, item: Item) -> list[Item]:
         """Ship a block, or pass over bytes, of a source that is `ready`."""
-        self._flights[item.source.id].items.append(item)
+        flight = self._flights[item.source.id]
+        flight.items.append(item)
+        flight.source = item.source
         if isinstance(item, Block):
             self._in_flight += len(item.data)
         self._items += 1
