@@ -142,6 +142,12 @@ class RotatedWorld(World):
         for compression in list(self._compressions):
             while compression.archive is not None and compression in self._compressions:
                 self._compress(compression)
+        if self._alike:
+            # Much is written, and the window is small.
+            self.start()
+            self.reconnect()
+            for _ in range(80):
+                self.pass_by(1.0)
         super().finish()
 
     def _arrived(self) -> Counter[bytes]:
@@ -218,5 +224,12 @@ def play_rotations(
 
 
 def play_some(seed: int, length: int) -> int:
-    """As the seed has it: in one of two a state is lost, two of four are numbered, in two of eight archives go."""
-    return play_rotations(seed, length, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, expired=seed % 8 > 5)
+    """As the seed has it: in every second a state is lost, and so on."""
+    return play_rotations(
+        seed,
+        length,
+        wiped=seed % 2 == 1,
+        numbered=seed // 2 % 2 == 1,
+        alike=seed // 4 % 2 == 1,
+        expired=seed // 8 % 4 == 3,
+    )

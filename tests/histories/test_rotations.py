@@ -5,7 +5,7 @@
 
 import pytest
 
-from histories.rotations import play_rotations, play_some
+from histories.rotations import play_rotations
 
 _SEEDS = 150
 _LENGTH = 60
@@ -51,10 +51,21 @@ def test_rotations_that_once_failed(seed: int) -> None:
     play_rotations(seed, _LENGTH)
 
 
-@pytest.mark.parametrize("seed", [5012882])
-def test_some_rotations_that_once_failed(seed: int) -> None:
-    """A copy was made in the place of one that was closed, and deleted before it was looked at."""
-    play_some(seed, _LENGTH)
+@pytest.mark.parametrize("first", range(0, _SEEDS, 50))
+def test_seeded_rotations_of_lines_that_end_alike(first: int) -> None:
+    """Of one length, and always so many: nothing but how they begin tells one log from another."""
+    for seed in range(first, first + 50):
+        play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, alike=True)
+
+
+@pytest.mark.parametrize("seed", [56, 140, 197, 232, 1042])
+def test_rotations_of_lines_that_end_alike_that_once_failed(seed: int) -> None:
+    """What a log began with was described, if at all, before it had a line."""
+    play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, alike=True)
+
+
+def test_a_copy_in_the_place_of_one_that_was_closed_and_deleted_before_it_was_looked_at_comes_once() -> None:
+    play_rotations(5012882, _LENGTH, numbered=True)
 
 
 @pytest.mark.parametrize("seed", _FOUND_NUMBERED)

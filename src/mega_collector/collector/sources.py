@@ -208,7 +208,8 @@ class Sources:
         if remembered is None:
             self._remembered.recollect(entry)
             return True
-        further = replace(remembered, position=entry.position, before=entry.before)
+        head = max(remembered.head, entry.head, key=lambda each: each.length)
+        further = replace(remembered, position=entry.position, before=entry.before, head=head)
         follower = self._followed.of(source_id) if source_id in self._starts else None
         if follower is not None and self._is_doubtful(follower, entry):
             self._doubt(follower)
