@@ -20,7 +20,7 @@ from mega_collector.collector.origins import Origins, is_own
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import plain
+from mega_collector.collector.rotated_names import is_named_after, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
@@ -39,6 +39,8 @@ class _Archive:
     """Size and time of change when it was gone through."""
     skip: bool
     """Whether it is passed over, unless it holds what is left of something that was shipped."""
+    fresh: bool = False
+    """Whether nothing was known of it when it was found: by a process before, it was not."""
     gone: bool = False
     seen: tuple[int, int] | None = None
     """Size and time of change when it was seen last."""
@@ -152,20 +154,20 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        Where nothing was, it holds what that began with, or begins so and has its name. (Of one that was passed over
-        nothing is known.)
+        Where nothing was, it holds what that began with, or begins so and has its name; and where that was empty, is
+        named after it, and was made since it was seen last. (Of one that was passed over nothing is known.)
         """
         for archive in self._archives.values():
             end = archive.entry
             if end is None or archive.skip:
                 continue
+            named = plain(archive.path) == entry.path
             if entry.position:
                 found = (end.position, end.before) == (entry.position, entry.before)
-            elif end.position and end.position == entry.head.length:
-                found = end.head == entry.head
+            elif entry.head.length:
+                found = end.head == entry.head and (named or end.position == entry.head.length)
             else:
-                alike = end.head == entry.head if entry.head.length else not end.position
-                found = alike and plain(archive.path) == entry.path
+                found = not end.position and (named or (archive.fresh and is_named_after(archive.path, entry.path)))
             if found:
                 return True
         return False
@@ -216,6 +218,7 @@ class Archives:
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
         if archive.entry is None:
+            archive.fresh = True
             self._queue[archive] = None
         return True
 
