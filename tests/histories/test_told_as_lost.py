@@ -322,6 +322,7 @@ def test_what_an_archive_holds_all_of_is_not_lost_though_more_is_known_of_the_ar
 def test_what_was_empty_is_not_lost_if_an_empty_archive_that_was_made_since_is_named_after_it(known: bool) -> None:
     """Rather than one that was there before: then lines may have been written to it, and deleted."""
     world = World(Random(0))
+    world.add(b"/logs/a.log.3", 0)
     world.add(b"/logs/a.log", 0)
     if known:
         make_archive(world, b"/logs/a.log.7.gz", b"")
