@@ -66,4 +66,5 @@ def test_metrics_name_so_many_files_and_no_more(seen: Seen) -> None:
         (seen.site.logs / f"{number}.log").write_bytes(b"a line\n" * number)
     seen.collector(metrics_files="3")
     until(lambda: seen.metric("collector", "files") == 20, "the files")
+    until(lambda: "collector_file_lag_bytes{" in seen.get("collector", "/metrics"), "those that are behind")
     assert seen.get("collector", "/metrics").count("collector_file_lag_bytes{") == 3
