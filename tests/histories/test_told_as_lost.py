@@ -334,3 +334,19 @@ def test_what_was_empty_is_not_lost_if_an_empty_archive_that_was_made_since_is_n
     world.start()
     let_pass(world, 30)
     assert count_lost(world) == known
+
+
+def test_what_vanished_is_lost_though_an_archive_of_another_is_as_long_and_ends_alike() -> None:
+    world = World(Random(0))
+    logs = [world.disk.create(name) for name in (b"/logs/a.log", b"/logs/b.log")]
+    for number, log in enumerate(logs):
+        world.disk.append(log, b"".join(b"%d of %d %b\n" % (line, number, b"x" * 64) for line in range(20)))
+    let_pass(world, 40)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.1")
+    make_archive(world, b"/logs/a.log.1.gz", bytes(logs[0].generation.content))
+    let_pass(world, 8)
+    world.kill()
+    world.disk.unlink(b"/logs/b.log")
+    world.start()
+    let_pass(world, 30)
+    assert count_lost(world) == 1

@@ -163,7 +163,9 @@ class Archives:
                 continue
             named = plain(archive.path) == entry.path
             if entry.position:
-                found = (end.position, end.before) == (entry.position, entry.before)
+                # Where lines end alike only the head tells, if of both so much of it is known.
+                alike = end.head == entry.head or end.head.length != entry.head.length
+                found = alike and (end.position, end.before) == (entry.position, entry.before)
             elif entry.head.length:
                 found = end.head == entry.head and (named or end.position == entry.head.length)
             else:
