@@ -5,7 +5,7 @@
 
 import pytest
 
-from histories.rotations import play_rotations
+from histories.rotations import play_rotations, play_some
 
 _SEEDS = 150
 _LENGTH = 60
@@ -71,3 +71,12 @@ def test_a_copy_in_the_place_of_one_that_was_closed_and_deleted_before_it_was_lo
 @pytest.mark.parametrize("seed", _FOUND_NUMBERED)
 def test_numbered_rotations_that_once_failed(seed: int) -> None:
     play_rotations(seed, _LENGTH, numbered=True)
+
+
+@pytest.mark.parametrize("seed", [21010994, 23005099])
+def test_a_log_that_was_cut_twice_between_two_looks_does_not_come_twice_after_a_kill(seed: int) -> None:
+    play_some(seed, _LENGTH)
+
+
+def test_a_copy_in_the_name_and_the_inode_of_the_one_before_is_no_loss() -> None:
+    play_some(24002983, _LENGTH)

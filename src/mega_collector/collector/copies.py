@@ -125,7 +125,7 @@ class Copies:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._found_at(facts) <= since or older(facts):
+                if facts is None or self._found_at(facts, file) <= since or older(facts):
                     return False
                 if not is_archive(path, file):
                     return self.has_all(file, entry, size)
@@ -140,14 +140,19 @@ class Copies:
         except OSError:
             return False
 
-    def _found_at(self, facts: FileFacts) -> float:
+    def _found_at(self, facts: FileFacts, file: File) -> float:
         """When that file was found that is followed now; or it is still to be found.
 
-        What was followed by that inode, and was empty, is cut, has no name and is not open, or comes of its archive by
-        now, has left it to another.
+        What was followed by that inode, and was empty, is cut, is not in the file any more, has no name and is not
+        open, or comes of its archive by now, has left it to another.
+
+        Raises:
+            OSError: the file cannot be read.
         """
         follower = self._followed.get((facts.device, facts.inode))
         if follower is None or follower.complete or not follower.size or follower.is_cut(facts.size):
+            return math.inf
+        if follower.settled and not holds(file, follower):
             return math.inf
         return follower.begun_at if follower.path is not None or follower in self._files else math.inf
 

@@ -218,19 +218,41 @@ class Newcomers:
             if self._crowding:
                 return
 
-    def holds_copy_of(self, follower: Follower) -> bool:
+    def holds_copy_of(self, follower: Follower, now: float) -> bool:
         """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
         if not follower.shrunk_by:
             return False
-        path, size = follower.source.path, follower.position + follower.shrunk_by
-        entry = self._sources.expected(follower) or entry_of(follower)
-        if self._copies.lies_near(path, entry, size, since=follower.begun_at, older=self._is_known):
-            return True
-        # Or it waits, and was deleted since.
-        return any(
-            each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
+        entry, size = self._sources.expected(follower) or entry_of(follower), follower.position + follower.shrunk_by
+        lies, waiting = self._copies_of(follower, entry, size)
+        return lies or bool(waiting) or self._was_cut_twice(follower, entry, size, now)
+
+    def _was_cut_twice(self, follower: Follower, entry: Entry, size: int, now: float) -> bool:
+        """Whether there is a copy that ends before what was seen: that was written when the file had been truncated.
+
+        Then it is lost, unless another copy has it that came later; of what was read, nothing is.
+        """
+        if not entry.position:
+            return False
+        lies, waiting = self._copies_of(follower, entry, entry.position)
+        if not (lies or waiting):
+            return False
+        path = follower.source.path
+        older = partial(self._is_older, max((each.scan for each in waiting), default=self._finder.scans))
+        if not self._copies.lies_near(path, None, size, since=now, older=older):
+            source = self._sources.make(path, FileFacts(*follower.identity, size, 0), Marker(), None)
+            self._losses.end(source, 0, size, "the file was truncated before it was read")
+        return True
+
+    def _copies_of(self, follower: Follower, entry: Entry, size: int) -> tuple[bool, list[_Waiting]]:
+        """Whether a copy lies there that has so many bytes; and those that wait, which may have been deleted since."""
+        path = follower.source.path
+        lies = self._copies.lies_near(path, entry, size, since=follower.begun_at, older=self._is_known)
+        waiting = [
+            each
             for each in self._waiting.values()
-        )
+            if each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
+        ]
+        return lies, waiting
 
     def _is_known(self, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""

@@ -491,7 +491,7 @@ class Tailer:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return
-        copied = self._newcomers.holds_copy_of(follower)
+        copied = self._newcomers.holds_copy_of(follower, now)
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)
