@@ -73,10 +73,16 @@ def test_numbered_rotations_that_once_failed(seed: int) -> None:
     play_rotations(seed, _LENGTH, numbered=True)
 
 
-@pytest.mark.parametrize("seed", [21010994, 23005099])
-def test_a_log_that_was_cut_twice_between_two_looks_does_not_come_twice_after_a_kill(seed: int) -> None:
+_FOUND_OF_SOME = [
+    21010994,  # a log was cut twice between two looks, and its collector killed: its first copy came again
+    23005099,  # likewise
+    24002983,  # a copy got the name and the inode of the one before, and what was not read yet was told as lost
+    31008527,  # of two logs that were cut one after the other the directory was looked at once
+    31014179,  # a copy got the inode of a file that was empty and not settled yet
+    32018583,  # an archive got the inode of its log, ended alike, and was taken for what was shipped of that
+]
+
+
+@pytest.mark.parametrize("seed", _FOUND_OF_SOME)
+def test_rotations_of_any_kind_that_once_failed(seed: int) -> None:
     play_some(seed, _LENGTH)
-
-
-def test_a_copy_in_the_name_and_the_inode_of_the_one_before_is_no_loss() -> None:
-    play_some(24002983, _LENGTH)

@@ -142,6 +142,9 @@ def _matching(candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: 
 
 
 def is_own(entry: Entry, inode: int, contents: Contents) -> bool:
-    """Whether what is remembered is an archive's own source, as which the aggregator knows the archive already."""
-    end = entry.inode, entry.position, entry.before
-    return not entry.ended and end == (inode, contents.size, contents.before)
+    """Whether what is remembered is an archive's own source, as which the aggregator knows the archive already.
+
+    Its head tells it from what had the inode before: lines may end alike.
+    """
+    own = entry.inode, entry.position, entry.before, entry.head
+    return not entry.ended and own == (inode, contents.size, contents.before, contents.head)

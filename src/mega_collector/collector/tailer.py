@@ -15,6 +15,7 @@ from itertools import chain
 
 import structlog
 
+from mega_collector.block import Source
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
@@ -288,6 +289,8 @@ class Tailer:
             self._take_stock(now)
             self._turns.take(now, self._trouble)
             self._turns.flush_if_stuck(now)
+            # A read that finds a file rewritten looks for its copy.
+            self._siblings.forget()
         else:
             self._shipper.flush()
         self._shipper.say()
@@ -413,8 +416,18 @@ class Tailer:
             unsettled = self._followed.of(decide.source.id)
             assert unsettled is not None
             self._warn(unsettled, error)
+            return
+        now = self._clock()
+        if follower is not None and self._was_empty(follower, decide.source) and self._is_copy_now(follower):
+            self._sources.end(follower)
+            self._judge_anew(follower, now)
         else:
-            self._turns.mark(follower, self._clock())
+            self._turns.mark(follower, now)
+
+    @staticmethod
+    def _was_empty(follower: Follower, described: Source) -> bool:
+        """Whether there was nothing in it when it was described: another file has its inode, and its name, perhaps."""
+        return not described.head.length and follower.source is described and follower.size > follower.position == 0
 
     # Looking at the files
 
