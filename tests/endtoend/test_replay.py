@@ -1,16 +1,20 @@
 """What was discarded comes back when the destination works again: once, whatever is killed in between."""
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 
+from harness.health import NOT_SERVING, SERVING, health
 from harness.lines import assert_exactly
 from harness.process import Process
 from harness.site import Site, environ
 from harness.until import until
+from pagerduty_server import PagerDutyServer
 
 LINES = 600
+KEY = "R0UT1NGK3Y5s3cr3t0123456789abcde"
 
 
 class Drain:
@@ -21,9 +25,14 @@ class Drain:
         self.letters = site.directory / "aggregator" / "dead-letters"
         self._away = site.out.parent.with_name("away")
 
-    def aggregator(self) -> Process:
+    def aggregator(self, notify: str | None = None) -> Process:
         return self.site.aggregator(
-            after_retries="discard", retry_count="0", max_batch_size="10", max_batch_bytes="100KiB"
+            file_configuration=str(self.site.out),
+            notify_configuration=notify,
+            after_retries="discard",
+            retry_count="0",
+            max_batch_size="10",
+            max_batch_bytes="100KiB",
         )
 
     def break_(self) -> None:
@@ -128,6 +137,25 @@ def test_a_destination_that_fails_again_keeps_the_dead_letters_as_they_are(drain
     drain.site.assert_delivered()
     assert aggregator.stop() == 0
     assert not (drain.site.directory / "aggregator" / "operator.sock").exists()
+
+
+@pytest.mark.parametrize("name", ["out.log", "{host}.log"])
+def test_what_came_back_says_that_the_destination_works_again(drain: Drain, name: str) -> None:
+    """Though no new line has come since: health serves, and the incident is resolved."""
+    drain.site.out = drain.site.out.with_name(name)
+    with PagerDutyServer() as service:
+        notify = {"integration_key": KEY, "incident_key": "drain/1", "identifier": "Drain #1", "url": service.url}
+        drain.aggregator(json.dumps(notify))
+        drain.discard(50)
+        until(lambda: health(drain.site.address) == NOT_SERVING, "health should follow the destination")
+        until(lambda: _said(service) == ["trigger"], "an incident")
+        assert drain.replay().wait() == 0
+        until(lambda: health(drain.site.address) == SERVING, "health should follow the destination")
+        until(lambda: _said(service) == ["trigger", "resolve"], "its end")
+
+
+def _said(service: PagerDutyServer) -> list[str]:
+    return [json.loads(request)["event_action"] for request in service.requests]
 
 
 def _wait_for(replay: Process, site: Site, size: int) -> None:

@@ -178,6 +178,7 @@ class Aggregator:
             pause=shutdown.pause,
             taps=taps,
             on_outputs=self._output.committed if isinstance(self._output, FileEmitter | FileTree) else lambda: None,
+            on_replayed=self._stack.replayed,
             on_failure=shutdown.ask,
             turned_back=turned_back,
         )

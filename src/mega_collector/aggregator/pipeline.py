@@ -62,9 +62,10 @@ class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
     `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
-    nobody is alerted or gives it up again if that fails. `taps` are offered what is committed. `pause(seconds)` waits
-    and says whether there is still time to try again. `on_outputs` is called when the ledger has the state of outputs
-    that an emit has changed. `failure` is set if it cannot go on, and `on_failure` is called then.
+    nobody is alerted or gives it up again if that fails; `on_replayed` is called with what it took. `taps` are offered
+    what is committed. `pause(seconds)` waits and says whether there is still time to try again. `on_outputs` is called
+    when the ledger has the state of outputs that an emit has changed. `failure` is set if it cannot go on, and
+    `on_failure` is called then.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Pipeline:
         pause: Callable[[float], bool],
         taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
+        on_replayed: Callable[[Taken], None] = lambda _: None,
         on_failure: Callable[[], None],
         turned_back: TurnedBack | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Pipeline:
         self._pause = pause
         self._taps = taps or Taps()
         self._on_outputs = on_outputs
+        self._on_replayed = on_replayed
         self._on_failure = on_failure
         self._turned_back = turned_back or TurnedBack()
         self._checksums = Checksums(self._committed_checksum)
@@ -356,6 +359,7 @@ class Pipeline:
             self.settled = False
             self._record((), outputs=taken.outputs, cleared=cleared, closed=taken.closed)
             self.settled = True
+            self._on_replayed(taken)
             self._count(batches[: taken.count], taken)
             if self._taps.open:
                 self._taps.offer(_delivered(batches[: taken.count], taken))

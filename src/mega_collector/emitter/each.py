@@ -76,10 +76,23 @@ class EachEmitter:
         taken = self._next.emit(batches, resting)
         given_up: list[Batch] = []
         left = [self._leave(each, each.output in resting, given_up) for each in taken.left]
-        self._recover({state.path for state in taken.outputs} - {each.output for each in left})
+        self.recover(taken)
         self._forget(now)
         remaining = tuple(each for each in left if each.batches or each.behind)
         return replace(taken, left=remaining, given_up=tuple(given_up))
+
+    def recover(self, taken: Taken) -> None:
+        """These outputs have taken something, but for those of which something is left."""
+        outputs = {state.path for state in taken.outputs} - {each.output for each in taken.left}
+        for output in outputs & self._failing.keys():
+            del self._failing[output]
+            _log.info("output_recovered", output=output)
+        if not outputs:
+            return
+        # Health says that the destination fails where none takes anything.
+        self._statistics = replace(self._statistics, failing=False, in_a_row=0)
+        if self._notifier is not None and not any(each.exhausted for each in self._failing.values()):
+            self._tell(self._notifier.recovered)
 
     def statistics(self) -> RetryStatistics:
         return self._statistics
@@ -148,17 +161,6 @@ class EachEmitter:
         given_up.append(left.batches[0])
         failing.failures = 0  # the next batch has its own count
         return self._backoff.delay, replace(left, batches=left.batches[1:])
-
-    def _recover(self, outputs: set[str]) -> None:
-        for output in outputs & self._failing.keys():
-            del self._failing[output]
-            _log.info("output_recovered", output=output)
-        if not outputs:
-            return
-        # Health says that the destination fails where none takes anything.
-        self._statistics = replace(self._statistics, failing=False, in_a_row=0)
-        if self._notifier is not None and not any(each.exhausted for each in self._failing.values()):
-            self._tell(self._notifier.recovered)
 
     def _forget(self, now: float) -> None:
         for output in [output for output, each in self._failing.items() if each.again + _FORGOTTEN < now]:

@@ -56,8 +56,15 @@ class RetryEmitter:
                     raise
                 self._wait(batches[0], backoff, failures, error)
             else:
-                self._recover()
+                self.recover()
                 return taken
+
+    def recover(self) -> None:
+        """The destination has taken something."""
+        self._used_up = self._told = None
+        if self._statistics.failing:
+            _log.info("emit_recovered", tries=self._statistics.in_a_row + 1)
+            self._statistics = replace(self._statistics, failing=False, in_a_row=0)
 
     def statistics(self) -> RetryStatistics:
         return self._statistics
@@ -96,9 +103,3 @@ class RetryEmitter:
     def _give_up(self, head: Batch) -> None:
         self._used_up = head
         self._statistics = replace(self._statistics, exhausted=self._statistics.exhausted + 1)
-
-    def _recover(self) -> None:
-        self._used_up = self._told = None
-        if self._statistics.failing:
-            _log.info("emit_recovered", tries=self._statistics.in_a_row + 1)
-            self._statistics = replace(self._statistics, failing=False, in_a_row=0)

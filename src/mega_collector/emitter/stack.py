@@ -8,9 +8,9 @@ from mega_collector.emitter.dead_letters import DeadLetters, DeadLetterStatistic
 from mega_collector.emitter.discard import DiscardEmitter
 from mega_collector.emitter.each import EachEmitter
 from mega_collector.emitter.file_tree import FileTree
-from mega_collector.emitter.notify import AlertStatistics, Notifier, NotifyEmitter
+from mega_collector.emitter.notify import AlertStatistics, Notifier, NotifyEmitter, Telling
 from mega_collector.emitter.pauses import Pauses
-from mega_collector.emitter.protocol import Emitter
+from mega_collector.emitter.protocol import Emitter, Taken
 from mega_collector.emitter.retry import RetryEmitter
 from mega_collector.emitter.wait import WaitEmitter
 from mega_collector.protocol import Status
@@ -44,6 +44,15 @@ class Stack:
     @property
     def dead_letters(self) -> DeadLetterStatistics:
         return DeadLetterStatistics(0, 0, 0) if self.discard is None else self.discard.dead_letters()
+
+    def replayed(self, taken: Taken) -> None:
+        """The destination took what came back of the dead letters, past the emitters: so it works again."""
+        if isinstance(self.retry, EachEmitter):
+            self.retry.recover(taken)
+            return
+        self.retry.recover()
+        if self.notifier is not None:
+            Telling()(self.notifier.recovered)
 
 
 def stack(
