@@ -1,7 +1,7 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Container
+from collections.abc import Collection, Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +20,7 @@ from mega_collector.collector.origins import Origins, is_own
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import is_named_after, plain
+from mega_collector.collector.rotated_names import is_named_after, originals, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
@@ -291,10 +291,11 @@ class Archives:
             if done and follower.finished(now):
                 self._finish(follower)
 
-    def step(self, now: float, copies: Container[bytes]) -> None:
+    def step(self, now: float, copies: AbstractSet[bytes]) -> None:
         """Go on with one of them, for a few milliseconds.
 
-        `copies` wait until it is seen what they are of: that goes on in them first, and then in their archives.
+        `copies` are names: those wait until it is seen what they are of, which goes on in them first, and then in their
+        archives.
         """
         if self._look is None:
             self._begin(copies)
@@ -319,11 +320,12 @@ class Archives:
         if self._look is not None:
             self._look.file.close()
 
-    def _begin(self, copies: Container[bytes]) -> None:
+    def _begin(self, copies: AbstractSet[bytes]) -> None:
         archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
-        if plain(archive.path) in copies:
+        made_of = plain(archive.path)
+        if not copies.isdisjoint((made_of, *originals(made_of))):
             self._delayed.append(archive)
             return
         try:

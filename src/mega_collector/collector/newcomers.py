@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -86,6 +86,8 @@ class Newcomers:
         self._start_at_end = start_at_end
         self._once = once
         self._waiting: dict[Identity, _Waiting] = {}
+        self._copies_names: AbstractSet[bytes] | None = None
+        """As `copies_names`, until what waits changes."""
         self._failing: dict[Identity, tuple[bytes, str]] = {}
         """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
@@ -111,9 +113,15 @@ class Newcomers:
         return bool(self._waiting)
 
     @property
-    def copies(self) -> set[bytes]:
-        """The names of those that are perhaps copies."""
-        return {each.path for each in self._waiting.values() if each.until is not None}
+    def copies_names(self) -> AbstractSet[bytes]:
+        """The names of those that are perhaps copies, and those that their logs may have.
+
+        A copy may have been renamed or deleted since, and its archive renamed.
+        """
+        if self._copies_names is None:
+            copies = [each.path for each in self._waiting.values() if each.until is not None]
+            self._copies_names = {*copies, *(name for each in copies for name in originals(each))}
+        return self._copies_names
 
     @property
     def doubtful(self) -> bool:
@@ -183,8 +191,7 @@ class Newcomers:
         if waiting.file is not None and self._is_coming(waiting.path, waiting.file):
             self._wait(identity, waiting.path, waiting)
             return
-        del self._waiting[identity]
-        self._finder.forget(identity)
+        self._wait_no_more(identity)
         if waiting.file is not None:
             self._follow_copy(waiting.path, waiting.file, now)
             return
@@ -202,9 +209,8 @@ class Newcomers:
         """The aggregator writes to these files: they are not to be followed."""
         for identity in outputs:
             self._failing.pop(identity, None)
-            waiting = self._waiting.pop(identity, None)
-            if waiting is not None:
-                self._finder.forget(identity)
+            if identity in self._waiting:
+                waiting = self._wait_no_more(identity)
                 if waiting.file is not None:
                     waiting.file.close()
 
@@ -541,8 +547,7 @@ class Newcomers:
         return follower
 
     def _try_again(self, identity: Identity, now: float) -> None:
-        waited = self._waiting.pop(identity)
-        self._finder.forget(identity)
+        waited = self._wait_no_more(identity)
         self._open(identity, waited.path, now, waited)
 
     def _scan_of(self, waited: _Waiting | None) -> int:
@@ -555,7 +560,13 @@ class Newcomers:
 
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
+        self._copies_names = None
         self._finder.follow(identity, path)
+
+    def _wait_no_more(self, identity: Identity) -> _Waiting:
+        self._copies_names = None
+        self._finder.forget(identity)
+        return self._waiting.pop(identity)
 
     def _finds_again(self, identity: Identity, waiting: _Waiting) -> bool:
         """Whether a file that waits and has lost its name has another one near it, or may have: it waits on."""
