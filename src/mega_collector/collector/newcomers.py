@@ -229,18 +229,17 @@ class Newcomers:
         if not follower.shrunk_by:
             return False
         entry, size = self._sources.expected(follower) or entry_of(follower), follower.position + follower.shrunk_by
-        lies, waiting = self._copies_of(follower, entry, size)
-        return lies or bool(waiting) or self._was_cut_twice(follower, entry, size, now)
+        if self._lies_copy(follower, entry, size) or self._waiting_copies(follower, entry, size):
+            return True
+        return entry.position > 0 and self._was_cut_twice(follower, entry, size, now)
 
     def _was_cut_twice(self, follower: Follower, entry: Entry, size: int, now: float) -> bool:
         """Whether there is a copy that ends before what was seen: that was written when the file had been truncated.
 
         Then it is lost, unless another copy has it that came later; of what was read, nothing is.
         """
-        if not entry.position:
-            return False
-        lies, waiting = self._copies_of(follower, entry, entry.position)
-        if not (lies or waiting):
+        waiting = self._waiting_copies(follower, entry, entry.position)
+        if not (waiting or self._lies_copy(follower, entry, entry.position)):
             return False
         path = follower.source.path
         older = partial(self._is_older, max((each.scan for each in waiting), default=self._finder.scans))
@@ -249,16 +248,18 @@ class Newcomers:
             self._losses.end(source, 0, size, "the file was truncated before it was read")
         return True
 
-    def _copies_of(self, follower: Follower, entry: Entry, size: int) -> tuple[bool, list[_Waiting]]:
-        """Whether a copy lies there that has so many bytes; and those that wait, which may have been deleted since."""
+    def _lies_copy(self, follower: Follower, entry: Entry, size: int) -> bool:
+        path, since = follower.source.path, follower.begun_at
+        return self._copies.lies_near(path, entry, size, since=since, older=self._is_known)
+
+    def _waiting_copies(self, follower: Follower, entry: Entry, size: int) -> list[_Waiting]:
+        """They may have been deleted since they were found."""
         path = follower.source.path
-        lies = self._copies.lies_near(path, entry, size, since=follower.begun_at, older=self._is_known)
-        waiting = [
+        return [
             each
             for each in self._waiting.values()
             if each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
         ]
-        return lies, waiting
 
     def _is_known(self, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""
