@@ -81,6 +81,7 @@ _FOUND_OF_SOME = [
     31014179,  # a copy got the inode of a file that was empty and not settled yet
     32018583,  # an archive got the inode of its log, ended alike, and was taken for what was shipped of that
     52019242,  # the copy of which an archive was made waited yet, deleted, when the archive had been renamed
+    62039988,  # a copy, its archive and the log that was gone waited for each other
 ]
 
 

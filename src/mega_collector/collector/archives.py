@@ -1,9 +1,10 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Set as AbstractSet
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -20,7 +21,7 @@ from mega_collector.collector.origins import Origins, is_own
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import is_named_after, originals, plain
+from mega_collector.collector.rotated_names import is_named_after, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
@@ -81,6 +82,17 @@ class _Held:
     contents: Contents
     seen: tuple[int, int]
     """Size and time of change when it was gone through."""
+
+
+class WaitingCopies(Protocol):
+    """Files that wait until it is seen what they are copies of: that goes on in them first, and then in archives."""
+
+    @property
+    def copies(self) -> Container[bytes]:
+        """Their names."""
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether one of them has all that was shipped of that, whatever both are called by now."""
 
 
 class Archives:
@@ -291,14 +303,10 @@ class Archives:
             if done and follower.finished(now):
                 self._finish(follower)
 
-    def step(self, now: float, copies: AbstractSet[bytes]) -> None:
-        """Go on with one of them, for a few milliseconds.
-
-        `copies` are names: those wait until it is seen what they are of, which goes on in them first, and then in their
-        archives.
-        """
+    def step(self, now: float, waiting: WaitingCopies) -> None:
+        """Go on with one of them, for a few milliseconds."""
         if self._look is None:
-            self._begin(copies)
+            self._begin(waiting.copies)
             return
         look = self._look
         try:
@@ -311,7 +319,7 @@ class Archives:
                 self._wait(look, "archive_waits", None)
             case State.WHOLE:
                 self._look = None
-                if not self._decide(look, now):
+                if not self._decide(look, waiting, now):
                     look.file.close()
             case State.READING:
                 pass
@@ -320,12 +328,11 @@ class Archives:
         if self._look is not None:
             self._look.file.close()
 
-    def _begin(self, copies: AbstractSet[bytes]) -> None:
+    def _begin(self, copies: Container[bytes]) -> None:
         archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
-        made_of = plain(archive.path)
-        if not copies.isdisjoint((made_of, *originals(made_of))):
+        if plain(archive.path) in copies:
             self._delayed.append(archive)
             return
         try:
@@ -425,7 +432,7 @@ class Archives:
 
     # What was shipped of it before
 
-    def _decide(self, look: _Look, now: float) -> bool:
+    def _decide(self, look: _Look, waiting: WaitingCopies, now: float) -> bool:
         """Whether something of it is left to ship."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
@@ -440,7 +447,7 @@ class Archives:
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
-        if original is not None and self._sources.is_coming(original):
+        if original is not None and (self._sources.is_coming(original) or (original.ended and waiting.holds(original))):
             archive.behind = original
             self._delayed.append(archive)
             return False

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -86,8 +86,8 @@ class Newcomers:
         self._start_at_end = start_at_end
         self._once = once
         self._waiting: dict[Identity, _Waiting] = {}
-        self._copies_names: AbstractSet[bytes] | None = None
-        """As `copies_names`, until what waits changes."""
+        self._copies_of: dict[bytes, list[_Waiting]] | None = None
+        """What waits and is perhaps a copy of what has that name; None: that has changed."""
         self._failing: dict[Identity, tuple[bytes, str]] = {}
         """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
@@ -113,15 +113,13 @@ class Newcomers:
         return bool(self._waiting)
 
     @property
-    def copies_names(self) -> AbstractSet[bytes]:
-        """The names of those that are perhaps copies, and those that their logs may have.
+    def copies(self) -> set[bytes]:
+        """The names of those that are perhaps copies."""
+        return {each.path for each in self._waiting.values() if each.until is not None}
 
-        A copy may have been renamed or deleted since, and its archive renamed.
-        """
-        if self._copies_names is None:
-            copies = [each.path for each in self._waiting.values() if each.until is not None]
-            self._copies_names = {*copies, *(name for each in copies for name in originals(each))}
-        return self._copies_names
+    def holds(self, entry: Entry) -> bool:
+        """Whether one of them has all that was shipped of a source that has ended: that goes on there."""
+        return bool(self._waiting_copies(entry.path, entry, entry.position))
 
     @property
     def doubtful(self) -> bool:
@@ -229,7 +227,7 @@ class Newcomers:
         if not follower.shrunk_by:
             return False
         entry, size = self._sources.expected(follower) or entry_of(follower), follower.position + follower.shrunk_by
-        if self._lies_copy(follower, entry, size) or self._waiting_copies(follower, entry, size):
+        if self._lies_copy(follower, entry, size) or self._waiting_copies(follower.source.path, entry, size):
             return True
         return entry.position > 0 and self._was_cut_twice(follower, entry, size, now)
 
@@ -238,7 +236,7 @@ class Newcomers:
 
         Then it is lost, unless another copy has it that came later; of what was read, nothing is.
         """
-        waiting = self._waiting_copies(follower, entry, entry.position)
+        waiting = self._waiting_copies(follower.source.path, entry, entry.position)
         if not (waiting or self._lies_copy(follower, entry, entry.position)):
             return False
         path = follower.source.path
@@ -252,14 +250,15 @@ class Newcomers:
         path, since = follower.source.path, follower.begun_at
         return self._copies.lies_near(path, entry, size, since=since, older=self._is_known)
 
-    def _waiting_copies(self, follower: Follower, entry: Entry, size: int) -> list[_Waiting]:
-        """They may have been deleted since they were found."""
-        path = follower.source.path
-        return [
-            each
-            for each in self._waiting.values()
-            if each.file is not None and path in originals(each.path) and self._copies.has_all(each.file, entry, size)
-        ]
+    def _waiting_copies(self, path: bytes, entry: Entry, size: int) -> list[_Waiting]:
+        """Those that may be copies of what has that name; they may have been deleted since they were found."""
+        if self._copies_of is None:
+            self._copies_of = {}
+            for each in self._waiting.values():
+                for name in originals(each.path):
+                    self._copies_of.setdefault(name, []).append(each)
+        waiting = ((each, each.file) for each in self._copies_of.get(path, ()))
+        return [each for each, file in waiting if file is not None and self._copies.has_all(file, entry, size)]
 
     def _is_known(self, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""
@@ -561,11 +560,11 @@ class Newcomers:
 
     def _wait(self, identity: Identity, path: bytes, waiting: _Waiting) -> None:
         self._waiting[identity] = waiting
-        self._copies_names = None
+        self._copies_of = None
         self._finder.follow(identity, path)
 
     def _wait_no_more(self, identity: Identity) -> _Waiting:
-        self._copies_names = None
+        self._copies_of = None
         self._finder.forget(identity)
         return self._waiting.pop(identity)
 

@@ -283,7 +283,7 @@ class Tailer:
             self._siblings.forget()
             self._archives.finish(now)
             if self._archives.pending:
-                self._archives.step(now, self._newcomers.copies_names)
+                self._archives.step(now, self._newcomers)
             if now >= self._measure_at:
                 self._measure(now)
             self._take_stock(now)
