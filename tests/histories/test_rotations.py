@@ -82,6 +82,8 @@ _FOUND_OF_SOME = [
     32018583,  # an archive got the inode of its log, ended alike, and was taken for what was shipped of that
     52019242,  # the copy of which an archive was made waited yet, deleted, when the archive had been renamed
     62039988,  # a copy, its archive and the log that was gone waited for each other
+    71001258,  # a copy got the inode of another file, which was remembered and not settled yet
+    72013128,  # a source ended before it was settled, and after a kill nothing knew its archive
 ]
 
 

@@ -152,7 +152,8 @@ class Copies:
         follower = self._followed.get((facts.device, facts.inode))
         if follower is None or follower.complete or not follower.size or follower.is_cut(facts.size):
             return math.inf
-        if follower.settled and not holds(file, follower):
+        entry = self._starts.get(follower.source.id)
+        if not (holds(file, follower) if follower.settled else _may_be(file, entry)):
             return math.inf
         return follower.begun_at if follower.path is not None or follower in self._files else math.inf
 

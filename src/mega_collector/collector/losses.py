@@ -71,6 +71,11 @@ class Losses:
         if self._untold.pop(source_id, None) is not None:
             self._shipper.abandon(source_id)
 
+    def lack(self, source_id: bytes, position: int) -> bool:
+        """Whether something of that source is lost behind the position."""
+        loss = self._untold.get(source_id)
+        return loss is None or loss.end is None or loss.end > position
+
     def poll(self) -> None:
         """What can be told now is told: while more may be recollected, it may be found after all."""
         if not self._shipper.connected or self._recollection.pending:

@@ -309,9 +309,9 @@ class Sources:
             if described.id not in self._losses:
                 # Its file has nothing more to give: what the aggregator does not have any more cannot be sent again.
                 self._losses.end(described, 0, None, "the aggregator forgot what it had of a source that has ended")
+                self._losses.settle(decide)
             else:
                 self._learn_end(decide)
-            self._losses.settle(decide)
             return None
         if follower.vanished:
             # What becomes of it is decided at the next poll.
@@ -362,13 +362,18 @@ class Sources:
     def _learn_end(self, decide: Decide) -> None:
         """What has ended before it was settled was shipped up to where the aggregator says: of a copy the rest is."""
         described = decide.source
+        own = (each for each in decide.resume.known if each.source_id == described.id)
+        known = next((each for each in own if each.position > 0 and each.before.length > 0), None)
+        acknowledged = known is not None and not self._losses.lack(described.id, known.position)
+        # First, or what is kept to tell the end would be written over what recognises the file.
+        self._losses.settle(decide)
         entry = self._remembered.get(described.id)
         if entry is None:
             return
-        for known in decide.resume.known:
-            if known.source_id == described.id and known.position > 0 and known.before.length > 0:
-                entry = _entry_of(replace(described, path=entry.path), known)
-        self._remembered.end(replace(entry, inode=0, ended=True), acknowledged=False)
+        if known is not None:
+            entry = _entry_of(replace(described, path=entry.path), known)
+        self._remembered.end(replace(entry, inode=0, ended=True), acknowledged=acknowledged)
+        self._shipper.changed()
 
     def keep(self, follower: Follower) -> None:
         """Its file is gone: if this process ends before anybody has answered, the next one is to tell that as lost.

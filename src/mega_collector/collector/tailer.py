@@ -418,16 +418,17 @@ class Tailer:
             self._warn(unsettled, error)
             return
         now = self._clock()
-        if follower is not None and self._was_empty(follower, decide.source) and self._is_copy_now(follower):
+        if follower is not None and self._is_other(follower, decide.source) and self._is_copy_now(follower):
             self._sources.end(follower)
             self._judge_anew(follower, now)
         else:
             self._turns.mark(follower, now)
 
     @staticmethod
-    def _was_empty(follower: Follower, described: Source) -> bool:
-        """Whether there was nothing in it when it was described: another file has its inode, and its name, perhaps."""
-        return not described.head.length and follower.source is described and follower.size > follower.position == 0
+    def _is_other(follower: Follower, described: Source) -> bool:
+        """Whether it holds something, and not what it was described by: another file has its inode, perhaps."""
+        other = follower.source.id != described.id or not described.head.length
+        return other and follower.size > follower.position == 0
 
     # Looking at the files
 
