@@ -84,6 +84,7 @@ _FOUND_OF_SOME = [
     62039988,  # a copy, its archive and the log that was gone waited for each other
     71001258,  # a copy got the inode of another file, which was remembered and not settled yet
     72013128,  # a source ended before it was settled, and after a kill nothing knew its archive
+    81029001,  # a copy of one log got the inode of another, which had been empty when it was seen last
 ]
 
 

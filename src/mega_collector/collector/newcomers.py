@@ -510,7 +510,9 @@ class Newcomers:
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
-        known = known or self._departures.come_back(facts.inode, file)
+        if known is not None and not self._may_be(known, path):
+            known = None
+        known = known or self._departures.come_back(facts.inode, file, lambda entry: self._may_be(entry, path))
         entry = known
         if known is None or known.empty:
             # Another file may have the inode by now of what was empty.
@@ -538,6 +540,13 @@ class Newcomers:
         self._finder.follow(identity, path)
         self._sources.begin(follower)
         return True
+
+    def _may_be(self, known: Entry, path: bytes) -> bool:
+        """Whether that can have this name now: of what was empty nothing else tells what was given its inode since."""
+        if not known.empty:
+            return True
+        related = not {path, *originals(path)}.isdisjoint((known.path, *originals(known.path)))
+        return related or self._has_its_name(known)
 
     def _follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
         follower = Follower(
