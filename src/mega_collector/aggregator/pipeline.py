@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -62,10 +62,10 @@ class Pipeline:
     """Takes from the ingest buffer, seals batches, emits them, commits, acknowledges.
 
     `destination` is what the emitter stands around: there goes what comes back of the dead letters, in one attempt, and
-    nobody is alerted or gives it up again if that fails; `on_replayed` is called with what it took. `taps` are offered
-    what is committed. `pause(seconds)` waits and says whether there is still time to try again. `on_outputs` is called
-    when the ledger has the state of outputs that an emit has changed. `failure` is set if it cannot go on, and
-    `on_failure` is called then.
+    nobody is alerted or gives it up again if that fails; `on_replayed` is called with the outputs of a letter of which
+    all was taken. `taps` are offered what is committed. `pause(seconds)` waits and says whether there is still time to
+    try again. `on_outputs` is called when the ledger has the state of outputs that an emit has changed. `failure` is
+    set if it cannot go on, and `on_failure` is called then.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Pipeline:
         pause: Callable[[float], bool],
         taps: Taps | None = None,
         on_outputs: Callable[[], None] = lambda: None,
-        on_replayed: Callable[[Taken], None] = lambda _: None,
+        on_replayed: Callable[[AbstractSet[str]], None] = lambda _: None,
         on_failure: Callable[[], None],
         turned_back: TurnedBack | None = None,
     ) -> None:
@@ -352,6 +352,7 @@ class Pipeline:
         batches = [batch for piece in recalled.pieces for batch in self._batcher.add(piece, time.monotonic())]
         batches += self._batcher.flush()
         entries, size = sum(batch.entries for batch in batches), sum(batch.size for batch in batches)
+        outputs: set[str] = set()
         while batches:
             taken = self._emit_again(batches)
             pushed = _taken_of(batches[: taken.count], taken)
@@ -359,13 +360,15 @@ class Pipeline:
             self.settled = False
             self._record((), outputs=taken.outputs, cleared=cleared, closed=taken.closed)
             self.settled = True
-            self._on_replayed(taken)
+            outputs |= {output.path for output in taken.outputs}
             self._count(batches[: taken.count], taken)
             if self._taps.open:
                 self._taps.offer(_delivered(batches[: taken.count], taken))
             del batches[: taken.count]
             if taken.left:
                 raise taken.left[0].cause
+        if entries:
+            self._on_replayed(outputs)
         return Replayed(entries, size, recalled.known, recalled.unknown)
 
     def _emit_again(self, batches: Sequence[Batch]) -> Taken:

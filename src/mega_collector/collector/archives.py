@@ -263,7 +263,7 @@ class Archives:
 
     # Going through them
 
-    def poll(self) -> None:
+    def poll(self, waiting: WaitingCopies) -> None:
         """What is done at every interval."""
         held, self._held = self._held, []
         for each in held:
@@ -273,13 +273,18 @@ class Archives:
                 self._recognise(each.archive, each.contents, each.follower.source.path)
             else:
                 self._look_anew(each.archive)
-        delayed, self._delayed = self._delayed, []
+        copies, delayed, self._delayed = waiting.copies, self._delayed, []
         for archive in delayed:
-            if archive.behind is not None and self._sources.is_coming(archive.behind):
+            if not archive.gone and (plain(archive.path) in copies or self._is_behind(archive, waiting)):
+                # Not in the queue: what has vanished waits for that, and the copy for what has vanished.
                 self._delayed.append(archive)
                 continue
             archive.behind = None
             self._look_anew(archive)
+
+    def _is_behind(self, archive: _Archive, waiting: WaitingCopies) -> bool:
+        entry = archive.behind
+        return entry is not None and (self._sources.is_coming(entry) or waiting.holds(entry))
 
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
@@ -447,7 +452,7 @@ class Archives:
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
-        if original is not None and (self._sources.is_coming(original) or (original.ended and waiting.holds(original))):
+        if original is not None and self._goes_on_first(original, waiting):
             archive.behind = original
             self._delayed.append(archive)
             return False
@@ -476,6 +481,12 @@ class Archives:
             return False
         self._ship(look, contents, original, follower, now)
         return True
+
+    def _goes_on_first(self, original: Entry, waiting: WaitingCopies) -> bool:
+        """Whether what was shipped of it is not known yet, or it has ended, or will, and goes on in a copy."""
+        follower = self._followed.of(original.source_id)
+        over = original.ended or (follower is not None and follower.vanished)
+        return self._sources.is_coming(original) or (over and waiting.holds(original))
 
     def _ship(
         self, look: _Look, contents: Contents, original: Entry | None, follower: Follower | None, now: float

@@ -160,7 +160,9 @@ class Copies:
     def _was_read(self, follower: Follower, file: File) -> bool:
         """Whether that holds what was read of the follower's file, by this process or by one before, or its head."""
         if follower.settled and follower.position:
-            return len(follower.tail) > 0 and holds(file, follower)
+            # Of what is read from an archive, only the source knows how it begins.
+            begins = not follower.complete or follower.source.head.matches_head(file.read(HEAD_SIZE, 0))
+            return begins and len(follower.tail) > 0 and holds(file, follower)
         entry = self._starts.get(follower.source.id)
         if entry is not None:
             return not (entry.ended or entry.empty) and _may_be(file, entry)

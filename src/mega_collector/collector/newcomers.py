@@ -222,28 +222,25 @@ class Newcomers:
             if self._crowding:
                 return
 
-    def holds_copy_of(self, follower: Follower, now: float) -> bool:
+    def holds_copy_of(self, follower: Follower) -> bool:
         """Whether a file waits that may be a copy of one that was truncated, or lies there, and is found next."""
         if not follower.shrunk_by:
             return False
         entry, size = self._sources.expected(follower) or entry_of(follower), follower.position + follower.shrunk_by
         if self._lies_copy(follower, entry, size) or self._waiting_copies(follower.source.path, entry, size):
             return True
-        return entry.position > 0 and self._was_cut_twice(follower, entry, size, now)
+        return entry.position > 0 and self._was_cut_twice(follower, entry, size)
 
-    def _was_cut_twice(self, follower: Follower, entry: Entry, size: int, now: float) -> bool:
+    def _was_cut_twice(self, follower: Follower, entry: Entry, size: int) -> bool:
         """Whether there is a copy that ends before what was seen: that was written when the file had been truncated.
 
-        Then it is lost, unless another copy has it that came later; of what was read, nothing is.
+        Then it is told as lost, though another copy may have it; of what was read, nothing is.
         """
-        waiting = self._waiting_copies(follower.source.path, entry, entry.position)
-        if not (waiting or self._lies_copy(follower, entry, entry.position)):
+        path, position = follower.source.path, entry.position
+        if not (self._lies_copy(follower, entry, position) or self._waiting_copies(path, entry, position)):
             return False
-        path = follower.source.path
-        older = partial(self._is_older, max((each.scan for each in waiting), default=self._finder.scans))
-        if not self._copies.lies_near(path, None, size, since=now, older=older):
-            source = self._sources.make(path, FileFacts(*follower.identity, size, 0), Marker(), None)
-            self._losses.end(source, 0, size, "the file was truncated before it was read")
+        source = self._sources.make(path, FileFacts(*follower.identity, size, 0), Marker(), None)
+        self._losses.end(source, 0, size, "the file was truncated before it was read")
         return True
 
     def _lies_copy(self, follower: Follower, entry: Entry, size: int) -> bool:
@@ -278,18 +275,25 @@ class Newcomers:
         if self._once:
             return False
         try:
+            if follower.path is not None and follower not in self._files:
+                # However many are open: it is looked at for a moment only.
+                with self._files.looking(name) as file:
+                    facts = file.facts()
+                    there = facts is not None and (facts.device, facts.inode) == follower.identity
+                    return there and self._is_copy(follower, name, file)
             # Out of the others' way, of which some may have to be opened, and others closed.
             file = self._files.hand_over(follower)
+            try:
+                return self._is_copy(follower, name, file)
+            finally:
+                self._files.keep(follower, file)
         except OSError:
             return False
-        try:
-            if self._copies.original(name, file) is not None:
-                return True
-            return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
-        except OSError:
-            return False
-        finally:
-            self._files.keep(follower, file)
+
+    def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
+        if self._copies.original(name, file) is not None:
+            return True
+        return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
 
     def tell_missed(self) -> bool:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -599,7 +603,11 @@ class Newcomers:
             entry, original = self._copies.original(path, file), self._copies.lookalike(path, file)
         except OSError:
             return False
-        return self._sources.is_coming(entry) if entry is not None else original is not None and self._is_cut(original)
+        return (
+            self._sources.is_coming(entry)
+            if entry is not None
+            else original is not None and (original.vanished or self._is_cut(original))
+        )
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
         """What was perhaps a copy was deleted: it is read to its end, unless all of it is in its original."""

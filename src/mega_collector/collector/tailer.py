@@ -505,7 +505,7 @@ class Tailer:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return
-        copied = self._newcomers.holds_copy_of(follower, now)
+        copied = self._newcomers.holds_copy_of(follower)
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)
@@ -590,7 +590,7 @@ class Tailer:
         for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         # First the archives: an original that is let go of tells them nothing any more.
-        self._archives.poll()
+        self._archives.poll(self._newcomers)
         self._departures.poll(now, undecided=self._archives.undecided)
         self._newcomers.poll(now)
         if self._looked_through:
@@ -644,7 +644,7 @@ class Tailer:
         now = self._clock()
         for follower in self._departures:
             self._look_through_descriptor(follower, now)
-        self._archives.poll()
+        self._archives.poll(self._newcomers)
         self._departures.retire(now)
         self._shipper.say()
 

@@ -1,7 +1,7 @@
 """Retry, notify, and wait or discard, where there are several outputs: for each of them by itself."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -76,14 +76,13 @@ class EachEmitter:
         taken = self._next.emit(batches, resting)
         given_up: list[Batch] = []
         left = [self._leave(each, each.output in resting, given_up) for each in taken.left]
-        self.recover(taken)
+        self.recover({state.path for state in taken.outputs} - {each.output for each in left})
         self._forget(now)
         remaining = tuple(each for each in left if each.batches or each.behind)
         return replace(taken, left=remaining, given_up=tuple(given_up))
 
-    def recover(self, taken: Taken) -> None:
-        """These outputs have taken something, but for those of which something is left."""
-        outputs = {state.path for state in taken.outputs} - {each.output for each in taken.left}
+    def recover(self, outputs: AbstractSet[str]) -> None:
+        """These outputs have taken all that came for them."""
         for output in outputs & self._failing.keys():
             del self._failing[output]
             _log.info("output_recovered", output=output)

@@ -1,6 +1,6 @@
 """The emitters as they stand around a destination."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set as AbstractSet
 from dataclasses import dataclass
 
 from mega_collector.emitter.configuration import AfterRetries
@@ -10,7 +10,7 @@ from mega_collector.emitter.each import EachEmitter
 from mega_collector.emitter.file_tree import FileTree
 from mega_collector.emitter.notify import AlertStatistics, Notifier, NotifyEmitter, Telling
 from mega_collector.emitter.pauses import Pauses
-from mega_collector.emitter.protocol import Emitter, Taken
+from mega_collector.emitter.protocol import Emitter
 from mega_collector.emitter.retry import RetryEmitter
 from mega_collector.emitter.wait import WaitEmitter
 from mega_collector.protocol import Status
@@ -45,10 +45,10 @@ class Stack:
     def dead_letters(self) -> DeadLetterStatistics:
         return DeadLetterStatistics(0, 0, 0) if self.discard is None else self.discard.dead_letters()
 
-    def replayed(self, taken: Taken) -> None:
+    def replayed(self, outputs: AbstractSet[str]) -> None:
         """The destination took what came back of the dead letters, past the emitters: so it works again."""
         if isinstance(self.retry, EachEmitter):
-            self.retry.recover(taken)
+            self.retry.recover(outputs)
             return
         self.retry.recover()
         if self.notifier is not None:
