@@ -3,6 +3,7 @@
 import gzip
 import random
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ LINES = b"".join(b"line %d %d\n" % (number, number * 7919) for number in range(2
 
 
 def _inspect(path: Path, wanted: Collection[int] = ()) -> tuple[State, Inspection]:
-    inspection = Inspection(Disk().open(bytes(path)), lambda _: wanted)
-    while (state := inspection.step()) is State.READING:
-        pass
-    return state, inspection
+    with closing(Disk().open(bytes(path))) as file:
+        inspection = Inspection(file, lambda _: wanted)
+        while (state := inspection.step()) is State.READING:
+            pass
+        return state, inspection
 
 
 @pytest.mark.parametrize("content", [b"", b"x", NOISE, LINES, b"x" + b"\0" * 511, b"\0" * 10_000_000 + b"x"])
@@ -42,9 +44,9 @@ def test_space_that_was_set_aside_is_no_part_of_it(tmp_path: Path, content: byte
     assert inspection.contents is not None
     assert inspection.contents.size == len(content)
     assert inspection.contents.before == Marker.of(content[-TAIL_SIZE:])
-    file = GzipFile(Disk().open(bytes(tmp_path / "a.gz")), size=len(content))
-    assert file.read(len(content) + 1000, 0) == content
-    assert file.read(10, len(content)) == b""
+    with closing(GzipFile(Disk().open(bytes(tmp_path / "a.gz")), size=len(content))) as file:
+        assert file.read(len(content) + 1000, 0) == content
+        assert file.read(10, len(content)) == b""
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0" * 700, b"\0" * 70_000, b"no member"])
