@@ -1,6 +1,6 @@
 """A dead letter goes through the pipeline: to the destination once, whatever is killed in between."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,13 +39,17 @@ class Output:
     def __init__(self, file: FileEmitter) -> None:
         self._file = file
         self.failing = False
+        self.room = 1000
+        """Batches that it takes yet."""
         self.attempts = 0
 
     def emit(self, batches: Sequence[Batch]) -> Taken:
         self.attempts += 1
-        if self.failing:
+        if self.failing or not self.room:
             raise FULL
-        return self._file.emit(batches)
+        taken = self._file.emit(batches[: self.room])
+        self.room -= taken.count
+        return taken
 
     def close(self) -> None:
         self._file.close()
@@ -92,6 +96,8 @@ class Life:
         )
         self.output = Output(self.file)
         self.buffer = IngestBuffer(100_000)
+        self.replays: list[AbstractSet[str]] = []
+        """The outputs of those that delivered everything."""
         retry = RetryEmitter(self.output, count=0, delay=1, pause=lambda _: True)
         self.pipeline = Pipeline(
             buffer=self.buffer,
@@ -101,6 +107,7 @@ class Life:
             ledger=self.ledger,
             peers=Peers(1 << 20),
             pause=lambda _: True,
+            on_replayed=self.replays.append,
             on_failure=lambda: None,
         )
         self.pipeline.start()
@@ -227,6 +234,21 @@ def test_more_than_a_batch_holds_comes_back_in_several(tmp_path: Path) -> None:
         assert now.replayed(letter).entries == 7
         assert now.pipeline.statistics().batches_emitted == before + 4
         assert now.written() == b"".join(lines)
+
+
+def test_only_one_that_delivers_all_says_that_the_destination_works_again(tmp_path: Path) -> None:
+    with life(tmp_path) as now:
+        letter = DeadLetters(tmp_path / "letters", 1 << 20).lay(Batch((make_block(b"1\n2\n3\n4\n", 0, A),), 4, 8))
+        now.ledger.commit([Advance(A, 0, 8, 4, A.head)], [Range(A, 0, 8, DISCARDED)])
+        now.output.room = 1
+        with pytest.raises(EmitError, match="the disk is full"):
+            now.replayed(letter)
+        assert (now.written(), now.replays) == (b"1\n2\n", [])
+        now.output.room = 1000
+        assert now.replayed(letter) == Replayed(2, 4, 4, 0)
+        assert now.replays == [{str(tmp_path / "out")}]
+        assert now.replayed(letter) == Replayed(0, 0, 8, 0)
+        assert len(now.replays) == 1, "where nothing was pushed, nobody knows"
 
 
 def test_one_that_was_withdrawn_in_time_is_not_pushed(tmp_path: Path) -> None:

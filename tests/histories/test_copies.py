@@ -344,3 +344,44 @@ def test_what_begins_as_a_log_and_grows_all_the_time_is_no_copy_for_long() -> No
         world.append(other, 1)
         world.pass_by(1.0)
     assert count_lines(world) > 5
+
+
+@pytest.mark.parametrize("unread", [0, 2])
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_copy_of_a_log_that_is_gone_and_their_archive_do_not_wait_for_each_other(deleted: bool, unread: int) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert log.open == 0, "it is closed"
+    world.append(log, unread)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.disk.create(b"/logs/none").number == log.number, "so that nobody opens it any more"
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    look(world, 2)
+    if deleted:
+        world.disk.unlink(b"/logs/a.log.1")
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + unread
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_is_gone_goes_on_in_its_copy_and_not_in_the_archive_of_that_which_was_renamed(
+    deleted: bool, looks: int
+) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 5)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    make_copy(world, b"/logs/a.log.1", log)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.disk.create(b"/logs/none").number == log.number
+    world.add(b"/logs/a.log", 1)
+    look(world, looks)
+    world.disk.rename(b"/logs/a.log.1", b"/logs/a.log.2")
+    make_archive(world, b"/logs/a.log.2.gz", bytes(log.generation.content))
+    if deleted:
+        world.disk.unlink(b"/logs/a.log.2")
+    let_pass(world, 60)
+    assert count_lines(world) == 5 + 1

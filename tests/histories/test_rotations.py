@@ -85,6 +85,7 @@ _FOUND_OF_SOME = [
     71001258,  # a copy got the inode of another file, which was remembered and not settled yet
     72013128,  # a source ended before it was settled, and after a kill nothing knew its archive
     81029001,  # a copy of one log got the inode of another, which had been empty when it was seen last
+    91005266,  # a copy was in the place of what was closed, and could not be opened
 ]
 
 

@@ -350,3 +350,31 @@ def test_what_vanished_is_lost_though_an_archive_of_another_is_as_long_and_ends_
     world.start()
     let_pass(world, 30)
     assert count_lost(world) == 1
+
+
+@pytest.mark.parametrize("near", ["nothing", "an archive", "another log"])
+def test_what_was_cut_without_a_copy_is_lost_though_what_was_before_it_was_copied(near: str) -> None:
+    """And though something lies near that is as long: nobody knows what that holds."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.disconnect()
+    world.append(log, 2)
+    look(world, 2)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 30)
+    look(world, 1)
+    follower = world.collector.follower(log.number) if world.collector is not None else None
+    assert follower is not None
+    assert follower.position <= 20 < follower.size, "it is seen as what was before, longer"
+    world.truncate(log)
+    world.append(log, 1)
+    if near == "an archive":
+        make_archive(world, b"/logs/a.log.0.gz", b"x" * 1000 + b"\n")
+    elif near == "another log":
+        world.add(b"/logs/a.log.worker", 60)
+    look(world, 2)
+    world.reconnect()
+    let_pass(world, 40)
+    assert count_lost(world) >= 1
