@@ -348,7 +348,10 @@ def test_what_begins_as_a_log_and_grows_all_the_time_is_no_copy_for_long() -> No
 
 @pytest.mark.parametrize("unread", [0, 2])
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_copy_of_a_log_that_is_gone_and_their_archive_do_not_wait_for_each_other(deleted: bool, unread: int) -> None:
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_copy_of_a_log_that_is_gone_and_their_archive_do_not_wait_for_each_other(
+    archived: bool, deleted: bool, unread: int
+) -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 3)
     let_pass(world, 2 * int(CLOSE_INACTIVE))
@@ -357,7 +360,8 @@ def test_a_copy_of_a_log_that_is_gone_and_their_archive_do_not_wait_for_each_oth
     make_copy(world, b"/logs/a.log.1", log)
     world.disk.unlink(b"/logs/a.log")
     assert world.disk.create(b"/logs/none").number == log.number, "so that nobody opens it any more"
-    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    if archived:
+        make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
     look(world, 2)
     if deleted:
         world.disk.unlink(b"/logs/a.log.1")
