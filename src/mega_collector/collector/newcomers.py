@@ -646,7 +646,7 @@ class Newcomers:
             return False
         until = now + self._rotate_wait if until is None else until
         contained = waited.contained if waited is not None else None
-        if self._copies.is_beginning(original, file, size):
+        if self._copies.is_beginning(original, file, size) and not self._copies.is_cut(original):
             contained = original.source.id, size
         self._wait(identity, path, _Waiting(path, size, self._scan_of(waited), file, until, contained))
         return True
