@@ -57,7 +57,7 @@ class RotatedWorld(World):
         """As which source a file was followed when it was cut last."""
         self._expired = False
         self._excused: set[int] = set()
-        """Inodes of files that were cut twice between two looks."""
+        """Inodes of files that were cut twice between two looks, or are gone while their copies are there."""
         for name in _LOGS:
             self.disk.create(name)
 
@@ -88,6 +88,18 @@ class RotatedWorld(World):
             self._excused.add(log.number)
         self._cut_as[log.number] = source
         self.disk.truncate(log)
+        self._compressions.append(_Compression(new))
+
+    def move_log(self) -> None:
+        """Copy it, and remove it: renamecopy. Its inode may be given away at once."""
+        name = self.random.choice(_LOGS)
+        new, log = self._rotated(name), self.disk.names[name]
+        self.disk.append(self.disk.create(new), bytes(log.generation.content))
+        self._excused.add(log.number)
+        self.disk.unlink(name)
+        if self.random.random() < 0.5:
+            self.disk.create(b"/logs/none%d" % next(self._dates))
+        self.disk.create(name)
         self._compressions.append(_Compression(new))
 
     def _rotated(self, log: bytes) -> bytes:
@@ -202,10 +214,12 @@ def play_rotations(
     numbered: bool = False,
     expired: bool = False,
     alike: bool = False,
+    moved: bool = False,
 ) -> int:
     """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
 
     `numbered`, `alike`: as of `RotatedWorld`. `expired`: what has come is deleted; then it may be told as lost.
+    `moved`: some logs are copied and removed.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
@@ -214,6 +228,8 @@ def play_rotations(
     weights = _WEIGHTS | {RotatedWorld.wipe: 0.4} if wiped else _WEIGHTS
     if expired:
         weights = weights | {RotatedWorld.expire: 1.5}
+    if moved:
+        weights = weights | {RotatedWorld.move_log: 1.5}
     with seeded_ids(seed):
         few, age = random.choice([100, 100, _FEW]), seed % 2 * 15.0
         world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered, alike=alike)
@@ -232,4 +248,5 @@ def play_some(seed: int, length: int) -> int:
         numbered=seed // 2 % 2 == 1,
         alike=seed // 4 % 2 == 1,
         expired=seed // 8 % 4 == 3,
+        moved=seed // 32 % 4 == 3,
     )

@@ -389,3 +389,20 @@ def test_what_is_gone_goes_on_in_its_copy_and_not_in_the_archive_of_that_which_w
         world.disk.unlink(b"/logs/a.log.2")
     let_pass(world, 60)
     assert count_lines(world) == 5 + 1
+
+
+def test_of_two_copies_between_two_looks_each_is_known_by_what_it_holds() -> None:
+    """The later one is found first, and is the log's beginning as that is now; the log was cut before."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 9)
+    let_pass(world, 8)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 1)
+    make_copy(world, b"/logs/a.log.2", log)
+    world.disk.rename(b"/logs/a.log.1", b"/logs/a.log.3")
+    world.disk.unlink(b"/logs/a.log")
+    world.add(b"/logs/a.log", 1)
+    let_pass(world, 60)
+    assert count_lines(world) == 9 + 1 + 1
+    assert count_lost(world) == 0

@@ -42,6 +42,12 @@ def test_seeded_rotations_with_archives_that_are_deleted(first: int) -> None:
         play_rotations(seed, _LENGTH, numbered=seed % 2 == 1, expired=True)
 
 
+@pytest.mark.parametrize("first", range(0, _SEEDS, 50))
+def test_seeded_rotations_of_logs_that_are_copied_and_removed(first: int) -> None:
+    for seed in range(first, first + 50):
+        play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, moved=True)
+
+
 def test_an_archive_in_whose_inode_another_file_is_does_not_stay_in_the_ledger() -> None:
     play_rotations(31221, _LENGTH, expired=True)
 
