@@ -92,6 +92,7 @@ _FOUND_OF_SOME = [
     72013128,  # a source ended before it was settled, and after a kill nothing knew its archive
     81029001,  # a copy of one log got the inode of another, which had been empty when it was seen last
     91005266,  # a copy was in the place of what was closed, and could not be opened
+    95022752,  # what had come back in an archive had an inode that was another file's by then
 ]
 
 

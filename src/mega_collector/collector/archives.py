@@ -495,7 +495,8 @@ class Archives:
         file = GzipFile(look.file, size=contents.size, resume=look.inspection.streams)
         if follower is not None:
             # What could not be read of it any more is here.
-            self._finder.forget(follower.identity)
+            if self._sources.is_found(follower):
+                self._finder.forget(follower.identity)
             follower.come_back(archive.path, contents.size)
         else:
             source = self._sources.make(archive.path, look.facts, contents.head, original)

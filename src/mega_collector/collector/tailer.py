@@ -418,15 +418,16 @@ class Tailer:
             self._warn(unsettled, error)
             return
         now = self._clock()
-        if follower is not None and self._is_other(follower, decide.source) and self._is_copy_now(follower):
+        if follower is not None and self._may_be_other(follower, decide.source) and self._is_copy_now(follower):
             self._sources.end(follower)
             self._judge_anew(follower, now)
         else:
             self._turns.mark(follower, now)
 
-    @staticmethod
-    def _is_other(follower: Follower, described: Source) -> bool:
+    def _may_be_other(self, follower: Follower, described: Source) -> bool:
         """Whether it holds something, and not what it was described by: another file has its inode, perhaps."""
+        if follower.complete or not self._sources.is_found(follower):
+            return False
         other = follower.source.id != described.id or not described.head.length
         return other and follower.size > follower.position == 0
 
