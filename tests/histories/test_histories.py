@@ -26,6 +26,7 @@ _FOUND = [
     282,  # the head that was described was of bytes that were gone when the first block was read
     7006,  # a file found rewritten kept the size that it had had before
     95325,  # what had moved just when it was to be recognised was let go of, and told as lost
+    8800973,  # what was empty got an unrelated name while nobody looked, and was told as lost
     1441,  # what the checkpoint held was recognised, and not looked at again when the handshake came
     197,  # a file was closed to make room though it had grown and lost its name since it was seen
     1455,  # a file that could not be opened for want of descriptors was taken for gone

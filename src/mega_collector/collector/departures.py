@@ -1,6 +1,6 @@
 """Files that have lost their name: read to their end, let go of, and told of where they cannot be read any more."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -105,17 +105,15 @@ class Departures:
         self._reasons[follower] = reason
         self._sources.begin(follower, found=False)
 
-    def come_back(self, inode: int, file: File, may_be: Callable[[Entry], bool]) -> Entry | None:
+    def come_back(self, inode: int, file: File) -> Entry | None:
         """What is remembered of a file that is found though it had vanished: then nothing is lost of it.
-
-        `may_be`: whether it can be that by its name.
 
         Raises:
             OSError: it cannot be read.
         """
         for follower in self._reasons:
             entry = self._sources.expected(follower)
-            if entry is None or entry.inode != inode or not may_be(entry):
+            if entry is None or entry.inode != inode:
                 continue
             if agrees(file, position=entry.position, head=entry.head, tail=entry.before):
                 self.let_go(follower)

@@ -514,9 +514,11 @@ class Newcomers:
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
+        known = known or self._departures.come_back(facts.inode, file)
         if known is not None and not self._may_be(known, path):
+            # Nor is anything known to be lost of that.
+            self._sources.conclude(known)
             known = None
-        known = known or self._departures.come_back(facts.inode, file, lambda entry: self._may_be(entry, path))
         entry = known
         if known is None or known.empty:
             # Another file may have the inode by now of what was empty.
