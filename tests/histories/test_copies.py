@@ -406,3 +406,23 @@ def test_of_two_copies_between_two_looks_each_is_known_by_what_it_holds() -> Non
     let_pass(world, 60)
     assert count_lines(world) == 9 + 1 + 1
     assert count_lost(world) == 0
+
+
+def test_a_copy_waits_while_its_original_cannot_be_opened_and_nothing_is_known_of_that() -> None:
+    world = World(Random(0), max_open_files=1)
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    make_copy(world, b"/logs/a.log.1", log)
+    world.add(b"/logs/b.log", 9)
+    world.start()
+    look(world, 1)
+    world.disk.unlink(b"/logs/b.log")
+    for _ in range(3 * int(ROTATE_WAIT)):
+        look(world, 1)
+        world.speak()
+        world.listen()
+    world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 9
+    assert count_lost(world) == 0

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from mega_collector.collector.origins import Origins, is_own
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import is_named_after, plain
+from mega_collector.collector.rotated_names import is_named_after, originals, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import Marker
@@ -452,8 +452,8 @@ class Archives:
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
-        if original is not None and self._goes_on_first(original, waiting):
-            archive.behind = original
+        archive.behind = self._goes_on_first(archive, contents, original, waiting)
+        if archive.behind is not None:
             self._delayed.append(archive)
             return False
         position = original.position if original is not None else 0
@@ -482,11 +482,20 @@ class Archives:
         self._ship(look, contents, original, follower, now)
         return True
 
-    def _goes_on_first(self, original: Entry, waiting: WaitingCopies) -> bool:
-        """Whether what was shipped of it is not known yet, or it has ended, or will, and goes on in a copy."""
+    def _goes_on_first(
+        self, archive: _Archive, contents: Contents, original: Entry | None, waiting: WaitingCopies
+    ) -> Entry | None:
+        """The original, if what was shipped of it is not known yet, or it has ended, or will, and goes on in a copy.
+
+        Where nothing was shipped, all that is in the archive, if that is in a copy, too.
+        """
+        if original is None:
+            whole = _entry(archive, contents, new_id())
+            copied = (replace(whole, path=name) for name in originals(plain(archive.path)))
+            return next(filter(waiting.holds, copied), None)
         follower = self._followed.of(original.source_id)
         over = original.ended or (follower is not None and follower.vanished)
-        return self._sources.is_coming(original) or (over and waiting.holds(original))
+        return original if self._sources.is_coming(original) or (over and waiting.holds(original)) else None
 
     def _ship(
         self, look: _Look, contents: Contents, original: Entry | None, follower: Follower | None, now: float

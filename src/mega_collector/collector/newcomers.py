@@ -599,7 +599,7 @@ class Newcomers:
     def _is_coming(self, path: bytes, file: File) -> bool:
         """Whether it is still to be seen how far its original was shipped: a copy is held open until then.
 
-        That is in flight yet, or was truncated and is longer again, so that it is only seen when it is read on.
+        That is in flight yet, has no name any more, or was truncated and is longer again.
         """
         try:
             entry, original = self._copies.original(path, file), self._copies.lookalike(path, file)
@@ -608,7 +608,7 @@ class Newcomers:
         return (
             self._sources.is_coming(entry)
             if entry is not None
-            else original is not None and (original.vanished or self._is_cut(original))
+            else original is not None and (original.path is None or self._is_open(original))
         )
 
     def _follow_copy(self, path: bytes, file: File, now: float) -> None:
@@ -644,7 +644,7 @@ class Newcomers:
             # It is still being copied. What grows otherwise is none, however long the two begin alike.
             until = None
         seen = original.path is not None and not self._sources.recollecting
-        if until is not None and now >= until and seen and not self._is_cut(original):
+        if until is not None and now >= until and seen and not self._is_open(original):
             return False
         until = now + self._rotate_wait if until is None else until
         contained = waited.contained if waited is not None else None
@@ -653,12 +653,12 @@ class Newcomers:
         self._wait(identity, path, _Waiting(path, size, self._scan_of(waited), file, until, contained))
         return True
 
-    def _is_cut(self, original: Follower) -> bool:
-        """Whether it was truncated, and longer again than it had been, so that this is to be seen yet: nobody takes it.
+    def _is_open(self, original: Follower) -> bool:
+        """Whether it is not known yet how far it was shipped; or it was truncated, and is longer again than before.
 
-        Of what is refused for good nothing is read any more.
+        That is seen when it is read on. Of what is refused for good nothing is.
         """
-        return self._copies.is_cut(original) and not self._sources.is_stopped(original)
+        return (not original.settled or self._copies.is_cut(original)) and not self._sources.is_stopped(original)
 
 
 def _is(entry: Entry, file: File, facts: FileFacts) -> bool:
