@@ -426,3 +426,22 @@ def test_a_copy_waits_while_its_original_cannot_be_opened_and_nothing_is_known_o
     let_pass(world, 30)
     assert count_lines(world) == 3 + 9
     assert count_lost(world) == 0
+
+
+def test_what_is_rewritten_before_it_goes_on_as_what_has_ended_leaves_that_to_an_archive() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.truncate(log)
+    look(world, 1)
+    world.disconnect()
+    look(world, 2)
+    make_archive(world, b"/logs/a.log.2.gz", bytes(copy.generation.content))
+    world.disk.truncate(copy)
+    world.append(copy, 9)
+    world.reconnect()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 9
+    assert count_lost(world) == 0

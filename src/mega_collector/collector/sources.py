@@ -333,7 +333,8 @@ class Sources:
             # If it is longer than it was seen, it may be seen already as it is now.
             self._tell_unread(described, seen if follower.size < seen else begun, follower.begun_at)
         if entry is not None and entry.ended and entry.source_id != follower.source.id:
-            self._remembered.forget(entry)
+            # It goes on here, or it turns out to be another file's, which may be found yet.
+            (self._remembered.give_back if anew else self._remembered.forget)(entry)
         _log.info("file_followed", path=follower.source.name, position=follower.position)
         return follower
 
