@@ -445,3 +445,23 @@ def test_what_is_rewritten_before_it_goes_on_as_what_has_ended_leaves_that_to_an
     let_pass(world, 30)
     assert count_lines(world) == 3 + 9
     assert count_lost(world) == 0
+
+
+def test_an_archive_that_got_the_inode_of_a_log_is_known_as_one_though_no_more_files_can_be_opened() -> None:
+    world = World(Random(0), max_open_files=1)
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.add(b"/logs/b.log", 9)
+    look(world, 1)
+    assert log.open == 0, "it is closed"
+    world.disk.unlink(b"/logs/b.log")
+    world.append(log, 20)
+    look(world, 1)
+    world.disk.unlink(b"/logs/a.log")
+    archive = make_archive(world, b"/logs/c.log.1.gz", b"of a file\nthat nobody saw\n")
+    assert archive.number == log.number
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    look(world, 1)
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 9 + 20 + 2
+    assert count_lost(world) == 0

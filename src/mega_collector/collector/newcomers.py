@@ -276,11 +276,8 @@ class Newcomers:
             return False
         try:
             if follower.path is not None and follower not in self._files:
-                # However many are open: it is looked at for a moment only.
-                with self._files.looking(name) as file:
-                    facts = file.facts()
-                    there = facts is not None and (facts.device, facts.inode) == follower.identity
-                    return there and self._is_copy(follower, name, file)
+                with self._files.looking_at(follower, name) as file:
+                    return self._is_copy(follower, name, file)
             # Out of the others' way, of which some may have to be opened, and others closed.
             file = self._files.hand_over(follower)
             try:

@@ -116,6 +116,18 @@ class OpenFiles:
         finally:
             file.close()
 
+    @contextmanager
+    def looking_at(self, follower: Follower, path: bytes) -> Iterator[File]:
+        """Likewise the file of a follower that is called so.
+
+        Raises:
+            FileNotFoundError: there is none, or another file is.
+            OSError: it cannot be opened.
+        """
+        with self.looking(path) as file:
+            _see_that_it_is(follower, file)
+            yield file
+
     def keep(self, follower: Follower, file: File) -> None:
         """The file is the follower's."""
         self._open[follower] = file
@@ -159,9 +171,7 @@ class OpenFiles:
     def _reopen(self, follower: Follower, path: bytes) -> File:
         file = self.open(path)
         try:
-            facts = file.facts()
-            if facts is None or (facts.device, facts.inode) != follower.identity:
-                raise FileNotFoundError(errno.ENOENT, "another file has its name")
+            _see_that_it_is(follower, file)
         except OSError:
             file.close()
             raise
@@ -184,3 +194,9 @@ class OpenFiles:
                 self.close(follower)
                 return
         raise TooManyOpenFiles(errno.EMFILE, why_not)
+
+
+def _see_that_it_is(follower: Follower, file: File) -> None:
+    facts = file.facts()
+    if facts is None or (facts.device, facts.inode) != follower.identity:
+        raise FileNotFoundError(errno.ENOENT, "another file has its name")

@@ -545,10 +545,8 @@ class Tailer:
         Nor can what was empty be told from any other.
         """
         try:
-            with self._files.looking(path) as file:
-                facts = file.facts()
-                there = facts is not None and (facts.device, facts.inode) == follower.identity
-                return there and not follower.lag and not self._sources.is_still(follower, file)
+            with self._files.looking_at(follower, path) as file:
+                return not follower.lag and not self._sources.is_still(follower, file)
         except OSError:
             return False
 
@@ -557,8 +555,14 @@ class Tailer:
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
+        path, file = follower.path, self._files.get(follower)
+        if path is None:
+            return False
         try:
-            return follower.path is not None and is_archive(follower.path, self._files.of(follower))
+            if file is not None:
+                return is_archive(path, file)
+            with self._files.looking_at(follower, path) as file:
+                return is_archive(path, file)
         except OSError:
             return False
 
