@@ -173,6 +173,43 @@ def test_a_copy_goes_on_as_what_has_ended_in_the_ledger_and_not_in_the_checkpoin
     assert count_lost(world) == 0
 
 
+@pytest.mark.parametrize("unread", [0, 2])
+@pytest.mark.parametrize("noted", [False, True], ids=["the ledger", "the checkpoint"])
+def test_a_copy_that_went_on_just_before_a_second_kill_goes_on_once_whoever_knows_of_it(
+    noted: bool, unread: int
+) -> None:
+    """At the first one only the ledger knew that its original had ended."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    before = dict(world.checkpoint.durable)
+    world.append(log, unread)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    look(world, 1)
+    world.settle()
+    assert [row.finished for row in world.aggregator.ledger.values()] == [True]
+    world.checkpoint.durable = before
+    world.kill()
+    world.start()
+    assert world.collector is not None
+    while not ((follower := world.collector.follower(copy.number)) and follower.settled):
+        world.settle()
+        look(world, 1)
+    if noted:
+        world.collector.shipper.save(now=True)
+    else:
+        world.settle()
+        world.checkpoint.durable = before
+    world.kill()
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + unread
+    assert count_lost(world) == 0
+    standing = {each for each, row in world.aggregator.ledger.items() if not row.finished}
+    assert standing <= world.collector.sources
+
+
 @pytest.mark.parametrize("read", [0, 3], ids=["empty", "read"])
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("max_open_files", [1, 100])

@@ -39,10 +39,10 @@ def resumption(
     that id is `taken` by another file.
 
     A source that has ended goes on only where more than a few bytes tell that it is the same: in an archive, which was
-    looked through (`complete`), or, under its own id, behind a whole head or in a copy, which its name tells too. A
+    looked through (`complete`), or, if it was described, behind a whole head or in a copy, which its name tells too. A
     file that was truncated may begin again as it did, and so may one that was deleted and made anew, which may be given
-    its inode. If the end was lost, and passed over, and this is a copy that has it, it goes on before that, where
-    `entry` says, under another id.
+    its inode. A copy goes on under another id: once its inode is noted, nothing more would tell it from those. If the
+    end was lost, and passed over, and this is a copy that has it, it goes on before that, where `entry` says.
 
     Raises:
         OSError: the file cannot be read.
@@ -61,8 +61,10 @@ def resumption(
         if usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
     if agreeing:
-        known = max(agreeing, key=lambda each: each.position)
-        return Resumption(replace(described, id=known.source_id), known.position, known=True)
+        # Of two at one position, the one that has not ended went on from the other, and nobody noted that.
+        known = max(agreeing, key=lambda each: (each.position, not each.finished))
+        ended = copy and known.finished and known.source_id == described.id
+        return Resumption(replace(described, id=new_id() if ended else known.source_id), known.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes, or has ended: this is another source.
         return Resumption(_anew(described, file), 0, known=False)
