@@ -1,10 +1,9 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -24,6 +23,7 @@ from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import is_named_after, originals, plain
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
+from mega_collector.collector.waiting import WaitingFiles
 from mega_collector.marker import Marker
 from mega_collector.telemetry.printable import printable
 
@@ -84,17 +84,6 @@ class _Held:
     """Size and time of change when it was gone through."""
 
 
-class WaitingCopies(Protocol):
-    """Files that wait until it is seen what they are copies of: that goes on in them first, and then in archives."""
-
-    @property
-    def copies(self) -> Container[bytes]:
-        """Their names."""
-
-    def holds(self, entry: Entry) -> bool:
-        """Whether one of them has all that was shipped of that, whatever both are called by now."""
-
-
 class Archives:
     """Goes through one archive after the other, and has shipped what of it was not shipped before.
 
@@ -112,6 +101,7 @@ class Archives:
         shipper: Shipper,
         sources: Sources,
         losses: Losses,
+        waiting: WaitingFiles,
         rotate_wait: float,
     ) -> None:
         self._finder = finder
@@ -121,6 +111,7 @@ class Archives:
         self._shipper = shipper
         self._sources = sources
         self._losses = losses
+        self._waiting = waiting
         self._rotate_wait = rotate_wait
         self._archives: dict[Identity, _Archive] = {}
         self._queue: OrderedDict[_Archive, None] = OrderedDict()
@@ -263,7 +254,7 @@ class Archives:
 
     # Going through them
 
-    def poll(self, waiting: WaitingCopies) -> None:
+    def poll(self) -> None:
         """What is done at every interval."""
         held, self._held = self._held, []
         for each in held:
@@ -273,18 +264,18 @@ class Archives:
                 self._recognise(each.archive, each.contents, each.follower.source.path)
             else:
                 self._look_anew(each.archive)
-        copies, delayed, self._delayed = waiting.copies, self._delayed, []
+        copies, delayed, self._delayed = self._waiting.copies, self._delayed, []
         for archive in delayed:
-            if not archive.gone and (plain(archive.path) in copies or self._is_behind(archive, waiting)):
+            if not archive.gone and (plain(archive.path) in copies or self._is_behind(archive)):
                 # Not in the queue: what has vanished waits for that, and the copy for what has vanished.
                 self._delayed.append(archive)
                 continue
             archive.behind = None
             self._look_anew(archive)
 
-    def _is_behind(self, archive: _Archive, waiting: WaitingCopies) -> bool:
+    def _is_behind(self, archive: _Archive) -> bool:
         entry = archive.behind
-        return entry is not None and (self._sources.is_coming(entry) or waiting.holds(entry))
+        return entry is not None and (self._sources.is_coming(entry) or self._waiting.holds(entry))
 
     def look_again(self, follower: Follower) -> None:
         """It was written anew while it was shipped."""
@@ -308,10 +299,10 @@ class Archives:
             if done and follower.finished(now):
                 self._finish(follower)
 
-    def step(self, now: float, waiting: WaitingCopies) -> None:
+    def step(self, now: float) -> None:
         """Go on with one of them, for a few milliseconds."""
         if self._look is None:
-            self._begin(waiting.copies)
+            self._begin()
             return
         look = self._look
         try:
@@ -324,7 +315,7 @@ class Archives:
                 self._wait(look, "archive_waits", None)
             case State.WHOLE:
                 self._look = None
-                if not self._decide(look, waiting, now):
+                if not self._decide(look, now):
                     look.file.close()
             case State.READING:
                 pass
@@ -333,11 +324,11 @@ class Archives:
         if self._look is not None:
             self._look.file.close()
 
-    def _begin(self, copies: Container[bytes]) -> None:
+    def _begin(self) -> None:
         archive, _ = self._queue.popitem(last=False)
         if archive.gone:
             return
-        if plain(archive.path) in copies:
+        if plain(archive.path) in self._waiting.copies:
             self._delayed.append(archive)
             return
         try:
@@ -437,7 +428,7 @@ class Archives:
 
     # What was shipped of it before
 
-    def _decide(self, look: _Look, waiting: WaitingCopies, now: float) -> bool:
+    def _decide(self, look: _Look, now: float) -> bool:
         """Whether something of it is left to ship."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
@@ -452,7 +443,7 @@ class Archives:
         if archive.skip and original is None and holder is None:
             self._pass_over(archive, look.file)
             return True
-        archive.behind = self._goes_on_first(archive, contents, original, waiting)
+        archive.behind = self._goes_on_first(archive, contents, original)
         if archive.behind is not None:
             self._delayed.append(archive)
             return False
@@ -482,9 +473,7 @@ class Archives:
         self._ship(look, contents, original, follower, now)
         return True
 
-    def _goes_on_first(
-        self, archive: _Archive, contents: Contents, original: Entry | None, waiting: WaitingCopies
-    ) -> Entry | None:
+    def _goes_on_first(self, archive: _Archive, contents: Contents, original: Entry | None) -> Entry | None:
         """The original, if what was shipped of it is not known yet, or it has ended, or will, and goes on in a copy.
 
         Where nothing was shipped, all that is in the archive, if that is in a copy, too.
@@ -492,10 +481,10 @@ class Archives:
         if original is None:
             whole = _entry(archive, contents, new_id())
             copied = (replace(whole, path=name) for name in originals(plain(archive.path)))
-            return next(filter(waiting.holds, copied), None)
+            return next(filter(self._waiting.holds, copied), None)
         follower = self._followed.of(original.source_id)
         over = original.ended or (follower is not None and follower.vanished)
-        return original if self._sources.is_coming(original) or (over and waiting.holds(original)) else None
+        return original if self._sources.is_coming(original) or (over and self._waiting.holds(original)) else None
 
     def _ship(
         self, look: _Look, contents: Contents, original: Entry | None, follower: Follower | None, now: float

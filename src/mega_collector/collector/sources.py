@@ -40,6 +40,7 @@ class Sources:
         *,
         hello: Hello,
         max_line_size: int,
+        rotate_wait: float,
         followed: Followed,
         files: OpenFiles,
         remembered: Remembered,
@@ -51,6 +52,7 @@ class Sources:
     ) -> None:
         self._hello = hello
         self._max_line_size = max_line_size
+        self._rotate_wait = rotate_wait
         self._followed = followed
         self._files = files
         self._remembered = remembered
@@ -108,6 +110,14 @@ class Sources:
         self._shipper.note(entry)
         self._at_end.add(entry.source_id)
         return entry
+
+    def follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
+        """What follows a file as that source, from when it is begun."""
+        follower = Follower(
+            source, path=path, size=facts.size, changed_ns=facts.changed_ns, now=now, rotate_wait=self._rotate_wait
+        )
+        follower.linked = facts.links > 1
+        return follower
 
     def begin(self, follower: Follower, *, found: bool = True) -> None:
         """Follow it from now on, and ask where its source goes on. `found`: as for `Followed.add`."""

@@ -18,6 +18,7 @@ import structlog
 from mega_collector.block import Source
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.copies import Copies
+from mega_collector.collector.crowd import Crowd
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
 from mega_collector.collector.file import Disk, Filesystem
@@ -34,11 +35,13 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Appeared, Identity, Renamed
+from mega_collector.collector.search import Search
 from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources, Starts
 from mega_collector.collector.stocktaking import Stocktaking
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
+from mega_collector.collector.waiting import WaitingFiles
 from mega_collector.collector.whereabouts import Step
 from mega_collector.collector.window import Decide
 from mega_collector.protocol import Hello, Holdings
@@ -147,6 +150,7 @@ class Tailer:
         self._sources = Sources(
             hello=hello,
             max_line_size=options.max_line_size,
+            rotate_wait=options.rotate_wait,
             followed=self._followed,
             files=self._files,
             remembered=remembered,
@@ -165,6 +169,7 @@ class Tailer:
             sources=self._sources,
             turns=self._turns,
         )
+        self._waiting = WaitingFiles(finder, copies)
         self._archives = Archives(
             finder=finder,
             followed=self._followed,
@@ -173,9 +178,11 @@ class Tailer:
             shipper=shipper,
             sources=self._sources,
             losses=self._losses,
+            waiting=self._waiting,
             rotate_wait=options.rotate_wait,
         )
-        self._newcomers = Newcomers(
+        self._crowd = Crowd()
+        self._search = Search(
             finder=finder,
             files=self._files,
             disk=disk,
@@ -183,15 +190,26 @@ class Tailer:
             remembered=remembered,
             sources=self._sources,
             archives=self._archives,
+            departures=self._departures,
+            crowd=self._crowd,
+        )
+        self._newcomers = Newcomers(
+            finder=finder,
+            files=self._files,
+            siblings=self._siblings,
+            remembered=remembered,
+            sources=self._sources,
+            archives=self._archives,
             copies=copies,
             departures=self._departures,
             losses=self._losses,
+            search=self._search,
+            waiting=self._waiting,
+            crowd=self._crowd,
             rotate_wait=options.rotate_wait,
             start_at_end=options.start_at_end,
             once=options.once,
         )
-        self._seeking = True
-        """Whether it is still to be seen what became of the files that are remembered."""
         self._stocktaking = Stocktaking(hurried=options.once)
         self._done: set[Identity] = set()
         """With `once`: files that are shipped, or cannot be."""
@@ -235,7 +253,7 @@ class Tailer:
 
     def close(self) -> None:
         """Close every file."""
-        self._newcomers.close()
+        self._waiting.close()
         self._archives.close()
         self._files.close_all()
 
@@ -283,7 +301,7 @@ class Tailer:
             self._siblings.forget()
             self._archives.finish(now)
             if self._archives.pending:
-                self._archives.step(now, self._newcomers)
+                self._archives.step(now)
             if now >= self._measure_at:
                 self._measure(now)
             self._take_stock(now)
@@ -302,7 +320,7 @@ class Tailer:
             return self._shipper.idle or self._clock() >= self._stop_at
         if not self._options.once or not self._finder.scanned:
             return False
-        undecided = self._archives.busy or self._newcomers.waiting or self._newcomers.doubtful
+        undecided = self._archives.busy or self._waiting or self._newcomers.doubtful or self._search.doubtful
         if self._followed or undecided or self._losses:
             self._answers_by = math.inf
             return False
@@ -313,7 +331,7 @@ class Tailer:
 
     def _takes_stock(self, now: float) -> bool:
         """Whether what the aggregator holds is still to be told or looked into."""
-        return self._recollection.pending or self._seeking or self._stocktaking.pending(now)
+        return self._recollection.pending or self._search.pending or self._stocktaking.pending(now)
 
     def _sleep(self, said: select.poll, either: select.poll) -> None:
         """Until something is to be done: what has only grown meanwhile is noted."""
@@ -376,7 +394,7 @@ class Tailer:
 
     def _told(self, holdings: Holdings) -> None:
         now = self._clock()
-        if not self._recollection.hear(holdings, self._newcomers.wanted):
+        if not self._recollection.hear(holdings, self._search.wanted):
             self._stocktaking.hear(holdings, now, self._sources.unknown)
         elif not self._recollection.pending:
             self._recollect(now)
@@ -385,8 +403,8 @@ class Tailer:
         """All is known that there is to know: what was found is begun."""
         entries = self._recollection.take()
         (_log.info if entries else _log.debug)("recollected", sources=len(entries))
-        self._newcomers.recollect(entries, now, others=self._recollection.others)
-        self._seeking = True
+        self._search.recollect(entries, others=self._recollection.others)
+        self._newcomers.reconsider(now)
 
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
@@ -448,7 +466,7 @@ class Tailer:
                     quiet = False
                 case _:
                     pass
-        self._seeking = self._newcomers.tell_missed() or self._seeking
+        self._newcomers.tell_missed()
         if self._finder.stirred:
             self._turns.hurry()
             return False
@@ -464,7 +482,7 @@ class Tailer:
             return self._observe(follower, seen.size, seen.changed_ns, now)
         if identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
-        elif identity in self._newcomers:
+        elif identity in self._waiting:
             self._newcomers.seen(identity, seen.size, now)
         return False
 
@@ -480,7 +498,7 @@ class Tailer:
                 self._let_go_of_what_was(follower)
         elif identity in self._archives:
             self._archives.renamed(identity, name)
-        elif identity in self._newcomers:
+        elif identity in self._waiting:
             self._newcomers.renamed(identity, name, now)
 
     def _observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> bool:
@@ -595,7 +613,7 @@ class Tailer:
         for follower in (*self._departures, *(each for each in self._followed if each.linked)):
             self._look_through_descriptor(follower, now)
         # First the archives: an original that is let go of tells them nothing any more.
-        self._archives.poll(self._newcomers)
+        self._archives.poll()
         self._departures.poll(now, undecided=self._archives.undecided)
         self._newcomers.poll(now)
         if self._looked_through:
@@ -611,21 +629,21 @@ class Tailer:
     @property
     def _looked_through(self) -> bool:
         """Whether all that a scan has found is known."""
-        return self._finder.scanned and not (self._archives.busy or self._newcomers.waiting)
+        return self._finder.scanned and not (self._archives.busy or self._waiting)
 
     def _seek(self, now: float) -> None:
         """What became of what a process before knew."""
-        if self._seeking:
-            self._seeking = not self._newcomers.seek_remembered(now)
+        if self._search.pending:
+            self._search.poll(now)
         elif strangers := self._stocktaking.strangers:
-            self._stocktaking.strangers = self._newcomers.seek_strangers(strangers, now)
+            self._stocktaking.strangers = self._search.seek_strangers(strangers, now)
 
     def _take_stock(self, now: float) -> None:
         """Ask for what only the aggregator remembers: all, or once all is known that the checkpoint does."""
         if not self._shipper.takes_stock:
             return
         inventory = self._recollection.ask()
-        if not self._recollection.pending and self._looked_through and not self._seeking:
+        if not self._recollection.pending and self._looked_through and not self._search.pending:
             inventory = self._stocktaking.ask(now)
         if inventory is not None:
             self._shipper.ask(inventory)
@@ -649,7 +667,7 @@ class Tailer:
         now = self._clock()
         for follower in self._departures:
             self._look_through_descriptor(follower, now)
-        self._archives.poll(self._newcomers)
+        self._archives.poll()
         self._departures.retire(now)
         self._shipper.say()
 
@@ -730,7 +748,7 @@ class Tailer:
         """It is tried again at the next poll; meanwhile the others go on. Said once, until a read succeeds."""
         match error:
             case TooManyOpenFiles():
-                self._newcomers.warn_of_crowd(error)
+                self._crowd.warn(error)
             case FileNotFoundError():
                 # Between two names, perhaps: a scan tells.
                 self._finder.hurry()

@@ -1,0 +1,110 @@
+"""Files that are found and wait: for a descriptor, or until it is seen what they are copies of."""
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.copies import Copies
+from mega_collector.collector.file import File
+from mega_collector.collector.finder import Finder
+from mega_collector.collector.lag import Hold, Seen
+from mega_collector.collector.roster import Identity
+from mega_collector.collector.rotated_names import originals
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A file that could not be opened because too many were; or that is perhaps a copy, until then."""
+
+    path: bytes
+    size: int
+    scan: int
+    """How many scans there were when it was found."""
+    file: File | None = None
+    """Open, if it is perhaps a copy."""
+    until: float | None = None
+    contained: tuple[bytes, int] | None = None
+    """The source that held all of it when that was looked at last, and how many bytes that was."""
+    parted: bool = False
+    """Whether it looked like no copy any more when it was looked at last."""
+
+
+class WaitingFiles:
+    """Those that wait, by what they are: the finder tells of them as of what is followed."""
+
+    def __init__(self, finder: Finder, copies: Copies) -> None:
+        self._finder = finder
+        self._copies = copies
+        self._waiting: dict[Identity, Waiting] = {}
+        self._by_original: dict[bytes, list[Waiting]] | None = None
+        """What is perhaps a copy of what has that name; None: that has changed."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Identity]:
+        """All of them; what is added or removed meanwhile does not matter."""
+        return iter(list(self._waiting))
+
+    def __contains__(self, identity: Identity) -> bool:
+        return identity in self._waiting
+
+    def __getitem__(self, identity: Identity) -> Waiting:
+        return self._waiting[identity]
+
+    def get(self, identity: Identity) -> Waiting | None:
+        """The file, if it waits."""
+        return self._waiting.get(identity)
+
+    @property
+    def copies(self) -> set[bytes]:
+        """The names of those that are perhaps copies."""
+        return {each.path for each in self._waiting.values() if each.until is not None}
+
+    @property
+    def crowded(self) -> bool:
+        """Whether one waits for a descriptor."""
+        return any(each.until is None for each in self._waiting.values())
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether one has all that was shipped of a source: that goes on there, if it has ended."""
+        return self.hold_copy(entry.path, entry, entry.position)
+
+    def hold_copy(self, path: bytes, entry: Entry, size: int) -> bool:
+        """Whether one may be a copy of what has that name: it begins as is remembered, and has so many bytes.
+
+        It may have been deleted since it was found.
+        """
+        if self._by_original is None:
+            self._by_original = {}
+            for each in self._waiting.values():
+                for name in originals(each.path):
+                    self._by_original.setdefault(name, []).append(each)
+        files = (each.file for each in self._by_original.get(path, ()))
+        return any(file is not None and self._copies.has_all(file, entry, size) for file in files)
+
+    def add(self, identity: Identity, path: bytes, waiting: Waiting) -> None:
+        """From now on it waits, under that name."""
+        self._waiting[identity] = waiting
+        self._by_original = None
+        self._finder.follow(identity, path)
+
+    def remove(self, identity: Identity) -> Waiting:
+        """It waits no more."""
+        self._by_original = None
+        self._finder.forget(identity)
+        return self._waiting.pop(identity)
+
+    def behind(self) -> Iterator[Seen]:
+        """Those that cannot be opened at present."""
+        for identity, each in self._waiting.items():
+            if each.until is None:
+                yield Seen(identity, each.path, each.size, 0, Hold.UNREADABLE, os.strerror(errno.EMFILE))
+
+    def close(self) -> None:
+        """Close what is held open."""
+        for each in self._waiting.values():
+            if each.file is not None:
+                each.file.close()
