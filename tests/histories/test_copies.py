@@ -502,3 +502,41 @@ def test_an_archive_that_got_the_inode_of_a_log_is_known_as_one_though_no_more_f
     let_pass(world, 30)
     assert count_lines(world) == 3 + 9 + 20 + 2
     assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("max_open_files", [1, 4])
+@pytest.mark.parametrize("deaf", [False, True], ids=["answered", "cut off"])
+def test_many_copies_that_wait_take_half_of_the_descriptors_and_come_once(max_open_files: int, deaf: bool) -> None:
+    world = World(Random(0), max_open_files=max_open_files)
+    logs = [world.add(b"/logs/%d.log" % number, 3) for number in range(12)]
+    let_pass(world, 60)
+    if deaf:
+        world.disconnect()
+    copies = [make_copy(world, b"/logs/%d.log.1" % number, log) for number, log in enumerate(logs)]
+    look(world, 2)
+    assert sum(copy.open for copy in copies) == max_open_files // 2
+    for log in logs:
+        world.truncate(log)
+        world.append(log, 1)
+    look(world, 3)
+    assert sum(each.open for each in (*copies, *logs)) <= max_open_files
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 12 * (3 + 1)
+    assert count_lost(world) == 0
+
+
+def test_a_copy_that_was_deleted_while_it_was_closed_for_others_is_not_lost_if_its_log_had_all_of_it() -> None:
+    world = World(Random(0), max_open_files=4)
+    logs = [world.add(b"/logs/%d.log" % number, 3) for number in range(3)]
+    let_pass(world, 20)
+    copies = [make_copy(world, b"/logs/%d.log.1" % number, log) for number, log in enumerate(logs)]
+    look(world, 2)
+    assert [copy.open for copy in copies] == [1, 1, 0]
+    world.disk.unlink(b"/logs/2.log.1")
+    look(world, 1)
+    for log in logs:
+        world.truncate(log)
+    let_pass(world, 30)
+    assert count_lines(world) == 3 * 3
+    assert count_lost(world) == 0

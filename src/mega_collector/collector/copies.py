@@ -60,6 +60,11 @@ class Copies:
         ]
         return max(matching, key=lambda entry: entry.position, default=None)
 
+    def is_had(self, source_id: bytes, size: int) -> bool:
+        """Whether so many bytes of that source need not be had from a copy: it is read on, or they were shipped."""
+        entry = self._remembered.get(source_id)
+        return source_id in self._followed or (entry is not None and entry.position >= size)
+
     def exceeded(self, source_id: bytes, file: File, size: int) -> Entry | None:
         """The source, if it has ended behind all that is in this file: as if it had ended with that.
 
@@ -180,8 +185,11 @@ class Copies:
 
     def is_cut(self, original: Follower) -> bool:
         """Whether that file lacks what was read of it: that is seen as soon as it is read on."""
+        if not original.settled:
+            return False
         try:
-            return original.settled and not holds(self._files.of(original), original)
+            with self._files.glance(original) as file:
+                return not holds(file, original)
         except OSError:
             return False
 
@@ -201,13 +209,15 @@ class Copies:
         """
         end = before(file, size)
         try:
-            return before(self._files.of(original), size) == end
+            with self._files.glance(original) as held:
+                return before(held, size) == end
         except OSError:
             return False
 
     def _begins_with(self, follower: Follower, head: bytes) -> bool:
         try:
-            there = self._files.of(follower).read(HEAD_SIZE, 0)
+            with self._files.glance(follower) as file:
+                there = file.read(HEAD_SIZE, 0)
         except OSError:
             return False
         return bool(there) and there.startswith(head)

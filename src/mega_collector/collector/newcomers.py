@@ -91,11 +91,13 @@ class Newcomers:
         try:
             file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._waiting.add(identity, path, Waiting(path, waited.size if waited else 0, self._scan_of(waited)))
+            if waited is None or waited.until is None:
+                waited = Waiting(path, waited.size if waited else 0, self._scan_of(waited))
+            self._waiting.add(identity, path, waited)
             self._crowd.warn(error)
             return
         except FileNotFoundError:
-            if waited is not None and self._finds_again(identity, waited):
+            if waited is not None and (self._finds_again(identity, waited) or self._is_had(waited)):
                 return
             self._finder.hurry()
             self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
@@ -137,6 +139,8 @@ class Newcomers:
         self._waiting.remove(identity)
         if waiting.file is not None:
             self._follow_copy(waiting.path, waiting.file, now)
+            return
+        if self._is_had(waiting):
             return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
@@ -344,6 +348,10 @@ class Newcomers:
         waiting.path = path
         self._waiting.add(identity, path, waiting)
         return True
+
+    def _is_had(self, waiting: Waiting) -> bool:
+        """Whether nothing is lost of a copy that was deleted, though it was closed for the others."""
+        return waiting.contained is not None and self._copies.is_had(*waiting.contained)
 
     def _is_coming(self, path: bytes, file: File) -> bool:
         """Whether it is still to be seen how far its original was shipped: a copy is held open until then.

@@ -31,6 +31,8 @@ class OpenFiles:
         self._siblings = siblings
         self._open: dict[Follower, File] = {}
         """What was used last is the last."""
+        self._held = 0
+        """Open files that nobody follows yet."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -128,6 +130,33 @@ class OpenFiles:
             _see_that_it_is(follower, file)
             yield file
 
+    @contextmanager
+    def glance(self, follower: Follower) -> Iterator[File]:
+        """Have a follower's file for a moment, opened if it was closed, however many are open.
+
+        Raises:
+            FileNotFoundError: it has no name any more, or another file has it.
+            OSError: it cannot be opened.
+        """
+        file = self._open.get(follower)
+        if file is not None:
+            yield file
+            return
+        if follower.path is None or follower.complete:
+            raise FileNotFoundError(errno.ENOENT, "it has no name any more")
+        with self.looking_at(follower, follower.path) as file:
+            yield file
+
+    def hold(self) -> bool:
+        """Whether another file that nobody follows yet may stay open: that has to leave half of the room."""
+        free = self._held < self._limit // 2
+        self._held += free
+        return free
+
+    def release(self) -> None:
+        """Such a file is closed, or about to be kept."""
+        self._held -= 1
+
     def keep(self, follower: Follower, file: File) -> None:
         """The file is the follower's."""
         self._open[follower] = file
@@ -148,7 +177,7 @@ class OpenFiles:
         Raises:
             TooManyOpenFiles: none of the open files can be closed.
         """
-        if len(self._open) >= self._limit:
+        if len(self._open) + self._held >= self._limit:
             self._close_one(f"{self._limit} files are open and all are needed (COLLECTOR_MAX_OPEN_FILES)")
 
     def close(self, follower: Follower) -> None:

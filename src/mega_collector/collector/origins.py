@@ -91,8 +91,8 @@ class Origins:
     def begins_with(self, follower: Follower, contents: Contents) -> bool:
         """Whether the follower's file has all that the archive holds."""
         try:
-            file = self._files.of(follower)
-            return agrees(file, position=contents.size, head=contents.head, tail=contents.before)
+            with self._files.glance(follower) as file:
+                return agrees(file, position=contents.size, head=contents.head, tail=contents.before)
         except OSError:
             return False
 
@@ -106,7 +106,8 @@ class Origins:
             unsettled = not follower.settled and is_named_after(path, follower.source.path)
             if (unsettled or follower.path == name) and follower not in self._shipped:
                 try:
-                    there = self._files.of(follower).read(HEAD_SIZE, 0)
+                    with self._files.glance(follower) as file:
+                        there = file.read(HEAD_SIZE, 0)
                 except OSError:
                     continue
                 if there and there[: len(head)] == head[: len(there)]:

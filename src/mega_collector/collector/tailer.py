@@ -169,7 +169,7 @@ class Tailer:
             sources=self._sources,
             turns=self._turns,
         )
-        self._waiting = WaitingFiles(finder, copies)
+        self._waiting = WaitingFiles(finder=finder, files=self._files, copies=copies)
         self._archives = Archives(
             finder=finder,
             followed=self._followed,
@@ -573,13 +573,11 @@ class Tailer:
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
-        path, file = follower.path, self._files.get(follower)
+        path = follower.path
         if path is None:
             return False
         try:
-            if file is not None:
-                return is_archive(path, file)
-            with self._files.looking_at(follower, path) as file:
+            with self._files.glance(follower) as file:
                 return is_archive(path, file)
         except OSError:
             return False

@@ -10,6 +10,7 @@ from mega_collector.collector.copies import Copies
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.lag import Hold, Seen
+from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import originals
 
@@ -23,7 +24,7 @@ class Waiting:
     scan: int
     """How many scans there were when it was found."""
     file: File | None = None
-    """Open, if it is perhaps a copy."""
+    """Open, if it is perhaps a copy, so that it is there though it is deleted; but for those that are too many."""
     until: float | None = None
     contained: tuple[bytes, int] | None = None
     """The source that held all of it when that was looked at last, and how many bytes that was."""
@@ -34,8 +35,9 @@ class Waiting:
 class WaitingFiles:
     """Those that wait, by what they are: the finder tells of them as of what is followed."""
 
-    def __init__(self, finder: Finder, copies: Copies) -> None:
+    def __init__(self, *, finder: Finder, files: OpenFiles, copies: Copies) -> None:
         self._finder = finder
+        self._files = files
         self._copies = copies
         self._waiting: dict[Identity, Waiting] = {}
         self._by_original: dict[bytes, list[Waiting]] | None = None
@@ -82,11 +84,22 @@ class WaitingFiles:
             for each in self._waiting.values():
                 for name in originals(each.path):
                     self._by_original.setdefault(name, []).append(each)
-        files = (each.file for each in self._by_original.get(path, ()))
-        return any(file is not None and self._copies.has_all(file, entry, size) for file in files)
+        return any(self._has_all(each, entry, size) for each in self._by_original.get(path, ()))
+
+    def _has_all(self, waiting: Waiting, entry: Entry, size: int) -> bool:
+        if waiting.file is not None:
+            return self._copies.has_all(waiting.file, entry, size)
+        try:
+            with self._files.looking(waiting.path) as file:
+                return self._copies.has_all(file, entry, size)
+        except OSError:
+            return False
 
     def add(self, identity: Identity, path: bytes, waiting: Waiting) -> None:
-        """From now on it waits, under that name."""
+        """From now on it waits, under that name; its file is closed if too many are open already."""
+        if waiting.file is not None and self._waiting.get(identity) is not waiting and not self._files.hold():
+            waiting.file.close()
+            waiting.file = None
         self._waiting[identity] = waiting
         self._by_original = None
         self._finder.follow(identity, path)
@@ -95,7 +108,10 @@ class WaitingFiles:
         """It waits no more."""
         self._by_original = None
         self._finder.forget(identity)
-        return self._waiting.pop(identity)
+        waiting = self._waiting.pop(identity)
+        if waiting.file is not None:
+            self._files.release()
+        return waiting
 
     def behind(self) -> Iterator[Seen]:
         """Those that cannot be opened at present."""
