@@ -540,3 +540,30 @@ def test_a_copy_that_was_deleted_while_it_was_closed_for_others_is_not_lost_if_i
     let_pass(world, 30)
     assert count_lines(world) == 3 * 3
     assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_was_refused_for_good_is_not_taken_for_shipped_when_its_copy_may_come(
+    compressed: bool, restarted: bool
+) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 3)
+    world.aggregator.refused.add(log.number)
+    world.append(log, 3)
+    let_pass(world, 3)
+    content = bytes(log.generation.content)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    let_pass(world, 8)
+    if compressed:
+        make_archive(world, b"/logs/a.log.1.gz", content)
+        world.disk.unlink(b"/logs/a.log.1")
+        let_pass(world, 3)
+    world.aggregator.refused.clear()
+    if restarted:
+        world.kill()
+        world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 3

@@ -459,7 +459,7 @@ class Sources:
         `lost`: why what was not read of it cannot be had any more.
         """
         source, acknowledged = follower.source, lost is None and self._shipper.acknowledged(follower.source)
-        start = self._starts.pop(source.id, None)
+        start, shipped = self._starts.pop(source.id, None), self._shipped_of(follower)
         if lost is not None:
             unread = follower.shrunk_by or follower.lag
             self._losses.end(source, follower.position, follower.position + unread if unread else None, lost)
@@ -467,13 +467,23 @@ class Sources:
             self._shipper.end(source)
         else:
             self._losses.finish(source, follower.position)
-        if _is_recognisable(follower):
-            self._remembered.end(entry_of(follower, inode=0, ended=True), acknowledged=acknowledged)
+        if shipped is not None:
+            self._remembered.end(replace(shipped, inode=0, ended=True, untold=True), acknowledged=acknowledged)
             self._shipper.changed()
         elif start is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
             self._remembered.give_back(start)
             self._over.add(start.source_id)
+
+    def _shipped_of(self, follower: Follower) -> Entry | None:
+        """What recognises its file by what was shipped of it, acknowledged or not; None: nothing does."""
+        if not _is_recognisable(follower):
+            return None
+        if not self._shipper.stopped(follower.source):
+            return entry_of(follower)
+        # Of what was read since then nothing will ever come.
+        noted = self._shipper.noted(follower.source)
+        return noted if noted is not None and noted.position > 0 else None
 
     def remember_end(self, follower: Follower, head: Marker | None, *, linked: bool) -> bool:
         """Its source, acknowledged, ends next: whether there is something by which to recognise its file again.
