@@ -567,3 +567,20 @@ def test_what_was_refused_for_good_is_not_taken_for_shipped_when_its_copy_may_co
         world.start()
     let_pass(world, 60)
     assert count_lines(world) == 3
+
+
+def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 3)
+    world.aggregator.refused.add(log.number)
+    world.append(log, 3)
+    let_pass(world, 3)
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    world.disk.unlink(b"/logs/a.log")
+    let_pass(world, 30)
+    world.aggregator.refused.clear()
+    world.kill()
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3

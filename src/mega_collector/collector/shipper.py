@@ -72,7 +72,7 @@ class Resumed:
     source_id: bytes
 
 
-Task = Decide | Reconnected | Resumed | Holdings
+Task = Decide | Reconnected | Resumed | Stopped | Holdings
 """What only the tailer can do, who has the files."""
 
 
@@ -397,6 +397,7 @@ class Shipper:
                     self._unsaid.append(self._marked(outcome))
                 case Stopped():
                     _log.error("source_stopped", path=outcome.source.name, at=outcome.position, reason=outcome.message)
+                    self._tasks.append(outcome)
                 case _:
                     self._unsaid.append(outcome)
         if len(self._unsaid) >= _TOGETHER:

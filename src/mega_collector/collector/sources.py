@@ -485,12 +485,28 @@ class Sources:
         noted = self._shipper.noted(follower.source)
         return noted if noted is not None and noted.position > 0 else None
 
+    def stop(self, source: Source) -> None:
+        """The aggregator refuses it for good: if it has ended, only what was acknowledged is remembered as shipped."""
+        entry, noted = self._remembered.get(source.id), self._shipper.noted(source)
+        if entry is None or not entry.ended:
+            return
+        if noted is None or not noted.position:
+            self._remembered.forget(entry)
+        else:
+            self._remembered.end(replace(noted, inode=0, ended=True), acknowledged=False)
+        self._shipper.changed()
+
     def remember_end(self, follower: Follower, head: Marker | None, *, linked: bool) -> bool:
         """Its source, acknowledged, ends next: whether there is something by which to recognise its file again.
 
         `head`: more of its first bytes than were there when it was described. `linked`: the file is still there under
         some name; else its inode is given to others.
         """
+        if self._shipper.stopped(follower.source):
+            shipped = self._shipped_of(follower)
+            if shipped is not None:
+                self._remembered.end(replace(shipped, inode=0, ended=True, untold=True))
+            return shipped is not None
         if not _is_recognisable(follower):
             return False
         # What is noted of it must not be written over this later.

@@ -43,7 +43,7 @@ from mega_collector.collector.stocktaking import Stocktaking
 from mega_collector.collector.turns import Rewritten, Trouble, Turns, Unreadable
 from mega_collector.collector.waiting import WaitingFiles
 from mega_collector.collector.whereabouts import Step
-from mega_collector.collector.window import Decide
+from mega_collector.collector.window import Decide, Stopped
 from mega_collector.protocol import Hello, Holdings
 from mega_collector.telemetry.printable import printable
 
@@ -388,6 +388,8 @@ class Tailer:
                     self._told(task)
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
+                case Stopped(source):
+                    self._sources.stop(source)
                 case Decide():
                     self._decide(task)
         self._losses.poll()
