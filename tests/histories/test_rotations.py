@@ -3,9 +3,13 @@
 `scripts/torture --memory --rotations` plays them for as long as it is told.
 """
 
+from random import Random
+
 import pytest
 
 from histories.rotations import play_rotations, play_some
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive
+from histories.world import World
 
 _SEEDS = 150
 _LENGTH = 60
@@ -101,3 +105,28 @@ _FOUND_OF_SOME = [
 @pytest.mark.parametrize("seed", _FOUND_OF_SOME)
 def test_rotations_of_any_kind_that_once_failed(seed: int) -> None:
     play_some(seed, _LENGTH)
+
+
+@pytest.mark.parametrize("form", [b"/logs/a.log.%d", b"/logs/a.%d.log", b"/logs/a-2026112%d.log"])
+def test_what_is_rotated_on_and_compressed_before_anything_of_it_is_known_comes_once(form: bytes) -> None:
+    """Only its name tells of which file that is held open the archive was made."""
+    world = World(Random(0))
+    world.disconnect()
+    world.add(b"/logs/a.log", 1)
+    rotated = world.add(form % 1, 5)
+    look(world, 2)
+    world.disk.rename(form % 1, form % 2)
+    world.disk.rename(b"/logs/a.log", form % 1)
+    world.disk.create(b"/logs/a.log")
+    make_archive(world, form % 2 + b".gz", bytes(rotated.generation.content))
+    world.disk.unlink(form % 2)
+    look(world, 2)
+    world.reconnect()
+    assert world.collector is not None
+    while world.collector.recollects:
+        world.settle()
+        look(world, 1)
+    look(world, 3)
+    let_pass(world, 30)
+    assert count_lines(world) == 1 + 5
+    assert count_lost(world) == 0

@@ -13,6 +13,10 @@ ARCHIVE = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
 .gz~, .gz.1."""
 
 
+_BEFORE_EXTENSION = re.compile(rb"(.*[^/])[.-]\d[\d.-]*(\.(?!gz$)[a-zA-Z]\w*)")
+"""What was rotated already, and keeps its extension: app.1.log, app-20261123.log, but not app.log.1.gz."""
+
+
 def places(path: bytes) -> Iterator[bytes]:
     """The path, and what it would be a directory above: a rotation may put it below its original (olddir)."""
     yield path
@@ -37,8 +41,13 @@ def plain(path: bytes) -> bytes:
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:
-    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
-    return any(_extends(place, original) for place in places(path))
+    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz.
+
+    What was rotated already is rotated on: app.2.log.gz is named after app.1.log, as app.log.2.gz is after app.log.1.
+    """
+    rotated = _BEFORE_EXTENSION.fullmatch(original)
+    named = (original,) if rotated is None else (original, b"".join(rotated.groups()))
+    return any(_extends(place, name) for place in places(path) for name in named)
 
 
 def _extends(path: bytes, original: bytes) -> bool:

@@ -1,0 +1,40 @@
+"""What the names of rotated files tell of each other."""
+
+import pytest
+
+from mega_collector.collector.rotated_names import is_named_after
+
+
+@pytest.mark.parametrize(
+    ("path", "original"),
+    [
+        (b"/logs/a.log.1", b"/logs/a.log"),
+        (b"/logs/a.1.log.gz", b"/logs/a.log"),
+        (b"/logs/a.log.2.gz", b"/logs/a.log.1"),
+        (b"/logs/a.2.log.gz", b"/logs/a.1.log"),
+        (b"/logs/a.12.log", b"/logs/a.1.log"),
+        (b"/logs/a-20261129.log.gz", b"/logs/a-20261128.log"),
+        (b"/logs/a-2026-11-29.log", b"/logs/a-2026-11-28.log"),
+        (b"/logs/old/a.2.log.gz", b"/logs/a.1.log"),
+    ],
+)
+def test_what_a_rotation_calls_it_next_is_named_after_it(path: bytes, original: bytes) -> None:
+    assert is_named_after(path, original)
+
+
+@pytest.mark.parametrize(
+    ("path", "original"),
+    [
+        (b"/logs/apple.log.gz", b"/logs/a.1.log"),
+        (b"/logs/b.2.log.gz", b"/logs/a.1.log"),
+        (b"/logs/a.err.1.gz", b"/logs/a.log.1"),
+        (b"/logs/a.log.2.gz", b"/logs/a.log.1.gz"),
+        (b"/logs/a1.log.gz", b"/logs/a.1.log"),
+        (b"/logs/a.2.log.gz", b"/logs/a1.log"),
+        (b"/other/a.2.log.gz", b"/logs/a.1.log"),
+        (b"/logs/a.log", b"/logs/.1.log"),
+        (b"/logs/b.log", b"/logs.1/a.log"),
+    ],
+)
+def test_another_log_is_not_named_after_it(path: bytes, original: bytes) -> None:
+    assert not is_named_after(path, original)
