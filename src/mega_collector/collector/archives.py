@@ -252,6 +252,11 @@ class Archives:
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
 
+    def skip_none(self) -> None:
+        """None is passed over after all: it was to be seen first whether anything was shipped before."""
+        for archive in self._archives.values():
+            archive.skip = False
+
     # Going through them
 
     def poll(self) -> None:

@@ -253,9 +253,17 @@ class Newcomers:
             else:
                 self._finder.hurry()
 
-    def reconsider(self, now: float) -> None:
-        """More is remembered now: what was found before is recognised, and may begin."""
-        for follower, error in self._sources.reconsider().items():
+    def reconsider(self, now: float, *, known: bool) -> None:
+        """More is remembered now: what was found before is recognised, and may begin.
+
+        `known`: the aggregator knows some of it. Then this is no first start, though the state is lost: all is shipped.
+        """
+        failed = self._sources.reconsider()
+        if known:
+            self._start_at_end = False
+            self._archives.skip_none()
+            self._sources.begin_none_at_end()
+        for follower, error in failed.items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.
                 self._failing[follower.identity] = follower.path, _words(error)

@@ -148,6 +148,20 @@ class Sources:
                 self._recognise(follower, partial(self._copies.original, follower.source.path), failed)
         return failed
 
+    def begin_none_at_end(self) -> None:
+        """What was to begin at the end of its file, and is not recognised, begins at its beginning."""
+        for follower in self._unsettled:
+            if follower.source.id in self._at_end:
+                del self._starts[follower.source.id]
+                self._shipper.forget(follower.source)
+                follower.expect(0)
+        for source_id in self._at_end & self._over:
+            # It is gone: none of it counts as shipped where it is found in a copy or an archive.
+            entry = self._remembered.get(source_id)
+            if entry is not None:
+                self._remembered.forget(entry)
+        self._at_end.clear()
+
     def _is_sure(self, follower: Follower) -> bool:
         """Whether it is recognised, by what was read of it. (It is begun at its end only if it is not.)"""
         start = self._starts.get(follower.source.id)

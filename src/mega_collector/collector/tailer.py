@@ -406,7 +406,7 @@ class Tailer:
         entries = self._recollection.take()
         (_log.info if entries else _log.debug)("recollected", sources=len(entries))
         self._search.recollect(entries, others=self._recollection.others)
-        self._newcomers.reconsider(now)
+        self._newcomers.reconsider(now, known=bool(entries))
 
     def _leave_out(self, outputs: Collection[Identity]) -> None:
         """What the aggregator writes to must not come back to it."""
