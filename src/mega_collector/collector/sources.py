@@ -63,7 +63,8 @@ class Sources:
         self._starts = starts
         self._at_end: set[bytes] = set()
         """Those of them that are begun at the end of their file, of which the aggregator is to hear."""
-        self._unsettled: set[Follower] = set()
+        self._unsettled: dict[Follower, None] = {}
+        """In the order in which they were begun: of two that could go on as the same, the first does."""
         self._over: set[bytes] = set()
         """Those that ended before they were settled: they are remembered on, to be recognised."""
         self.truncations = 0
@@ -298,7 +299,7 @@ class Sources:
     @property
     def unsettled(self) -> Collection[Follower]:
         """The followers whose handshake is not settled."""
-        return self._unsettled
+        return self._unsettled.keys()
 
     def expected(self, follower: Follower) -> Entry | None:
         """What is remembered of a source that is not settled yet."""
@@ -341,7 +342,7 @@ class Sources:
             # What becomes of it is decided at the next poll.
             self._shipper.postpone(described)
             return None
-        self._unsettled.add(follower)
+        self._unsettled[follower] = None
         begun, seen = follower.until, follower.size
         entry = self._starts.get(described.id) or self._shipper.noted(described)
         try:
@@ -349,7 +350,7 @@ class Sources:
         except OSError:
             self._shipper.postpone(described)
             raise
-        self._unsettled.discard(follower)
+        self._unsettled.pop(follower, None)
         start = self._starts.pop(described.id, None)
         if start is not None and follower.source.id != described.id:
             self._tell_replaced(decide, start.path, follower.begun_at)
@@ -463,7 +464,7 @@ class Sources:
 
     def remove(self, follower: Follower) -> None:
         """Nothing more will come of it."""
-        self._unsettled.discard(follower)
+        self._unsettled.pop(follower, None)
         self._starts.pop(follower.source.id, None)
         self._followed.remove(follower)
 
@@ -545,7 +546,7 @@ class Sources:
         return self._source(entry.source_id, entry.path, entry, entry.head)
 
     def _ask(self, follower: Follower) -> None:
-        self._unsettled.add(follower)
+        self._unsettled[follower] = None
         if not self.recollecting or self._is_sure(follower):
             self._shipper.begin(follower.source)
 

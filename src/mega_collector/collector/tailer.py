@@ -213,7 +213,7 @@ class Tailer:
         self._stocktaking = Stocktaking(hurried=options.once)
         self._done: set[Identity] = set()
         """With `once`: files that are shipped, or cannot be."""
-        self._suspects: set[Follower] = set()
+        self._suspects: dict[Follower, None] = {}
         """Files that may have been rewritten, and could not be looked at."""
         self._lags = Lags()
         self._poll_at = self._measure_at = 0.0
@@ -586,12 +586,12 @@ class Tailer:
 
     def _inspect(self, follower: Follower, now: float) -> None:
         """It was written to and did not grow: are the bytes before the position still those that were read?"""
-        self._suspects.discard(follower)
+        self._suspects.pop(follower, None)
         try:
             file = self._files.of(follower)
             same = holds(file, follower)
         except OSError as error:
-            self._suspects.add(follower)
+            self._suspects[follower] = None
             self._warn(follower, error)
             return
         if not same:
@@ -604,7 +604,7 @@ class Tailer:
         if self._followed.of(follower.source.id) is follower and follower.settled:
             self._inspect(follower, now)
         else:
-            self._suspects.discard(follower)
+            self._suspects.pop(follower, None)
 
     # At every interval, whatever the watch tells
 

@@ -62,7 +62,7 @@ class Turns:
         """Seconds between two reads of what grows; 0: none are waited for."""
         self._small = 0
         """Bytes below which what a file has grown by can wait."""
-        self._unreadable: set[Follower] = set()
+        self._unreadable: dict[Follower, None] = {}
         self._flush_at: float | None = None
         self.blocks = self.bytes = self.entries = self.long_lines = 0
         """What was read; lines that were cut because they are longer than a line may be."""
@@ -115,7 +115,7 @@ class Turns:
 
     def mark_unreadable(self, now: float) -> None:
         """Try again what could not be read."""
-        unreadable, self._unreadable = self._unreadable, set()
+        unreadable, self._unreadable = self._unreadable, {}
         for follower in unreadable:
             self.mark(follower, now)
 
@@ -123,7 +123,7 @@ class Turns:
         """It is not followed any more."""
         self._ready.pop(follower, None)
         self._growing.pop(follower, None)
-        self._unreadable.discard(follower)
+        self._unreadable.pop(follower, None)
         self.behind.discard(follower)
 
     def take(self, now: float, trouble: Callable[[Trouble], None]) -> None:
@@ -175,7 +175,7 @@ class Turns:
                 until=follower.until if self._once else None,
             )
         except OSError as error:
-            self._unreadable.add(follower)
+            self._unreadable[follower] = None
             if follower.path is not None and not follower.complete:
                 # What was opened may be stale; by its name it can be opened anew.
                 self._files.close(follower)
