@@ -12,7 +12,7 @@ from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, trailer_of
 from mega_collector.collector.identity import agrees, before, holds
-from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.rotated_names import originals, plain
 from mega_collector.collector.siblings import Siblings
@@ -85,6 +85,7 @@ class Copies:
         Or it was already, and that is not known yet: this one holds what was read of it. `own`: this one is followed.
 
         Raises:
+            TooManyOpenFiles: what is followed cannot be opened, so that this is to be asked again.
             OSError: the file cannot be read.
         """
         head = file.read(HEAD_SIZE, 0)
@@ -184,12 +185,14 @@ class Copies:
         return follower is not None and self.is_beginning(follower, file, size)
 
     def is_cut(self, original: Follower) -> bool:
-        """Whether that file lacks what was read of it: that is seen as soon as it is read on."""
+        """Whether that file lacks what was read of it, or may: that is seen as soon as it is read on."""
         if not original.settled:
             return False
         try:
             with self._files.glance(original) as file:
                 return not holds(file, original)
+        except TooManyOpenFiles:
+            return True
         except OSError:
             return False
 
@@ -218,6 +221,8 @@ class Copies:
         try:
             with self._files.glance(follower) as file:
                 there = file.read(HEAD_SIZE, 0)
+        except TooManyOpenFiles:
+            raise
         except OSError:
             return False
         return bool(there) and there.startswith(head)

@@ -91,10 +91,7 @@ class Newcomers:
         try:
             file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            if waited is None or waited.until is None:
-                waited = Waiting(path, waited.size if waited else 0, self._scan_of(waited))
-            self._waiting.add(identity, path, waited)
-            self._crowd.warn(error)
+            self._wait_for_room(identity, path, waited, error)
             return
         except FileNotFoundError:
             if waited is not None and (self._finds_again(identity, waited) or self._is_had(waited)):
@@ -108,12 +105,22 @@ class Newcomers:
             return
         try:
             kept = self._take(identity, path, file, now, waited)
+        except TooManyOpenFiles as error:
+            # What it is to be compared with cannot be opened.
+            kept = waited is not None and waited.file is file
+            self._wait_for_room(identity, path, waited, error)
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_read")
             kept = False
         if not kept:
             file.close()
+
+    def _wait_for_room(self, identity: Identity, path: bytes, waited: Waiting | None, error: TooManyOpenFiles) -> None:
+        if waited is None or waited.until is None:
+            waited = Waiting(path, waited.size if waited else 0, self._scan_of(waited))
+        self._waiting.add(identity, path, waited)
+        self._crowd.warn(error)
 
     def seen(self, identity: Identity, size: int, now: float) -> None:
         """A file that waits has this size now."""
@@ -368,6 +375,8 @@ class Newcomers:
         """
         try:
             entry, original = self._copies.original(path, file), self._copies.lookalike(path, file)
+        except TooManyOpenFiles:
+            return True
         except OSError:
             return False
         return (

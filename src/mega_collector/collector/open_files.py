@@ -96,23 +96,17 @@ class OpenFiles:
             OSError: the file cannot be opened.
         """
         self.make_room()
-        try:
-            return self._disk.open(path)
-        except OSError as error:
-            if error.errno not in _NONE_LEFT:
-                raise
-            # The system's limit comes before ours.
-            self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
-            return self.open(path)
+        return self._open_on_disk(path)
 
     @contextmanager
     def looking(self, path: bytes) -> Iterator[File]:
         """Have a file open for a moment, however many are.
 
         Raises:
+            TooManyOpenFiles: the system opens no more, and none of the open files can be closed.
             OSError: it cannot be opened.
         """
-        file = self._disk.open(path)
+        file = self._open_on_disk(path)
         try:
             yield file
         finally:
@@ -124,7 +118,7 @@ class OpenFiles:
 
         Raises:
             FileNotFoundError: there is none, or another file is.
-            OSError: it cannot be opened.
+            TooManyOpenFiles, OSError: as `looking`.
         """
         with self.looking(path) as file:
             _see_that_it_is(follower, file)
@@ -136,7 +130,7 @@ class OpenFiles:
 
         Raises:
             FileNotFoundError: it has no name any more, or another file has it.
-            OSError: it cannot be opened.
+            TooManyOpenFiles, OSError: as `looking`.
         """
         file = self._open.get(follower)
         if file is not None:
@@ -196,6 +190,16 @@ class OpenFiles:
     def close_all(self) -> None:
         for follower in list(self._open):
             self.close(follower)
+
+    def _open_on_disk(self, path: bytes) -> File:
+        try:
+            return self._disk.open(path)
+        except OSError as error:
+            if error.errno not in _NONE_LEFT:
+                raise
+            # The system's limit comes before ours.
+            self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
+            return self._open_on_disk(path)
 
     def _reopen(self, follower: Follower, path: bytes) -> File:
         file = self.open(path)
