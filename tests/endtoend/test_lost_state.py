@@ -227,16 +227,15 @@ def test_what_is_copied_and_truncated_while_nobody_answers_comes_once(site: Site
     assert_told(site, collector)
 
 
-def test_of_what_nobody_knows_a_collector_that_begins_at_the_end_ships_what_comes(site: Site, stopped: Writer) -> None:
-    """What it knows goes on where it stood."""
+def test_where_files_are_begun_at_their_end_one_that_was_made_meanwhile_is_not(site: Site, stopped: Writer) -> None:
+    """It is not the first start, as the aggregator knows the others, which go on where they stood."""
     lost(site)
     stopped.write(5)
-    (site.logs / "old.log").write_bytes(b"passed over\n")
+    site.writer("b.log").write(4)
     collector = begins(site, start_at="end")
-    collector.wait_for("recollected")
     collector.wait_for("file_followed", count=2)
     stopped.write(3)
-    site.assert_delivered()
+    assert_told(site, collector)
 
 
 @pytest.fixture(params=[0, HEAD_SIZE], ids=["found empty", "found written"])
@@ -299,18 +298,19 @@ def test_an_archive_is_of_the_file_that_began_like_it_and_not_of_one_that_was_em
 
 
 @pytest.mark.parametrize("wiped", [False, True])
-def test_the_rest_of_what_was_shipped_comes_from_its_archive_where_others_begin_at_their_end(
+def test_where_files_are_begun_at_their_end_archives_that_were_made_meanwhile_are_not(
     site: Site, stopped: Writer, wiped: bool
 ) -> None:
+    """Of one the rest comes, of another all."""
     stopped.write(5)
     compress(stopped.path)
-    (site.logs / "old.log.1.gz").write_bytes(gzip.compress(b"passed over\n"))
+    other = site.writer("b.log.1")
+    other.write(4)
+    compress(other.path)
     if wiped:
         lost(site)
-    else:
-        (site.logs / "old.log.1.gz").unlink()
     collector = begins(site, start_at="end")
-    collector.wait_for("file_retired")
+    collector.wait_for("file_retired", count=2)
     site.assert_delivered()
     assert collector.events("source_lost") == []
 
