@@ -504,6 +504,7 @@ def test_an_archive_that_got_the_inode_of_a_log_is_known_as_one_though_no_more_f
     assert count_lost(world) == 0
 
 
+@pytest.mark.case(94)
 @pytest.mark.parametrize("max_open_files", [1, 4])
 @pytest.mark.parametrize("deaf", [False, True], ids=["answered", "cut off"])
 def test_many_copies_that_wait_take_half_of_the_descriptors_and_come_once(max_open_files: int, deaf: bool) -> None:
