@@ -585,3 +585,17 @@ def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
     world.start()
     let_pass(world, 30)
     assert count_lines(world) == 3
+
+
+@pytest.mark.parametrize("archived", [b"/logs/a.log.1.gz", b"/logs/a-2.log.gz"])
+def test_an_archive_that_begins_with_all_that_a_log_has_is_shipped_if_that_is_too_short_to_be_its_own(
+    archived: bytes,
+) -> None:
+    """As where each begins with the same words."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 1)
+    make_archive(world, archived, bytes(log.generation.content) + b"and another line\n")
+    opened = note_opened(world)
+    let_pass(world, 60)
+    assert count_lines(world) == 1 + 2
+    assert opened.count(archived) < 5, "nor does anything wait for more of it"

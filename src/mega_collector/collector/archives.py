@@ -454,7 +454,7 @@ class Archives:
             return False
         position = original.position if original is not None else 0
         if original is None:
-            follower = self._origins.follower_of(archive.path, look.inspection.head)
+            follower = self._origins.follower_of(archive.path, look.inspection.head, contents.size)
         else:
             follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:

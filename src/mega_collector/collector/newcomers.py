@@ -107,7 +107,7 @@ class Newcomers:
             kept = self._take(identity, path, file, now, waited)
         except TooManyOpenFiles as error:
             # What it is to be compared with cannot be opened.
-            kept = waited is not None and waited.file is file
+            kept = waited is not None and waited.until is not None and waited.file is file
             self._wait_for_room(identity, path, waited, error)
         except OSError as error:
             self._failing[identity] = path, _words(error)
@@ -314,7 +314,10 @@ class Newcomers:
             if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
                 # The original may still be found by this first scan, or what was read of it is in flight.
                 waiting = Waiting(path, facts.size, self._scan_of(waited), file, until=now)
-                waiting.contained = waited.contained if waited is not None else None
+                if facts.size <= entry.position:
+                    waiting.contained = entry.source_id, facts.size
+                elif waited is not None:
+                    waiting.contained = waited.contained
                 self._waiting.add(identity, path, waiting)
                 return True
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):

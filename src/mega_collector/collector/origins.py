@@ -7,10 +7,10 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gzip_file import Contents
-from mega_collector.collector.identity import agrees
+from mega_collector.collector.identity import agrees, holds
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
-from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain
+from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain, unrotated
 from mega_collector.collector.sources import Sources
 from mega_collector.marker import HEAD_SIZE
 
@@ -51,13 +51,17 @@ class Origins:
 
         `tails` are its bytes before the candidates' positions.
         """
-        matching = _matching(candidates, tails, path=path, size=contents.size)
+        matching = [
+            each
+            for each in self._matching(candidates, tails, path=path, size=contents.size)
+            if not self._is_another(self._followed.of(each.source_id), contents.size)
+        ]
         if matching:
             # Rather of a file than of the archive itself, as which it stands.
             return max(matching, key=lambda each: (each.position, not each.ended, not is_own(each, inode, contents)))
         # Of what was shipped just before a crash only the aggregator knows, and by its id it tells.
         unknown = (each for each in candidates if not each.ended and each.position == 0 and not self._is_settled(each))
-        named = (each for each in unknown if is_named_after(path, each.path))
+        named = (each for each in unknown if self._is_named_after(path, each.path))
         return max(named, key=lambda entry: entry.head.length, default=None)
 
     def outdated(
@@ -69,8 +73,8 @@ class Origins:
         """
         return [
             each
-            for each in _matching(candidates, tails, path=path, size=contents.size)
-            if is_named_after(path, each.path)
+            for each in self._matching(candidates, tails, path=path, size=contents.size)
+            if self._is_named_after(path, each.path)
             and not (each.ended or is_own(each, inode, contents))
             and self._remembered.get(each.source_id) is each
         ]
@@ -82,7 +86,7 @@ class Origins:
                 contents.size > 0
                 and follower not in self._shipped
                 and not follower.vanished
-                and is_named_after(path, follower.source.path)
+                and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
             ):
                 return follower
@@ -96,21 +100,22 @@ class Origins:
         except OSError:
             return False
 
-    def follower_of(self, path: bytes, head: bytes) -> Follower | None:
+    def follower_of(self, path: bytes, head: bytes, size: int | None = None) -> Follower | None:
         """The follower of the file of which an archive was made, by its name and its beginning.
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
+        `size` is how much it holds, if that is known.
         """
         name = plain(path)
         for follower in self._followed:
-            unsettled = not follower.settled and is_named_after(path, follower.source.path)
+            unsettled = not follower.settled and self._is_named_after(path, follower.source.path)
             if (unsettled or follower.path == name) and follower not in self._shipped:
                 try:
                     with self._files.glance(follower) as file:
                         there = file.read(HEAD_SIZE, 0)
                 except OSError:
                     continue
-                if there and there[: len(head)] == head[: len(there)]:
+                if there and there[: len(head)] == head[: len(there)] and not self._is_another(follower, size):
                     return follower
         return None
 
@@ -122,24 +127,41 @@ class Origins:
         if head is None:
             return False
         alike = (each for each in self.candidates() if each.head.length and each.head.matches_head(head))
-        named = any(is_named_after(path, each.path) for each in alike)
+        named = any(self._is_named_after(path, each.path) for each in alike)
         return named or self.follower_of(path, head) is not None
+
+    def _matching(
+        self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, size: int
+    ) -> Iterator[Entry]:
+        for entry in candidates:
+            if entry.position > 0 and entry.position in tails and entry.before.matches_tail(tails[entry.position]):
+                named = self._is_named_after(path, entry.path)
+                if is_plausible(entry.position, entry.head, entry.path, of=path, size=size, named=named):
+                    yield entry
+
+    def _is_named_after(self, path: bytes, original: bytes) -> bool:
+        """What was rotated already is rotated on: app.2.log.gz may have been app.1.log, if app.log is known."""
+        if is_named_after(path, original):
+            return True
+        log = unrotated(original)
+        known = log is not None and (self._followed.named(log) or self._remembered.named(log))
+        return log is not None and bool(known) and is_named_after(path, log)
+
+    def _is_another(self, follower: Follower | None, size: int | None) -> bool:
+        """Whether its file is there, not truncated, and too short to be what an archive of that size was made of."""
+        if follower is None or size is None or not follower.settled or follower.path is None:
+            return False
+        try:
+            with self._files.glance(follower) as file:
+                facts = file.facts()
+                return facts is not None and facts.size < size and holds(file, follower)
+        except OSError:
+            return False
 
     def _is_settled(self, entry: Entry) -> bool:
         """Whether it is followed, and the aggregator has told what it knows of it."""
         follower = self._followed.of(entry.source_id)
         return follower is not None and follower.settled
-
-
-def _matching(candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, size: int) -> list[Entry]:
-    return [
-        entry
-        for entry in candidates
-        if entry.position in tails
-        and entry.position > 0
-        and entry.before.matches_tail(tails[entry.position])
-        and is_plausible(entry.position, entry.head, entry.path, of=path, size=size)
-    ]
 
 
 def is_own(entry: Entry, inode: int, contents: Contents) -> bool:

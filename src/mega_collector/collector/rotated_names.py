@@ -13,8 +13,8 @@ ARCHIVE = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
 .gz~, .gz.1."""
 
 
-_BEFORE_EXTENSION = re.compile(rb"(.*[^/])[.-]\d[\d.-]*(\.(?!gz$)[a-zA-Z]\w*)")
-"""What was rotated already, and keeps its extension: app.1.log, app-20261123.log, but not app.log.1.gz."""
+_BEFORE_EXTENSION = re.compile(rb"(.*[^/])\.\d{1,4}(\.(?!gz$)[a-zA-Z]\w*)")
+"""What was rotated already, and keeps its extension: app.1.log, but not app.log.1.gz."""
 
 
 def places(path: bytes) -> Iterator[bytes]:
@@ -41,13 +41,17 @@ def plain(path: bytes) -> bytes:
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:
-    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz.
+    """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
+    return any(_extends(place, original) for place in places(path))
 
-    What was rotated already is rotated on: app.2.log.gz is named after app.1.log, as app.log.2.gz is after app.log.1.
+
+def unrotated(path: bytes) -> bytes | None:
+    """What the file was called before it was rotated, if that was done before its extension: app.log of app.1.log.
+
+    Or it never was: web.10.0.0.1.log may be a log of its own.
     """
-    rotated = _BEFORE_EXTENSION.fullmatch(original)
-    named = (original,) if rotated is None else (original, b"".join(rotated.groups()))
-    return any(_extends(place, name) for place in places(path) for name in named)
+    rotated = _BEFORE_EXTENSION.fullmatch(path)
+    return None if rotated is None else b"".join(rotated.groups())
 
 
 def _extends(path: bytes, original: bytes) -> bool:
@@ -56,14 +60,16 @@ def _extends(path: bytes, original: bytes) -> bool:
     return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))
 
 
-def is_plausible(position: int, head: Marker, original: bytes, *, of: bytes, size: int) -> bool:
+def is_plausible(position: int, head: Marker, original: bytes, *, of: bytes, size: int, named: bool = False) -> bool:
     """Whether the archive `of` that path and size may hold what was shipped of a source up to `position`.
 
-    Few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise.
+    Few bytes may be a coincidence: other files can begin alike, unless the name tells otherwise, or what else is known
+    of it (`named`).
     """
     return (
         position == size
         or original == of
+        or named
         or is_named_after(of, original)
         or (position >= HEAD_SIZE and head.length == HEAD_SIZE)
     )

@@ -521,6 +521,7 @@ class Sources:
             shipped = self._shipped_of(follower)
             if shipped is not None:
                 self._remembered.end(replace(shipped, inode=0, ended=True, untold=True))
+                self._shipper.changed()
             return shipped is not None
         if not _is_recognisable(follower):
             return False
