@@ -62,6 +62,16 @@ def test_what_was_flushed_is_there_after_a_restart(directory: Path) -> None:
     assert reopened(directory) == as_entries(make_entry(0, 200), *(make_entry(each, 100) for each in (2, 3, 4)))
 
 
+@pytest.mark.parametrize("said", ["ended", "untold", "unconfirmed"])
+def test_what_is_seldom_said_of_a_source_is_kept_too(directory: Path, said: str) -> None:
+    entry = replace(make_entry(1, 100), **{said: True})  # type: ignore[arg-type]
+    checkpoint = Checkpoint(directory)
+    checkpoint.put(entry)
+    checkpoint.flush()
+    checkpoint.close()
+    assert reopened(directory) == as_entries(entry)
+
+
 def test_what_was_not_flushed_is_not_kept(directory: Path) -> None:
     checkpoint = Checkpoint(directory)
     checkpoint.put(make_entry(1, 100))

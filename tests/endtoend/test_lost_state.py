@@ -238,6 +238,22 @@ def test_where_files_are_begun_at_their_end_one_that_was_made_meanwhile_is_not(s
     assert_told(site, collector)
 
 
+def test_so_it_is_if_the_process_that_found_it_was_killed_before_the_aggregator_answered(site: Site) -> None:
+    aggregator, collector, stopped = site.shipped(10, paths=everything(site))
+    collector.kill()
+    aggregator.kill()
+    lost(site)
+    stopped.write(5)
+    site.writer("b.log").write(4)
+    collector = begins(site, start_at="end")
+    checkpoint = site.directory / "collector" / "checkpoint"
+    collector.wait_for("connection_failed")  # by then it has its state
+    until(lambda: b'b.log"' in checkpoint.read_bytes(), "where it is to begin should be noted")
+    collector.kill()
+    site.aggregator()
+    assert_told(site, begins(site, start_at="end"))
+
+
 @pytest.fixture(params=[0, HEAD_SIZE], ids=["found empty", "found written"])
 def outdated(site: Site, request: pytest.FixtureRequest) -> Writer:
     """A log, ten lines of which were shipped, of which the checkpoint knows nothing. Neither side runs."""

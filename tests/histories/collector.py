@@ -27,6 +27,8 @@ class MemoryCheckpoint:
     def __init__(self) -> None:
         self.entries: dict[bytes, Entry] = {}
         self.durable: dict[bytes, Entry] = {}
+        self.fresh = True
+        """Whether no collector has started with it."""
 
     def put(self, entry: Entry) -> None:
         self.entries[entry.source_id] = entry
@@ -44,6 +46,7 @@ class MemoryCheckpoint:
         """The state is lost."""
         self.durable.clear()
         self.crash()
+        self.fresh = True
 
 
 class MemoryInbox:
@@ -95,7 +98,7 @@ class MemoryCollector:
                 max_line_size=1000,
                 max_open_files=max_open_files,
                 once=once,
-                start_at_end=start_at_end,
+                start_at_end=start_at_end and checkpoint.fresh,
             ),
             hello=Hello("me", "here"),
             finder=Finder(
@@ -111,6 +114,8 @@ class MemoryCollector:
             disk=disk,
             clock=clock,
         )
+
+        checkpoint.fresh = False
 
     @property
     def connected(self) -> bool:

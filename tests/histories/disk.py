@@ -1,6 +1,7 @@
 """A directory in memory, with what of a filesystem the collector can see: inodes, names, links, open files."""
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -65,8 +66,7 @@ class MemoryFile:
 
     def close(self) -> None:
         inode, self.inode = self._get(), None
-        inode.open -= 1
-        self._disk.release(inode)
+        self._disk.closed(inode)
 
     def _get(self) -> Inode:
         assert self.inode is not None, "used after it was closed"
@@ -83,6 +83,9 @@ class MemoryDisk:
         self._free = list(range(100, 10, -1))
         self._clock = 0
         self._beside: tuple[int, Callable[[], None]] | None = None
+        self.most_open = sys.maxsize
+        """Files that the system lets the collector have open at once."""
+        self._open = 0
 
     # What writers do
 
@@ -162,7 +165,16 @@ class MemoryDisk:
         inode = self._at(path)
         if inode is None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        if self._open >= self.most_open:
+            raise OSError(errno.EMFILE, "Too many open files")
+        self._open += 1
         return MemoryFile(self, inode)
+
+    def closed(self, inode: Inode) -> None:
+        """The collector has closed it."""
+        self._open -= 1
+        inode.open -= 1
+        self.release(inode)
 
     def inode(self, path: bytes) -> int | None:
         self._asked()

@@ -5,6 +5,7 @@ told as lost was lost as far as anybody could see.
 """
 
 import gzip
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ _AT_ONCE = 3
 
 _FEW = 4
 """Descriptors: then what waits for one may be deleted meanwhile."""
+
+_FEW_OF_THE_SYSTEM = 5
+
+_KILLED = 1.5
+"""How often the collector is, beside the weights of what else happens."""
 
 
 @dataclass
@@ -44,13 +50,15 @@ class RotatedWorld(World):
         batch_age: float = 0.0,
         numbered: bool = False,
         alike: bool = False,
+        at_end: bool = False,
     ) -> None:
-        super().__init__(random, max_open_files=max_open_files, batch_age=batch_age)
+        super().__init__(random, max_open_files=max_open_files, batch_age=batch_age, start_at_end=at_end)
         self._alike = alike
         """Whether all lines are of one length and end alike, and so many are written at once."""
         self._numbered = numbered
         """Whether what was rotated before is renamed at each rotation: a.log.1 to a.log.2, a.log.1.gz to a.log.2.gz."""
         self._few = max_open_files == _FEW
+        self._at_end = at_end
         self._lines: Counter[bytes] = Counter()
         self._compressions: list[_Compression] = []
         self._cut_as: dict[int, bytes | None] = {}
@@ -60,13 +68,28 @@ class RotatedWorld(World):
         """Inodes of files that were cut twice between two looks, or are gone while their copies are there."""
         for name in _LOGS:
             self.disk.create(name)
+        if at_end:
+            # The aggregator knows something from now on: a start without the state is not the first.
+            self.pass_by(1.0)
+            for name in _LOGS:
+                self._write_to(self.disk.names[name], 1)
+            for _ in range(5):
+                self.pass_by(1.0)
+
+    def limit_open(self, most: int) -> None:
+        """The system opens only so many files for the collector."""
+        self.disk.most_open = most
+        self._few = self._few or most < sys.maxsize
 
     def write_lines(self) -> None:
-        inode = self.disk.names[self.random.choice(_LOGS)]
+        log = self.disk.names[self.random.choice(_LOGS)]
+        self._write_to(log, _AT_ONCE if self._alike else self.random.randint(1, 5))
+
+    def _write_to(self, inode: Inode, count: int) -> None:
         if self._alike:
-            lines = [b"%06d%b\n" % (next(self._dates), b"x" * TAIL_SIZE) for _ in range(_AT_ONCE)]
+            lines = [b"%06d%b\n" % (next(self._dates), b"x" * TAIL_SIZE) for _ in range(count)]
         else:
-            lines = [inode.generation.next_line() for _ in range(self.random.randint(1, 5))]
+            lines = [inode.generation.next_line() for _ in range(count)]
         self._lines.update(lines)
         self.disk.append(inode, b"".join(lines))
 
@@ -183,7 +206,8 @@ class RotatedWorld(World):
             return
         for source in self.aggregator.lost:
             # Of what was empty when it was seen last, nobody knows whether more was written.
-            unknown = source.head.length == 0 and source.id in self.aggregator.unread
+            # Nor of what seemed to begin at its end, if it was gone when that turned out to be no first start.
+            unknown = source.id in self.aggregator.unread and (source.head.length == 0 or self._at_end)
             assert unknown or source.inode in self._excused, f"{source} was told as lost"
 
 
@@ -201,7 +225,7 @@ _WEIGHTS: dict[Callable[[RotatedWorld], None], float] = {
     RotatedWorld.disconnect: 1,
     RotatedWorld.reconnect: 3,
     RotatedWorld.kill_aggregator: 0.7,
-    RotatedWorld.kill: 1.5,
+    RotatedWorld.kill: _KILLED,
     RotatedWorld.start: 4,
 }
 
@@ -215,11 +239,15 @@ def play_rotations(
     expired: bool = False,
     alike: bool = False,
     moved: bool = False,
+    at_end: bool = False,
+    most_open: int = sys.maxsize,
+    killed: float = _KILLED,
 ) -> int:
     """One history, judged; how many operations it had. `wiped`: the collector's state is lost now and then.
 
     `numbered`, `alike`: as of `RotatedWorld`. `expired`: what has come is deleted; then it may be told as lost.
-    `moved`: some logs are copied and removed.
+    `moved`: some logs are copied and removed. `at_end`: a first start begins at the end of its files, and this is none.
+    `most_open`: files that the system opens for the collector. `killed`: how often that is.
 
     Raises:
         AssertionError: something was lost or doubled, or told as lost that was not.
@@ -230,9 +258,11 @@ def play_rotations(
         weights = weights | {RotatedWorld.expire: 1.5}
     if moved:
         weights = weights | {RotatedWorld.move_log: 1.5}
+    weights = weights | {RotatedWorld.kill: killed}
     with seeded_ids(seed):
         few, age = random.choice([100, 100, _FEW]), seed % 2 * 15.0
-        world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered, alike=alike)
+        world = RotatedWorld(random, max_open_files=few, batch_age=age, numbered=numbered, alike=alike, at_end=at_end)
+        world.limit_open(most_open)
         for operation in random.choices(list(weights), list(weights.values()), k=length):
             operation(world)
         world.finish()
@@ -249,4 +279,7 @@ def play_some(seed: int, length: int) -> int:
         alike=seed // 4 % 2 == 1,
         expired=seed // 8 % 4 == 3,
         moved=seed // 32 % 4 == 3,
+        at_end=seed // 128 % 16 == 7,
+        most_open=_FEW_OF_THE_SYSTEM if seed // 128 % 16 == 9 else sys.maxsize,
+        killed=3 * _KILLED if seed // 128 % 16 == 11 else _KILLED,
     )

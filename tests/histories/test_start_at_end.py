@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from histories.disk import Inode
+from histories.rotations import play_rotations
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy
 from histories.world import World
 
@@ -113,3 +114,125 @@ def test_what_is_shipped_of_other_files_only_leaves_a_first_start_as_it_is() -> 
     world.start()
     let_pass(world, 30)
     assert count_lines(world) == 3
+
+
+@pytest.mark.parametrize("ends", [1, 3])
+@pytest.mark.parametrize("becomes", ["stays", "is written to", "is renamed", "is copied and cut", "is compressed"])
+def test_what_a_process_began_at_its_end_and_never_asked_of_comes_whole_by_the_next(becomes: str, ends: int) -> None:
+    world = World(Random(0), start_at_end=True)
+    _ship_and_wipe(world)
+    log = world.add(b"/logs/b.log", 6)
+    for _ in range(ends):
+        world.start()
+        world.disconnect()
+        look(world, 3)
+        world.kill()
+    more = _become(world, log, becomes)
+    world.start()
+    let_pass(world, 40)
+    assert count_lines(world) == 3 + 6 + more
+    assert count_lost(world) == 0
+
+
+def _become(world: World, log: Inode, what: str) -> int:
+    """Lines that were written besides."""
+    match what:
+        case "is written to":
+            world.append(log, 2)
+            return 2
+        case "is renamed":
+            world.rotate(b"/logs/b.log", b"/logs/b.log.1")
+        case "is copied and cut":
+            make_copy(world, b"/logs/b.log.1", log)
+            world.truncate(log)
+        case "is compressed":
+            make_archive(world, b"/logs/b.log.1.gz", bytes(log.generation.content))
+            world.disk.unlink(b"/logs/b.log")
+    return 0
+
+
+@pytest.mark.parametrize("gone", ["meanwhile", "before the next start"])
+def test_what_is_deleted_before_the_aggregator_was_asked_is_read_or_told_as_lost(gone: str) -> None:
+    world = World(Random(0), start_at_end=True)
+    _ship_and_wipe(world)
+    log = world.add(b"/logs/b.log", 6)
+    world.start()
+    world.disconnect()
+    look(world, 60)
+    if gone == "meanwhile":
+        assert log.open, "it is held open, however long it is quiet"
+        world.disk.unlink(b"/logs/b.log")
+        look(world, 20)
+        world.reconnect()
+    else:
+        world.kill()
+        world.disk.unlink(b"/logs/b.log")
+        world.start()
+    let_pass(world, 40)
+    read = gone == "meanwhile"
+    assert (count_lines(world), count_lost(world)) == ((3 + 6, 0) if read else (3, 1))
+
+
+def test_what_was_closed_for_others_and_deleted_before_the_aggregator_was_asked_is_told_as_lost() -> None:
+    world = World(Random(0), start_at_end=True, max_open_files=2)
+    _ship_and_wipe(world)
+    logs = [world.add(b"/logs/b%d.log" % number, 6) for number in range(6)]
+    world.start()
+    world.disconnect()
+    look(world, 3)
+    closed = next(each for each in logs if not each.open)
+    (name,) = world.disk.named(closed)
+    world.disk.unlink(name)
+    look(world, 20)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + 6 * 5
+    assert [each.path for each in world.aggregator.lost] == [name]
+
+
+@pytest.mark.case(2)
+@pytest.mark.parametrize("ends", [1, 3])
+def test_a_first_start_that_never_reached_the_aggregator_has_begun_at_the_end(ends: int) -> None:
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 6)
+    for _ in range(ends):
+        world.disconnect()
+        look(world, 3)
+        world.kill()
+        world.append(log, 2)
+        world.start()
+    let_pass(world, 20)
+    assert count_lines(world) == 2 * ends
+    assert count_lost(world) == 0
+
+
+def test_a_first_start_that_was_killed_as_it_had_begun_to_ship_stays_one() -> None:
+    """Of one log something has come, and so the aggregator knows more than the next process: that is not news to it."""
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 6)
+    world.add(b"/logs/b.log", 4)
+    world.disconnect()
+    look(world, 3)
+    world.append(log, 3)
+    look(world, 1)
+    assert world.collector is not None
+    world.collector.shipper.save(now=True)
+    world.collector.shipper._rest = 10.0  # as if that had taken long
+    world.reconnect()
+    for _ in range(20):
+        world.pass_by(0.01)
+    assert count_lines(world) == 3, "before it is time to save the checkpoint"
+    ledger = world.aggregator.ledger
+    (other,) = [each for each, row in ledger.items() if row.source.path == b"/logs/b.log"]
+    del ledger[other]  # as if nothing of that had been committed yet
+    world.kill_aggregator()
+    world.kill()
+    world.start()
+    let_pass(world, 20)
+    assert count_lines(world) == 3
+
+
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_seeded_rotations_of_which_the_first_start_was_long_ago(first: int) -> None:
+    for seed in range(first, first + 50):
+        play_rotations(seed, 60, wiped=True, numbered=seed % 2 == 1, at_end=True)

@@ -24,7 +24,7 @@ from mega_collector.collector.rotated_names import is_named_after, originals, pl
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.waiting import WaitingFiles
-from mega_collector.marker import Marker
+from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.telemetry.printable import printable
 
 _log = structlog.get_logger(__name__)
@@ -157,8 +157,9 @@ class Archives:
     def end_with(self, entry: Entry) -> bool:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
-        Where nothing was, it holds what that began with, or begins so and has its name; and where that was empty, is
-        named after it, and was made since it was seen last. (Of one that was passed over nothing is known.)
+        Where nothing was, it holds what that began with, or begins so, with a whole head or that name; and where that
+        was empty, is named after it, and was made since it was seen last. (Of one that was passed over, by this process
+        or by one before, nothing is known.)
         """
         for archive in self._archives.values():
             end = archive.entry
@@ -170,9 +171,10 @@ class Archives:
                 alike = end.head == entry.head or end.head.length != entry.head.length
                 found = alike and (end.position, end.before) == (entry.position, entry.before)
             elif entry.head.length:
-                found = end.head == entry.head and (named or end.position == entry.head.length)
+                sure = named or entry.head.length in {end.position, HEAD_SIZE}
+                found = end.head == entry.head and sure
             else:
-                found = not end.position and (named or (archive.fresh and is_named_after(archive.path, entry.path)))
+                found = not end.position and archive.fresh and is_named_after(archive.path, entry.path)
             if found:
                 return True
         return False

@@ -270,6 +270,8 @@ class Newcomers:
             self._start_at_end = False
             self._archives.skip_none()
             self._sources.begin_none_at_end()
+        else:
+            self._sources.begin_at_end()
         for follower, error in failed.items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.

@@ -32,6 +32,8 @@ class Entry:
     """Of an archive: the marker of the last bytes of its compressed form."""
     untold: bool = False
     """Whether the aggregator may not have heard yet that it has ended."""
+    unconfirmed: bool = False
+    """Whether it was begun at the end of its file, and the aggregator has not said yet if it knows any file."""
 
     @property
     def recognises(self) -> bool:
@@ -104,6 +106,8 @@ def _fields(record: Record) -> dict[str, Any]:
                 fields["trailer"] = [record.trailer.length, record.trailer.digest.hex()]
             if record.untold:
                 fields["untold"] = True
+            if record.unconfirmed:
+                fields["unconfirmed"] = True
             return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
@@ -133,6 +137,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
         bool(fields.get("ended")),
         _marker(fields["trailer"]) if "trailer" in fields else _NOTHING,
         bool(fields.get("untold")),
+        bool(fields.get("unconfirmed")),
     )
 
 

@@ -86,12 +86,15 @@ class Sources:
         source_id = new_id() if entry.ended else entry.source_id
         self._starts[source_id] = entry
         self._remembered.claim(entry)
+        if entry.unconfirmed:
+            self._at_end.add(source_id)
         return source_id
 
     def at_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
         """The entry of a file that is begun behind its last whole line; None if it has none.
 
-        It is kept from now on: whether this run reaches the aggregator or not, the next one begins there too.
+        It is kept from now on: whether this run reaches the aggregator or not, the next one begins there too, unless
+        the aggregator tells that one that this was no first start.
 
         Raises:
             OSError: it cannot be read.
@@ -107,6 +110,7 @@ class Sources:
             head=head_of(file),
             position=end,
             before=Marker.of(before(file, end)),
+            unconfirmed=self.recollecting,
         )
         self._shipper.note(entry)
         self._at_end.add(entry.source_id)
@@ -149,6 +153,20 @@ class Sources:
                 self._recognise(follower, partial(self._copies.original, follower.source.path), failed)
         return failed
 
+    def begin_at_end(self) -> None:
+        """It was a first start: what was to begin at the end of its file does, whatever the aggregator knows later."""
+        waiting = [entry for entry in (*self._starts.values(), *self._remembered) if entry.unconfirmed]
+        for entry in waiting:
+            confirmed = replace(entry, unconfirmed=False)
+            self._shipper.note(confirmed)
+            if entry.source_id in self._starts:
+                self._starts[entry.source_id] = confirmed
+            else:
+                self._remembered.give_back(confirmed)
+        if waiting:
+            # Before any of them is shipped, which would look as if it was no first start.
+            self._shipper.save(now=True)
+
     def begin_none_at_end(self) -> None:
         """What was to begin at the end of its file, and is not recognised, begins at its beginning."""
         for follower in self._unsettled:
@@ -156,12 +174,23 @@ class Sources:
                 del self._starts[follower.source.id]
                 self._shipper.forget(follower.source)
                 follower.expect(0)
-        for source_id in self._at_end & self._over:
-            # It is gone: none of it counts as shipped where it is found in a copy or an archive.
-            entry = self._remembered.get(source_id)
-            if entry is not None:
-                self._remembered.forget(entry)
         self._at_end.clear()
+        known = {each.head for each in (*self._starts.values(), *self._remembered) if not each.unconfirmed}
+        for entry in self._remembered:
+            if entry.unconfirmed:
+                self._seek_whole(entry, known=entry.head in known)
+
+    def _seek_whole(self, entry: Entry, *, known: bool) -> None:
+        """It is not found, or gone, and none of it counts as shipped. `known`: it is sought as another source."""
+        self._losses.withdraw(entry.source_id)
+        self._over.discard(entry.source_id)
+        if known:
+            self._remembered.forget(entry)
+            self._shipper.changed()
+        else:
+            anew = replace(entry, position=0, before=Marker(), unconfirmed=False)
+            self._remembered.give_back(anew)
+            self._shipper.note(anew)
 
     def _is_sure(self, follower: Follower) -> bool:
         """Whether it is recognised, by what was read of it. (It is begun at its end only if it is not.)"""
@@ -174,9 +203,6 @@ class Sources:
         old = follower.source
         try:
             entry = recognise(self._files.of(follower))
-        except FileNotFoundError:
-            # It has moved just now: its inode tells the aggregator what it is.
-            return
         except OSError as error:
             failed[follower] = error
             return
@@ -234,7 +260,8 @@ class Sources:
             self._remembered.recollect(entry)
             return True
         head = max(remembered.head, entry.head, key=lambda each: each.length)
-        further = replace(remembered, position=entry.position, before=entry.before, head=head)
+        further = replace(remembered, position=entry.position, before=entry.before, head=head, unconfirmed=False)
+        self._at_end.discard(source_id)
         follower = self._followed.of(source_id) if source_id in self._starts else None
         if follower is not None and self._is_doubtful(follower, entry):
             self._doubt(follower)

@@ -624,7 +624,9 @@ class Tailer:
             self._inspect_again(follower, now)
         if self._options.once:
             self._poll_once(now)
-        self._files.close_quiet(now - self._options.close_inactive)
+        if not self._sources.recollecting:
+            # Until then, what seems to be at its end may have to be read from its beginning.
+            self._files.close_quiet(now - self._options.close_inactive)
 
     @property
     def _looked_through(self) -> bool:
