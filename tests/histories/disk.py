@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mega_collector.collector.discovery import FileFacts, Scan
+from mega_collector.collector.file import SPARE
 from mega_collector.collector.watch import Events
 
 DIRECTORY = b"/logs"
@@ -84,7 +85,7 @@ class MemoryDisk:
         self._clock = 0
         self._beside: tuple[int, Callable[[], None]] | None = None
         self.most_open = sys.maxsize
-        """Files that the system lets the collector have open at once."""
+        """Files that the system lets the collector have open at once, besides those that are spare."""
         self._open = 0
 
     # What writers do
@@ -161,11 +162,17 @@ class MemoryDisk:
         return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
 
     def open(self, path: bytes) -> MemoryFile:
+        return self._open_unless(path, self.most_open)
+
+    def glance(self, path: bytes) -> MemoryFile:
+        return self._open_unless(path, self.most_open + SPARE)
+
+    def _open_unless(self, path: bytes, most: int) -> MemoryFile:
         self._asked()
         inode = self._at(path)
         if inode is None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-        if self._open >= self.most_open:
+        if self._open >= most:
             raise OSError(errno.EMFILE, "Too many open files")
         self._open += 1
         return MemoryFile(self, inode)
@@ -198,6 +205,8 @@ class MemoryDisk:
 
     def below(self, _directory: bytes) -> Iterator[bytes]:
         return iter(())
+
+    def close(self) -> None: ...
 
     def _asked(self) -> None:
         if self._beside is None:

@@ -24,7 +24,7 @@ _AT_ONCE = 3
 _FEW = 4
 """Descriptors: then what waits for one may be deleted meanwhile."""
 
-_FEW_OF_THE_SYSTEM = 5
+_FEW_OF_THE_SYSTEM = 2
 
 _KILLED = 1.5
 """How often the collector is, beside the weights of what else happens."""

@@ -52,6 +52,18 @@ def test_seeded_rotations_of_logs_that_are_copied_and_removed(first: int) -> Non
         play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, moved=True)
 
 
+@pytest.mark.parametrize("first", range(0, _SEEDS, 50))
+def test_seeded_rotations_where_the_system_opens_hardly_any_file(first: int) -> None:
+    for seed in range(first, first + 50):
+        play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, most_open=1 + seed % 2)
+
+
+@pytest.mark.parametrize("seed", [234, 282])
+def test_a_copy_that_waits_does_not_keep_the_only_descriptor(seed: int) -> None:
+    numbered, alike, moved = seed // 2 % 2 == 1, seed // 4 % 2 == 1, seed // 32 % 4 == 3
+    play_rotations(seed, _LENGTH, numbered=numbered, alike=alike, moved=moved, most_open=1)
+
+
 def test_an_archive_in_whose_inode_another_file_is_does_not_stay_in_the_ledger() -> None:
     play_rotations(31221, _LENGTH, expired=True)
 

@@ -4,12 +4,20 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 from mega_collector.collector.discovery import FileFacts, facts_of
 
+SPARE = 4
+"""Descriptors that are kept for glances: at a file and what it is compared with, and at a directory and one below."""
+
 _GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
+
+NONE_LEFT = {errno.EMFILE, errno.ENFILE}
+"""What the system says that opens no more files."""
+
+T = TypeVar("T")
 
 
 class File(Protocol):
@@ -40,6 +48,9 @@ class Filesystem(Protocol):
             OSError: it cannot be opened.
         """
 
+    def glance(self, path: bytes) -> File:
+        """As `open`, for a moment: there is a descriptor for that, though all others may be in use."""
+
     def inode(self, path: bytes) -> int | None:
         """The inode of the file of that name; None if there is none.
 
@@ -62,6 +73,9 @@ class Filesystem(Protocol):
 
     def below(self, directory: bytes, /) -> Iterator[bytes]:
         """The directories in a directory, links to some left out; else as `entries`."""
+
+    def close(self) -> None:
+        """No glance is needed any more."""
 
 
 class PlainFile:
@@ -94,12 +108,58 @@ class PlainFile:
         os.close(self.descriptor)
 
 
+class _GlancedFile(PlainFile):
+    """One whose descriptor is spare again once it is closed."""
+
+    __slots__ = ("_closed",)
+
+    def __init__(self, descriptor: int, closed: Callable[[], None]) -> None:
+        super().__init__(descriptor)
+        self._closed = closed
+
+    def close(self) -> None:
+        super().close()
+        self._closed()
+
+
 class Disk:
-    """The machine's own filesystem."""
+    """The machine's own filesystem. `spare`: so many descriptors are kept for glances, until it is closed."""
+
+    def __init__(self, *, spare: int = 0) -> None:
+        self._spare = spare
+        self._kept: list[int] = []
+        self._keep()
 
     def open(self, path: bytes) -> PlainFile:
-        # Not blocking: the name may be a FIFO's by now. No controlling terminal: or a terminal's.
-        return PlainFile(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+        return PlainFile(_open(path))
+
+    def glance(self, path: bytes) -> PlainFile:
+        return _GlancedFile(self._with_a_spare(lambda: _open(path)), self._keep)
+
+    def close(self) -> None:
+        self._spare = 0
+        while self._kept:
+            os.close(self._kept.pop())
+
+    def _keep(self) -> None:
+        """As many as are to be spare, or can be for now."""
+        with contextlib.suppress(OSError):
+            while len(self._kept) < self._spare:
+                self._kept.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+    def _with_a_spare(self, use: Callable[[], T]) -> T:
+        """If there is no other descriptor."""
+        try:
+            return use()
+        except OSError as error:
+            if error.errno not in NONE_LEFT or not self._kept:
+                raise
+        os.close(self._kept.pop())
+        try:
+            return use()
+        except OSError:
+            self._keep()
+            raise
 
     def inode(self, path: bytes) -> int | None:
         try:
@@ -115,10 +175,19 @@ class Disk:
         return os.path.realpath(directory)
 
     def entries(self, directory: bytes) -> Iterator[tuple[int, bytes]]:
-        with contextlib.suppress(*_GONE), os.scandir(directory) as found:
-            for entry in found:
-                yield entry.inode(), entry.path
+        yield from ((entry.inode(), entry.path) for entry in self._list(directory))
 
     def below(self, directory: bytes) -> Iterator[bytes]:
-        with contextlib.suppress(*_GONE), os.scandir(directory) as found:
-            yield from (entry.path for entry in found if entry.is_dir(follow_symlinks=False))
+        yield from (entry.path for entry in self._list(directory) if entry.is_dir(follow_symlinks=False))
+
+    def _list(self, directory: bytes) -> Iterator[os.DirEntry[bytes]]:
+        try:
+            with contextlib.suppress(*_GONE), self._with_a_spare(lambda: os.scandir(directory)) as found:
+                yield from found
+        finally:
+            self._keep()
+
+
+def _open(path: bytes) -> int:
+    # Not blocking: the name may be a FIFO's by now. No controlling terminal: or a terminal's.
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)

@@ -4,11 +4,9 @@ import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mega_collector.collector.file import File, Filesystem
+from mega_collector.collector.file import NONE_LEFT, File, Filesystem
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.siblings import Siblings
-
-_NONE_LEFT = {errno.EMFILE, errno.ENFILE}
 
 
 class TooManyOpenFiles(OSError):
@@ -33,6 +31,8 @@ class OpenFiles:
         """What was used last is the last."""
         self._held = 0
         """Open files that nobody follows yet."""
+        self.give_up: Callable[[], bool] = lambda: False
+        """Closes one of these, which can be opened again: whether there was one."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -77,7 +77,7 @@ class OpenFiles:
         try:
             path = self._siblings.find(near, follower.source.inode)
         except OSError as error:
-            if error.errno in _NONE_LEFT:
+            if error.errno in NONE_LEFT:
                 raise TooManyOpenFiles(error.errno, error.strerror) from error
             raise
         if path is None:
@@ -96,7 +96,7 @@ class OpenFiles:
             OSError: the file cannot be opened.
         """
         self.make_room()
-        return self._open_on_disk(path)
+        return self._open_on_disk(self._disk.open, path)
 
     @contextmanager
     def looking(self, path: bytes) -> Iterator[File]:
@@ -106,7 +106,7 @@ class OpenFiles:
             TooManyOpenFiles: the system opens no more, and none of the open files can be closed.
             OSError: it cannot be opened.
         """
-        file = self._open_on_disk(path)
+        file = self._open_on_disk(self._disk.glance, path)
         try:
             yield file
         finally:
@@ -191,15 +191,16 @@ class OpenFiles:
         for follower in list(self._open):
             self.close(follower)
 
-    def _open_on_disk(self, path: bytes) -> File:
+    def _open_on_disk(self, open_it: Callable[[bytes], File], path: bytes) -> File:
         try:
-            return self._disk.open(path)
+            return open_it(path)
         except OSError as error:
-            if error.errno not in _NONE_LEFT:
+            if error.errno not in NONE_LEFT:
                 raise
             # The system's limit comes before ours.
-            self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
-            return self._open_on_disk(path)
+            if not (self._held and self.give_up()):
+                self._close_one(f"the system opens no more than {len(self._open)} files: {error.strerror}")
+            return self._open_on_disk(open_it, path)
 
     def _reopen(self, follower: Follower, path: bytes) -> File:
         file = self.open(path)

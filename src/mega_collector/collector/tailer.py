@@ -21,7 +21,7 @@ from mega_collector.collector.copies import Copies
 from mega_collector.collector.crowd import Crowd
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.file import Disk, Filesystem
+from mega_collector.collector.file import SPARE, Disk, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
@@ -130,7 +130,7 @@ class Tailer:
         self._shipper = shipper
         self._inbox = inbox
         self._clock = clock
-        disk = Disk() if disk is None else disk
+        self._disk = disk = Disk(spare=SPARE) if disk is None else disk
         self._followed = Followed()
         self._recollection = Recollection()
         self._losses = Losses(shipper, self._recollection)
@@ -256,6 +256,7 @@ class Tailer:
         self._waiting.close()
         self._archives.close()
         self._files.close_all()
+        self._disk.close()
 
     def statistics(self) -> TailerStatistics:
         return TailerStatistics(

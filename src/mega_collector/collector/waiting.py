@@ -42,6 +42,7 @@ class WaitingFiles:
         self._waiting: dict[Identity, Waiting] = {}
         self._by_original: dict[bytes, list[Waiting]] | None = None
         """What is perhaps a copy of what has that name; None: that has changed."""
+        files.give_up = self._give_one_up
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -103,6 +104,16 @@ class WaitingFiles:
         self._waiting[identity] = waiting
         self._by_original = None
         self._finder.follow(identity, path)
+
+    def _give_one_up(self) -> bool:
+        """Close one that is held open, as what is followed has no descriptor left."""
+        for each in self._waiting.values():
+            if each.file is not None:
+                each.file.close()
+                each.file = None
+                self._files.release()
+                return True
+        return False
 
     def remove(self, identity: Identity) -> Waiting:
         """It waits no more."""

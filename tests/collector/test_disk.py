@@ -1,0 +1,96 @@
+"""A glance is possible however few files the system opens."""
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from mega_collector.collector.file import SPARE, Disk, File
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    with closing(Disk(spare=SPARE)) as disk:
+        yield disk
+
+
+@pytest.fixture
+def crowded(disk: Disk, tmp_path: Path) -> Iterator[ExitStack]:
+    """No file can be opened any more; what is open is closed with that."""
+    (tmp_path / "a.log").write_bytes(b"one\n")
+    (tmp_path / "old").mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(map(int, _descriptors()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
+    try:
+        with ExitStack() as stack:
+            while (file := _open(disk, tmp_path)) is not None:
+                stack.callback(file.close)
+            yield stack
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _descriptors() -> list[str]:
+    return sorted(each.name for each in Path("/proc/self/fd").iterdir())
+
+
+def _path(directory: Path) -> bytes:
+    return os.fsencode(directory / "a.log")
+
+
+def _open(disk: Disk, directory: Path) -> File | None:
+    try:
+        return disk.open(_path(directory))
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        return None
+
+
+@pytest.mark.usefixtures("crowded")
+def test_files_and_directories_can_be_looked_at_again_and_again(disk: Disk, tmp_path: Path) -> None:
+    for _ in range(3 * SPARE):
+        with ExitStack() as stack:
+            files = [stack.enter_context(closing(disk.glance(_path(tmp_path)))) for _ in range(SPARE)]
+            assert [each.read(10, 0) for each in files] == [b"one\n"] * SPARE
+        here, below = _path(tmp_path), os.fsencode(tmp_path / "old")
+        assert sorted(path for _, path in disk.entries(os.fsencode(tmp_path))) == [here, below]
+        assert list(disk.below(os.fsencode(tmp_path))) == [below]
+        assert list(disk.entries(os.fsencode(tmp_path / "none"))) == []
+        with pytest.raises(FileNotFoundError):
+            disk.glance(os.fsencode(tmp_path / "none"))
+        assert _open(disk, tmp_path) is None, "what is spare is for nothing else"
+
+
+@pytest.mark.usefixtures("crowded")
+def test_beyond_what_is_spare_there_is_none(disk: Disk, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for _ in range(SPARE):
+            stack.enter_context(closing(disk.glance(_path(tmp_path))))
+        with pytest.raises(OSError, match="Too many open files"):
+            disk.glance(_path(tmp_path))
+    disk.glance(_path(tmp_path)).close()
+
+
+def test_what_is_spare_comes_back_when_there_is_room(disk: Disk, crowded: ExitStack, tmp_path: Path) -> None:
+    glanced = disk.glance(_path(tmp_path))
+    crowded.callback(glanced.close)
+    crowded.close()
+    before = len(_descriptors())
+    disk.glance(_path(tmp_path)).close()
+    disk.close()
+    assert len(_descriptors()) == before - SPARE
+
+
+def test_none_is_kept_where_none_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"one\n")
+    before = _descriptors()
+    disk = Disk()
+    with closing(disk.glance(_path(tmp_path))):
+        list(disk.entries(os.fsencode(tmp_path)))
+    assert _descriptors() == before
