@@ -587,6 +587,30 @@ def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
     assert count_lines(world) == 3
 
 
+@pytest.mark.parametrize("shipped", [0, 2])
+def test_a_copy_takes_the_place_of_a_log_that_is_refused_for_good_and_gone(shipped: int) -> None:
+    """And what else is missing is sought."""
+    world = World(Random(0))
+    log, other = world.add(b"/logs/a.log", shipped), world.add(b"/logs/b.log", 1)
+    let_pass(world, 8)
+    world.kill()
+    world.append(other, 1)
+    world.disk.unlink(b"/logs/b.log")
+    world.start()
+    world.aggregator.refused.add(log.number)
+    world.append(log, 3)
+    let_pass(world, 5)
+    world.append(log, 2)
+    let_pass(world, 2)
+    make_copy(world, b"/logs/a.log.1", log)
+    let_pass(world, 1)
+    world.disk.unlink(b"/logs/a.log")
+    let_pass(world, 30)
+    assert count_lines(world) == shipped + 1 + 3 + 2
+    assert [each.path for each in world.aggregator.lost] == [b"/logs/b.log"]
+    assert not log.open
+
+
 @pytest.mark.parametrize("archived", [b"/logs/a.log.1.gz", b"/logs/a-2.log.gz"])
 def test_an_archive_that_begins_with_all_that_a_log_has_is_shipped_if_that_is_too_short_to_be_its_own(
     archived: bytes,

@@ -425,12 +425,21 @@ class Newcomers:
         seen = original.path is not None and not self._sources.recollecting
         if until is not None and now >= until and seen and not self._is_open(original):
             return False
+        if until is not None and now >= until and self._takes_the_place_of(original, size):
+            # What it takes over it may go on from.
+            self._sources.end(original)
+            self._departures.let_go(original)
         until = now + self._rotate_wait if until is None else until
         contained = waited.contained if waited is not None else None
         if self._copies.is_beginning(original, file, size) and not self._copies.is_cut(original):
             contained = original.source.id, size
         self._waiting.add(identity, path, Waiting(path, size, self._scan_of(waited), file, until, contained))
         return True
+
+    def _takes_the_place_of(self, original: Follower, size: int) -> bool:
+        """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""
+        refused = original.path is None and self._sources.is_stopped(original)
+        return refused and size >= original.size and not self._sources.recollecting
 
     def _is_open(self, original: Follower) -> bool:
         """Whether it is not known yet how far it was shipped; or it was truncated, and is longer again than before.
