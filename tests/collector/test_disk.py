@@ -52,6 +52,7 @@ def _open(disk: Disk, directory: Path) -> File | None:
         return None
 
 
+@pytest.mark.case(94)
 @pytest.mark.usefixtures("crowded")
 def test_files_and_directories_can_be_looked_at_again_and_again(disk: Disk, tmp_path: Path) -> None:
     for _ in range(3 * SPARE):

@@ -52,6 +52,7 @@ def test_seeded_rotations_of_logs_that_are_copied_and_removed(first: int) -> Non
         play_rotations(seed, _LENGTH, wiped=seed % 2 == 1, numbered=seed // 2 % 2 == 1, moved=True)
 
 
+@pytest.mark.case(94)
 @pytest.mark.parametrize("first", range(0, _SEEDS, 50))
 def test_seeded_rotations_where_the_system_opens_hardly_any_file(first: int) -> None:
     for seed in range(first, first + 50):

@@ -13,7 +13,16 @@ from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
-from mega_collector.collector.gzip_file import MAGIC, Contents, GzipFile, Inspection, State, is_archive, trailer_of
+from mega_collector.collector.gzip_file import (
+    MAGIC,
+    Contents,
+    GzipFile,
+    Inspection,
+    State,
+    is_archive,
+    last_size,
+    trailer_of,
+)
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.origins import Origins, is_own
@@ -42,6 +51,8 @@ class _Archive:
     """Whether it is passed over, unless it holds what is left of something that was shipped."""
     fresh: bool = False
     """Whether nothing was known of it when it was found: by a process before, it was not."""
+    blank: bool = False
+    """Whether it held nothing when it was found."""
     gone: bool = False
     seen: tuple[int, int] | None = None
     """Size and time of change when it was seen last."""
@@ -158,8 +169,8 @@ class Archives:
         """Whether one that is done ends with what was shipped of that: then there was no more of it.
 
         Where nothing was, it holds what that began with, or begins so, with a whole head or that name; and where that
-        was empty, is named after it, and was made since it was seen last. (Of one that was passed over, by this process
-        or by one before, nothing is known.)
+        was empty, holds nothing and has its name, or was made since it was seen last, and is named after it. (Of one
+        that was passed over nothing is known.)
         """
         for archive in self._archives.values():
             end = archive.entry
@@ -174,7 +185,9 @@ class Archives:
                 sure = named or entry.head.length in {end.position, HEAD_SIZE}
                 found = end.head == entry.head and sure
             else:
-                found = not end.position and archive.fresh and is_named_after(archive.path, entry.path)
+                found = not end.position and (
+                    (archive.fresh and is_named_after(archive.path, entry.path)) or (archive.blank and named)
+                )
             if found:
                 return True
         return False
@@ -224,6 +237,7 @@ class Archives:
         archive = self._archives[identity] = _Archive(identity, path, looked, skip)
         archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
         self._finder.follow(identity, path)
+        archive.blank = not last_size(file)
         if archive.entry is None:
             archive.fresh = True
             self._queue[archive] = None
