@@ -587,6 +587,23 @@ def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
     assert count_lines(world) == 3
 
 
+def test_a_copy_waits_on_if_its_log_was_removed_since_the_last_scan() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    assert copy.open
+    assert world.collector is not None
+    world.collector.tailer._finder._scan_at += 60.0  # as where scans take long
+    world.disk.unlink(b"/logs/a.log")
+    let_pass(world, 10)
+    assert log.open, "no scan has told that it is gone"
+    let_pass(world, 80)
+    assert count_lines(world) == 3
+    assert count_lost(world) == 0
+
+
 @pytest.mark.parametrize("shipped", [0, 2])
 def test_a_copy_takes_the_place_of_a_log_that_is_refused_for_good_and_gone(shipped: int) -> None:
     """And what else is missing is sought."""

@@ -342,7 +342,7 @@ class Newcomers:
         if not known.empty:
             return True
         related = not {path, *originals(path)}.isdisjoint((known.path, *originals(known.path)))
-        return related or self._search.has_its_name(known)
+        return related or self._search.is_called(known.path, known.inode)
 
     def _try_again(self, identity: Identity, now: float) -> None:
         waited = self._waiting.remove(identity)
@@ -422,8 +422,7 @@ class Newcomers:
         if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
             # It is still being copied. What grows otherwise is none, however long the two begin alike.
             until = None
-        seen = original.path is not None and not self._sources.recollecting
-        if until is not None and now >= until and seen and not self._is_open(original):
+        if until is not None and now >= until and self._stays(original):
             return False
         if until is not None and now >= until and self._takes_the_place_of(original, size):
             # What it takes over it may go on from.
@@ -440,6 +439,12 @@ class Newcomers:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""
         refused = original.path is None and self._sources.is_stopped(original)
         return refused and size >= original.size and not self._sources.recollecting
+
+    def _stays(self, original: Follower) -> bool:
+        """Whether it seems to be neither truncated nor removed, whatever the last scan has seen; or not to be told."""
+        path = original.path
+        there = path is not None and self._search.is_called(path, original.source.inode)
+        return there and not self._sources.recollecting and not self._is_open(original)
 
     def _is_open(self, original: Follower) -> bool:
         """Whether it is not known yet how far it was shipped; or it was truncated, and is longer again than before.

@@ -111,10 +111,10 @@ class Search:
         unknown = self._sources.unknown(strangers)
         return self._seek([each for each in unknown if each.source_id not in self._sought], now)
 
-    def has_its_name(self, entry: Entry) -> bool:
-        """Whether its file is still called so, as far as can be seen."""
+    def is_called(self, path: bytes, inode: int) -> bool:
+        """Whether that file is called so now, as far as can be seen."""
         try:
-            return self._disk.inode(entry.path) == entry.inode
+            return self._disk.inode(path) == inode
         except OSError:
             return True
 
@@ -146,7 +146,7 @@ class Search:
         return True
 
     def _is_found_or_gone(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
-        named = self.has_its_name(entry)
+        named = self.is_called(entry.path, entry.inode)
         path = None if named else self._beside(entry)
         if path is not None and self._follow_nameless(entry, path, now):
             return True
