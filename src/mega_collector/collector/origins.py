@@ -53,7 +53,7 @@ class Origins:
         """
         matching = [
             each
-            for each in self._matching(candidates, tails, path=path, size=contents.size)
+            for each in self._matching(candidates, tails, path=path, inode=inode, size=contents.size)
             if not self._is_another(self._followed.of(each.source_id), contents.size)
         ]
         if matching:
@@ -73,7 +73,7 @@ class Origins:
         """
         return [
             each
-            for each in self._matching(candidates, tails, path=path, size=contents.size)
+            for each in self._matching(candidates, tails, path=path, inode=inode, size=contents.size)
             if self._is_named_after(path, each.path)
             and not (each.ended or is_own(each, inode, contents))
             and self._remembered.get(each.source_id) is each
@@ -131,11 +131,12 @@ class Origins:
         return named or self.follower_of(path, head) is not None
 
     def _matching(
-        self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, size: int
+        self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, size: int
     ) -> Iterator[Entry]:
         for entry in candidates:
             if entry.position > 0 and entry.position in tails and entry.before.matches_tail(tails[entry.position]):
-                named = self._is_named_after(path, entry.path)
+                # Of an archive that was begun already its inode tells, whatever its name was then.
+                named = self._is_named_after(path, entry.path) or (entry.inode == inode and not entry.ended)
                 if is_plausible(entry.position, entry.head, entry.path, of=path, size=size, named=named):
                     yield entry
 

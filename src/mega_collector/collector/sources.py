@@ -175,10 +175,13 @@ class Sources:
                 self._shipper.forget(follower.source)
                 follower.expect(0)
         self._at_end.clear()
-        known = {each.head for each in (*self._starts.values(), *self._remembered) if not each.unconfirmed}
+        known = [each for each in (*self._starts.values(), *self._remembered) if not each.unconfirmed]
+        heads, lengths = {each.head for each in known}, {(each.path, each.inode): each.head.length for each in known}
         for entry in self._remembered:
             if entry.unconfirmed:
-                self._seek_whole(entry, known=entry.head in known)
+                # Of the same file more may be known by now of how it begins.
+                length = lengths.get((entry.path, entry.inode), entry.head.length)
+                self._seek_whole(entry, known=entry.head in heads or length != entry.head.length)
 
     def _seek_whole(self, entry: Entry, *, known: bool) -> None:
         """It is not found, or gone, and none of it counts as shipped. `known`: it is sought as another source."""
@@ -370,7 +373,7 @@ class Sources:
             self._shipper.postpone(described)
             return None
         self._unsettled[follower] = None
-        begun, seen = follower.until, follower.size
+        begun, seen, at_end = follower.until, follower.size, described.id in self._at_end
         entry = self._starts.get(described.id) or self._shipper.noted(described)
         try:
             anew = self._go_on(follower, decide, entry)
@@ -381,6 +384,9 @@ class Sources:
         start = self._starts.pop(described.id, None)
         if start is not None and follower.source.id != described.id:
             self._tell_replaced(decide, start.path, follower.begun_at)
+            if at_end:
+                # Nobody else knows of it: a copy or an archive of it holds what is passed over.
+                self._remembered.end(replace(start, inode=0, ended=True), acknowledged=False)
         elif entry is None and anew:
             # If it is longer than it was seen, it may be seen already as it is now.
             self._tell_unread(described, seen if follower.size < seen else begun, follower.begun_at)
@@ -425,7 +431,7 @@ class Sources:
             return
         if known is not None:
             entry = _entry_of(replace(described, path=entry.path), known)
-        self._remembered.end(replace(entry, inode=0, ended=True), acknowledged=acknowledged)
+        self._remembered.end(replace(entry, inode=0, ended=True, untold=True), acknowledged=acknowledged)
         self._shipper.changed()
 
     def keep(self, follower: Follower) -> None:
