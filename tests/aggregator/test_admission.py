@@ -103,6 +103,19 @@ def test_a_source_that_nothing_is_known_of_goes_on_where_the_collector_says() ->
     assert _opened(position=500).expected(SOURCE.id) == 500
 
 
+def test_what_another_process_only_opened_does_not_hold_up_the_next_one() -> None:
+    """It was killed before it sent anything of what it had begun, perhaps to pass over that."""
+    admission = Admission()
+    assert admission.open(SOURCE, 0, None, b"one") is None
+    assert admission.begins(SOURCE.id, None, b"other")
+    assert admission.open(SOURCE, 24, None, b"other") is None
+    assert isinstance(admission.admit(make_block(b"line\n", 24)), Block)
+    assert not admission.begins(SOURCE.id, None, b"third"), "that is in flight"
+    refusal = admission.open(SOURCE, 40, None, b"third")
+    assert refusal is not None
+    assert refusal.expected == 29
+
+
 def test_a_collector_that_is_ahead_of_the_ledger_is_told_where_the_ledger_stands() -> None:
     refusal = Admission().open(SOURCE, 50, 20)
     assert refusal is not None

@@ -91,7 +91,10 @@ def test_a_copy_goes_on_where_its_original_ended(tmp_path: Path, log: Path) -> N
 
 def test_at_the_very_first_start_it_may_begin_at_the_end_and_later_not(tmp_path: Path, log: Path) -> None:
     assert _of(tmp_path, start_at="end").facts["from"] == "end"
-    Checkpoint(tmp_path / "state").close()
+    checkpoint = Checkpoint(tmp_path / "state")
+    checkpoint.begun()
+    checkpoint.flush()
+    checkpoint.close()
     assert _of(tmp_path, start_at="end").facts["from"] == "beginning"
 
 

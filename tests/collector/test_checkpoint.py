@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
+from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry, is_fresh
 from mega_collector.collector.record import Edge, encode
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
@@ -81,10 +81,25 @@ def test_what_was_not_flushed_is_not_kept(directory: Path) -> None:
     assert reopened(directory) == as_entries(make_entry(1, 100))
 
 
-def test_only_the_very_first_start_is_fresh(directory: Path) -> None:
-    write(directory)
+def test_only_the_very_first_start_is_fresh_and_only_until_it_has_begun(directory: Path) -> None:
+    """What it notes meanwhile is kept: it may be killed at any instant."""
+    assert is_fresh(directory)
+    for number in range(3):
+        checkpoint = Checkpoint(directory)
+        assert checkpoint.fresh
+        assert len(checkpoint.entries) == number
+        checkpoint.put(make_entry(number))
+        checkpoint.flush()
+        checkpoint.close()
+        assert is_fresh(directory)
+    checkpoint = Checkpoint(directory)
+    checkpoint.begun()
+    checkpoint.flush()
+    checkpoint.close()
     checkpoint = Checkpoint(directory)
     assert not checkpoint.fresh
+    assert not is_fresh(directory)
+    assert len(checkpoint.entries) == 3
     checkpoint.close()
 
 

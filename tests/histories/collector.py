@@ -28,7 +28,8 @@ class MemoryCheckpoint:
         self.entries: dict[bytes, Entry] = {}
         self.durable: dict[bytes, Entry] = {}
         self.fresh = True
-        """Whether no collector has started with it."""
+        """Whether no collector has begun with all that was there."""
+        self._begun = False
 
     def put(self, entry: Entry) -> None:
         self.entries[entry.source_id] = entry
@@ -36,17 +37,22 @@ class MemoryCheckpoint:
     def forget(self, source_id: bytes) -> None:
         self.entries.pop(source_id, None)
 
+    def begun(self) -> None:
+        self._begun = True
+
     def flush(self) -> None:
         self.durable = dict(self.entries)
+        self.fresh = not self._begun
 
     def crash(self) -> None:
         self.entries = dict(self.durable)
+        self._begun = not self.fresh
 
     def wipe(self) -> None:
         """The state is lost."""
         self.durable.clear()
-        self.crash()
         self.fresh = True
+        self.crash()
 
 
 class MemoryInbox:
@@ -114,8 +120,6 @@ class MemoryCollector:
             disk=disk,
             clock=clock,
         )
-
-        checkpoint.fresh = False
 
     @property
     def connected(self) -> bool:

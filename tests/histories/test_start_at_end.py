@@ -232,6 +232,81 @@ def test_a_first_start_that_was_killed_as_it_had_begun_to_ship_stays_one() -> No
     assert count_lines(world) == 3
 
 
+@pytest.mark.parametrize("there", ["an archive", "a copy"])
+@pytest.mark.parametrize("reached", ["never", "just"])
+def test_what_lies_beside_a_log_at_a_first_start_is_passed_over_by_the_next_process_too(
+    there: str, reached: str
+) -> None:
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 6)
+    for number in range(1, 6):
+        if there == "an archive":
+            make_archive(world, b"/logs/a.log.%d.gz" % number, b"one%d\ntwo\n" % number)
+        else:
+            make_copy(world, b"/logs/a.log.%d" % number, log)
+    if reached == "never":
+        world.disconnect()
+        look(world, 10)
+    else:
+        for _ in range(4):
+            world.pass_by(0.01)
+    world.kill()
+    world.append(log, 2)
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 2
+    assert count_lost(world) == 0
+
+
+def test_what_lies_beside_a_log_where_a_start_was_not_the_first_comes_by_the_next_process_too() -> None:
+    world = World(Random(0), start_at_end=True)
+    log = _ship_and_wipe(world)
+    make_archive(world, b"/logs/b.log.1.gz", b"one\ntwo\n")
+    make_copy(world, b"/logs/a.log.1", log)
+    world.start()
+    world.disconnect()
+    look(world, 10)
+    world.kill()
+    world.truncate(log)
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + 2
+    assert count_lost(world) == 0
+
+
+def test_a_first_start_that_was_killed_before_it_had_looked_stays_one() -> None:
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 6)
+    world.kill()
+    world.start()
+    look(world, 1)
+    world.append(log, 2)
+    let_pass(world, 20)
+    assert count_lines(world) == 2
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_log_that_is_cut_while_a_first_start_is_told_where_it_stands_leaves_its_copy_alone(
+    compressed: bool, killed: bool
+) -> None:
+    world = World(Random(0), start_at_end=True)
+    log = world.add(b"/logs/a.log", 6)
+    world.pass_by(1.0)
+    if compressed:
+        make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    else:
+        make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 10)
+    let_pass(world, 5)
+    if killed:
+        world.kill()
+        world.start()
+    let_pass(world, 40)
+    assert count_lines(world) == 10
+
+
 @pytest.mark.parametrize("first", range(0, 150, 50))
 def test_seeded_rotations_of_which_the_first_start_was_long_ago(first: int) -> None:
     for seed in range(first, first + 50):

@@ -89,11 +89,11 @@ class Admission:
     def open(self, source: Source, position: int, committed: int | None, life: bytes = b"") -> Refusal | None:
         """The collector goes on with `source` at `position`; the ledger has `committed` of it (None: nothing).
 
-        A source that nothing is known of is taken at the position that the collector names. `life` tells its processes
-        apart.
+        A source that nothing is known of is taken at the position that the collector names: also if another process of
+        it has only opened it, and was killed before it sent anything. `life` tells its processes apart.
         """
         standing = self._sources.get(source.id)
-        if standing is not None and standing.turned_back:
+        if standing is not None and self.begins(source.id, committed, life):
             self._remove(standing)
             standing = None
         if standing is None:
@@ -104,6 +104,13 @@ class Admission:
         if position > standing.expected:
             return self._wrong_start(standing, position)
         return None
+
+    def begins(self, source_id: bytes, committed: int | None, life: bytes = b"") -> bool:
+        """Whether nothing stands of a source but what the ledger has, when it is opened."""
+        standing = self._sources.get(source_id)
+        if standing is None or standing.turned_back:
+            return True
+        return committed is None and standing.life != life and standing.settled and not standing.ending
 
     def admit(self, block: Block) -> Block | Duplicate | Refusal:
         """What of a block is new."""

@@ -163,7 +163,7 @@ class Conversation:
             # Asked under the lock, behind the sweep: of what was just forgotten only the ledger knows how far it came.
             committed, theirs = self._committed(source)
             at = None if committed is None else committed.position
-            begins = self._peer.admission.expected(source.id) is None
+            begins = self._peer.admission.begins(source.id, at, self._life)
             new = committed is None and begins
             elsewhere = committed is not None and not theirs and _is_elsewhere(source, committed)
             if begins and not theirs and self._is_stale(source.id):

@@ -20,12 +20,12 @@ class Beginnings:
     """What the checkpoint in a state directory tells of files. It takes no lock: a collector may run beside."""
 
     def __init__(self, state: Path, *, start_at_end: bool) -> None:
-        self._at_end = start_at_end and is_fresh(state)
         try:
+            self._at_end = start_at_end and is_fresh(state)
             self.collector, entries = peek(state)
         except StartError:
             # It is told of where the state directory is looked at.
-            self.collector, entries = None, []
+            self._at_end, self.collector, entries = False, None, []
         self.remembered = len(entries)
         self._by_inode: defaultdict[int, list[Entry]] = defaultdict(list)
         self._by_path: defaultdict[bytes, list[Entry]] = defaultdict(list)

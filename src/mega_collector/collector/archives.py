@@ -235,13 +235,26 @@ class Archives:
         trailer, facts = trailer_of(file), file.facts()
         looked = (0, 0) if facts is None else (facts.size, facts.changed_ns)
         archive = self._archives[identity] = _Archive(identity, path, looked, skip)
-        archive.entry = next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
-        self._finder.follow(identity, path)
         archive.blank = not last_size(file)
-        if archive.entry is None:
-            archive.fresh = True
-            self._queue[archive] = None
+        known = self._known(identity, trailer)
+        self._finder.follow(identity, path)
+        if known is not None and not known.unconfirmed:
+            archive.entry = known
+            return True
+        archive.fresh = known is None
+        archive.skip = skip or known is not None
+        self._queue[archive] = None
+        if archive.skip and known is None:
+            # Whether this process comes to it or not, the next one passes it over, too.
+            nothing = Contents(0, Marker(), Marker(), trailer)
+            entry = _entry(archive, nothing, new_id())
+            self._remembered.end(replace(entry, unconfirmed=self._sources.recollecting))
+            self._shipper.changed()
         return True
+
+    def _known(self, identity: Identity, trailer: Marker) -> Entry | None:
+        """What is remembered of an archive that ends so."""
+        return next((each for each in self._remembered.archives(identity[1]) if each.trailer == trailer), None)
 
     def seen(self, identity: Identity, size: int, changed_ns: int) -> None:
         """It has this size and time of change now."""
@@ -557,7 +570,9 @@ class Archives:
             self._postpone(archive, error)
         else:
             if not archive.gone:
-                self._remember(archive, _entry(archive, Contents(0, Marker(), Marker(), trailer), new_id()))
+                known = self._known(archive.identity, trailer)
+                source_id = new_id() if known is None else known.source_id
+                self._remember(archive, _entry(archive, Contents(0, Marker(), Marker(), trailer), source_id))
         finally:
             file.close()
 

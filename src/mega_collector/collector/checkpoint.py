@@ -81,7 +81,9 @@ class Checkpoint:
         self.damage: str | None = None
         """What is wrong with the checkpoint that was found, in words."""
         self.fresh = False
-        """Whether there was no checkpoint at all."""
+        """Whether this is the first start: there was no checkpoint, or none had begun with all that was there."""
+        self._first = False
+        """Whether the file says that it is not begun yet."""
         try:
             self._start()
         except BaseException:
@@ -105,13 +107,17 @@ class Checkpoint:
         if self._entries.pop(source_id, None) is not None:
             self._changed[source_id] = None
 
+    def begun(self) -> None:
+        """All that was there at the first start is known; durable after the next flush."""
+        self.fresh = False
+
     def flush(self) -> None:
         """Make everything durable that has changed.
 
         Raises:
             CheckpointError: it could not be written.
         """
-        if not self._changed:
+        if not self._changed and self._first is self.fresh:
             return
         try:
             self._lock.hold()
@@ -129,14 +135,17 @@ class Checkpoint:
     # Writing
 
     def _write(self) -> None:
-        if self._file is None or not self._file.can_go_on(self._path) or self._file.size > self._enough:
+        file = self._file
+        anew = self._first is not self.fresh
+        if anew or file is None or not file.can_go_on(self._path) or file.size > self._enough:
             self._write_anew(keep_as=self._previous)
             return
-        self._file.append(self._entries.get(each) or Forgotten(each) for each in self._changed)
+        file.append(self._entries.get(each) or Forgotten(each) for each in self._changed)
 
     def _write_anew(self, *, keep_as: Path) -> None:
         unfinished = self._directory / f"{_NAME}.new"
-        file = CheckpointFile.create(unfinished, self.collector_id, self._entries.values())
+        first = self.fresh
+        file = CheckpointFile.create(unfinished, self.collector_id, self._entries.values(), first=first)
         try:
             self._keep(keep_as)
             unfinished.replace(self._path)
@@ -146,7 +155,7 @@ class Checkpoint:
             unfinished.unlink(missing_ok=True)
             raise
         self._close_file()
-        self._file = file
+        self._file, self._first = file, first
         self._enough = 2 * file.size + _SLACK
 
     def _keep(self, name: Path) -> None:
@@ -212,6 +221,7 @@ class Checkpoint:
         present = read(self._path, self._entries)
         if present is not None and present.damage is None:
             self._lines = present.lines
+            self.fresh = self._first = present.first
             return present.collector_id
         # An older position only means that something is sent again: what the one before knew fills the gaps.
         self._entries.clear()
@@ -266,8 +276,11 @@ def peek(directory: Path, *, machine_id: Path = MACHINE_ID) -> tuple[str | None,
 
 
 def is_fresh(directory: Path) -> bool:
-    """Whether a collector that starts with this state directory finds no checkpoint at all."""
-    return not any(os.path.lexists(directory / name) for name in (_NAME, f"{_NAME}.previous"))
+    """Whether a collector that starts with this state directory is the first."""
+    if not any(os.path.lexists(directory / name) for name in (_NAME, f"{_NAME}.previous")):
+        return True
+    present = read(directory / _NAME, {})
+    return present is not None and present.damage is None and present.first
 
 
 def _in_use(directory: Path) -> StartError:

@@ -30,13 +30,15 @@ class CheckpointFile:
         self._sound = True
 
     @classmethod
-    def create(cls, path: Path, collector_id: str, entries: Iterable[Entry]) -> "CheckpointFile":
-        """Write a new file, durable but for its name, in the place of whatever is there."""
+    def create(
+        cls, path: Path, collector_id: str, entries: Iterable[Entry], *, first: bool = False
+    ) -> "CheckpointFile":
+        """Write a new file, durable but for its name, in the place of whatever is there. `first`: as of `Edge`."""
         path.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         file = cls(os.open(path, flags, 0o600), encode(Edge(collector_id, end=True)))
         try:
-            file._fill(collector_id, entries)
+            file._fill(Edge(collector_id, end=False, first=first), entries)
         except OSError:
             file.close()
             path.unlink(missing_ok=True)
@@ -81,8 +83,8 @@ class CheckpointFile:
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _fill(self, collector_id: str, entries: Iterable[Entry]) -> None:
-        for data in _chunks(collector_id, entries):
+    def _fill(self, edge: Edge, entries: Iterable[Entry]) -> None:
+        for data in _chunks(edge, entries):
             _write(self._descriptor, data, self._end)
             self._end += len(data)
         _write(self._descriptor, self._last_line, self._end)
@@ -114,6 +116,8 @@ class Found:
     """As many as can be read."""
     damage: str | None
     """What is wrong with it, in words."""
+    first: bool = False
+    """Whether the first start has not seen yet all that was there."""
 
 
 def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
@@ -142,7 +146,7 @@ def read(path: Path, entries: dict[bytes, Entry]) -> Found | None:
 def _apply(path: Path, records: Iterator[Record | None], entries: dict[bytes, Entry]) -> Found:
     collector_id: str | None = None
     good = bad = 0
-    begun = ended = False
+    begun = ended = first = False
     for record in records:
         ended = False
         if record is None:
@@ -156,8 +160,8 @@ def _apply(path: Path, records: Iterator[Record | None], entries: dict[bytes, En
         else:
             _require_known(record, path)
             collector_id = record.collector_id
-            begun, ended = begun or not record.end, record.end
-    return Found(collector_id, good, _damage(path, good, bad, whole=begun and ended))
+            begun, ended, first = begun or not record.end, record.end, first or record.first
+    return Found(collector_id, good, _damage(path, good, bad, whole=begun and ended), first)
 
 
 def _require_known(edge: Edge, path: Path) -> None:
@@ -186,8 +190,8 @@ def _records(descriptor: int) -> Iterator[Record | None]:
                 yield None
 
 
-def _chunks(collector_id: str, entries: Iterable[Entry]) -> Iterator[bytes]:
-    lines = [encode(Edge(collector_id, end=False))]
+def _chunks(edge: Edge, entries: Iterable[Entry]) -> Iterator[bytes]:
+    lines = [encode(edge)]
     size = 0
     for entry in entries:
         lines.append(encode(entry))

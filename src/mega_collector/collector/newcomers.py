@@ -269,9 +269,9 @@ class Newcomers:
         if known:
             self._start_at_end = False
             self._archives.skip_none()
-            self._sources.begin_none_at_end()
+            self._sources.begin_none_at_end(waiting=self._waiting)
         else:
-            self._sources.begin_at_end()
+            self._sources.begin_at_end(waiting=self._waiting)
         for follower, error in failed.items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.
@@ -306,10 +306,13 @@ class Newcomers:
             # Nor is anything known to be lost of that.
             self._sources.conclude(known)
             known = None
+        known, end = _as_begun(known)
         entry = known
         if known is None or known.empty:
             # Another file may have the inode by now of what was empty.
             entry = self._copies.original(path, file)
+            if entry is end:
+                entry = None
             if entry is None and waited is not None and waited.contained is not None:
                 source_id, size = waited.contained
                 entry = self._copies.exceeded(source_id, file, size) if 0 < size == facts.size else None
@@ -322,11 +325,18 @@ class Newcomers:
                     waiting.contained = waited.contained
                 self._waiting.add(identity, path, waiting)
                 return True
+        begins_at_end = self._start_at_end and self._is_first(waited)
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
+            if begins_at_end and end is None:
+                end = self._sources.note_end(path, facts, file, unconfirmed=True)
+                if end is not None:
+                    self._remembered.give_back(end)
             return True
-        entry = entry or known
+        if entry is not None and end is not None:
+            self._sources.forget(end)
+        entry = entry or known or end
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
-        if entry is None and self._start_at_end and self._is_first(waited):
+        if entry is None and begins_at_end:
             entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._sources.follower(source, path, facts, now)
@@ -398,7 +408,8 @@ class Newcomers:
             if facts is None or (entry is None and self._copies.is_contained(path, file, facts.size)):
                 file.close()
                 return
-            source = self._sources.make(path, facts, head_of(file), entry)
+            _, end = _as_begun(self._remembered.recognise(facts.inode, file, self._sources.taken))
+            source = self._sources.make(path, facts, head_of(file), entry or end)
         except OSError:
             file.close()
             return
@@ -452,6 +463,11 @@ class Newcomers:
         That is seen when it is read on. Of what is refused for good nothing is.
         """
         return (not original.settled or self._copies.is_cut(original)) and not self._sources.is_stopped(original)
+
+
+def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
+    """What was shipped of it; or that it is to begin at its end, if this turns out to be no copy."""
+    return (known, None) if known is None or not known.unconfirmed else (None, known)
 
 
 def _words(error: OSError) -> str:

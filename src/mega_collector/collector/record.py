@@ -60,6 +60,8 @@ class Edge:
     collector_id: str
     end: bool
     version: int = VERSION
+    first: bool = False
+    """In the first line: whether the first start has not seen yet all that was there."""
 
 
 Record = Entry | Forgotten | Edge
@@ -111,8 +113,9 @@ def _fields(record: Record) -> dict[str, Any]:
             return fields
         case Forgotten(source_id):
             return {"forgotten": source_id.hex()}
-        case Edge(collector_id, end, version):
-            return {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
+        case Edge(collector_id, end, version, first):
+            fields = {"format": _FORMAT, "version": version, "collector": collector_id, "end": end}
+            return fields | ({"first": True} if first else {})
 
 
 def _record(fields: dict[str, Any]) -> Record:
@@ -122,7 +125,8 @@ def _record(fields: dict[str, Any]) -> Record:
         return Forgotten(bytes.fromhex(fields["forgotten"]))
     if fields["format"] != _FORMAT:
         raise ValueError("it is of something else")
-    return Edge(str(fields.get("collector", "")), bool(fields.get("end")), int(fields["version"]))
+    collector_id, end, first = str(fields.get("collector", "")), bool(fields.get("end")), bool(fields.get("first"))
+    return Edge(collector_id, end, int(fields["version"]), first)
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

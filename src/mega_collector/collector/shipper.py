@@ -326,6 +326,11 @@ class Shipper:
         self._checkpoint.forget(source.id)
         self._unsaved = True
 
+    def begun(self) -> None:
+        """All that was there at the start was found: from now on a start is not the first."""
+        self._checkpoint.begun()
+        self.save(now=True)
+
     def changed(self) -> None:
         """Something else was put into the checkpoint, and is to be written with the rest."""
         self._unsaved = True

@@ -93,6 +93,17 @@ class Sources:
     def at_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
         """The entry of a file that is begun behind its last whole line; None if it has none.
 
+        Raises:
+            OSError: it cannot be read.
+        """
+        entry = self.note_end(path, facts, file, unconfirmed=self.recollecting)
+        if entry is not None:
+            self._at_end.add(entry.source_id)
+        return entry
+
+    def note_end(self, path: bytes, facts: FileFacts, file: File, *, unconfirmed: bool) -> Entry | None:
+        """Likewise; it is only noted for now.
+
         It is kept from now on: whether this run reaches the aggregator or not, the next one begins there too, unless
         the aggregator tells that one that this was no first start.
 
@@ -110,10 +121,9 @@ class Sources:
             head=head_of(file),
             position=end,
             before=Marker.of(before(file, end)),
-            unconfirmed=self.recollecting,
+            unconfirmed=unconfirmed,
         )
         self._shipper.note(entry)
-        self._at_end.add(entry.source_id)
         return entry
 
     def follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
@@ -153,22 +163,29 @@ class Sources:
                 self._recognise(follower, partial(self._copies.original, follower.source.path), failed)
         return failed
 
-    def begin_at_end(self) -> None:
-        """It was a first start: what was to begin at the end of its file does, whatever the aggregator knows later."""
-        waiting = [entry for entry in (*self._starts.values(), *self._remembered) if entry.unconfirmed]
-        for entry in waiting:
-            confirmed = replace(entry, unconfirmed=False)
-            self._shipper.note(confirmed)
+    def begin_at_end(self, *, waiting: Container[Identity]) -> None:
+        """It was a first start: what was to begin at the end of its file does, whatever the aggregator knows later.
+
+        But for what is `waiting`: it may turn out to be a copy.
+        """
+        entries = [entry for entry in (*self._starts.values(), *self._remembered) if entry.unconfirmed]
+        confirmed = [each for each in entries if (each.device, each.inode) not in waiting]
+        for entry in confirmed:
+            sure = replace(entry, unconfirmed=False)
+            self._shipper.note(sure)
             if entry.source_id in self._starts:
-                self._starts[entry.source_id] = confirmed
+                self._starts[entry.source_id] = sure
             else:
-                self._remembered.give_back(confirmed)
-        if waiting:
+                self._remembered.give_back(sure)
+        if confirmed:
             # Before any of them is shipped, which would look as if it was no first start.
             self._shipper.save(now=True)
 
-    def begin_none_at_end(self) -> None:
-        """What was to begin at the end of its file, and is not recognised, begins at its beginning."""
+    def begin_none_at_end(self, *, waiting: Container[Identity]) -> None:
+        """What was to begin at the end of its file, and is not recognised, begins at its beginning.
+
+        Of what is `waiting`, and of archives, it is to be seen yet what they are.
+        """
         for follower in self._unsettled:
             if follower.source.id in self._at_end:
                 del self._starts[follower.source.id]
@@ -178,22 +195,25 @@ class Sources:
         known = [each for each in (*self._starts.values(), *self._remembered) if not each.unconfirmed]
         heads, lengths = {each.head for each in known}, {(each.path, each.inode): each.head.length for each in known}
         for entry in self._remembered:
-            if entry.unconfirmed:
-                # Of the same file more may be known by now of how it begins.
-                length = lengths.get((entry.path, entry.inode), entry.head.length)
-                self._seek_whole(entry, known=entry.head in heads or length != entry.head.length)
+            if not entry.unconfirmed:
+                continue
+            self._losses.withdraw(entry.source_id)
+            self._over.discard(entry.source_id)
+            # Of the same file more may be known by now of how it begins.
+            length = lengths.get((entry.path, entry.inode), entry.head.length)
+            sought = entry.head in heads or length != entry.head.length
+            if sought or entry.trailer.length or (entry.device, entry.inode) in waiting:
+                self.forget(entry)
+            else:
+                # It is not found, or gone, and none of it counts as shipped.
+                anew = replace(entry, position=0, before=Marker(), unconfirmed=False)
+                self._remembered.give_back(anew)
+                self._shipper.note(anew)
 
-    def _seek_whole(self, entry: Entry, *, known: bool) -> None:
-        """It is not found, or gone, and none of it counts as shipped. `known`: it is sought as another source."""
-        self._losses.withdraw(entry.source_id)
-        self._over.discard(entry.source_id)
-        if known:
-            self._remembered.forget(entry)
-            self._shipper.changed()
-        else:
-            anew = replace(entry, position=0, before=Marker(), unconfirmed=False)
-            self._remembered.give_back(anew)
-            self._shipper.note(anew)
+    def forget(self, entry: Entry) -> None:
+        """What was noted of it does not count."""
+        self._remembered.forget(entry)
+        self._shipper.changed()
 
     def _is_sure(self, follower: Follower) -> bool:
         """Whether it is recognised, by what was read of it. (It is begun at its end only if it is not.)"""
@@ -373,7 +393,7 @@ class Sources:
             self._shipper.postpone(described)
             return None
         self._unsettled[follower] = None
-        begun, seen, at_end = follower.until, follower.size, described.id in self._at_end
+        begun, seen = follower.until, follower.size
         entry = self._starts.get(described.id) or self._shipper.noted(described)
         try:
             anew = self._go_on(follower, decide, entry)
@@ -384,9 +404,10 @@ class Sources:
         start = self._starts.pop(described.id, None)
         if start is not None and follower.source.id != described.id:
             self._tell_replaced(decide, start.path, follower.begun_at)
-            if at_end:
-                # Nobody else knows of it: a copy or an archive of it holds what is passed over.
-                self._remembered.end(replace(start, inode=0, ended=True), acknowledged=False)
+            unknown = all(known.source_id != described.id for known in decide.resume.known)
+            if unknown and start.position and not start.ended:
+                # Nobody else knows of it: its ledger was lost, or it was begun at its end.
+                self._remembered.end(replace(start, inode=0, ended=True))
         elif entry is None and anew:
             # If it is longer than it was seen, it may be seen already as it is now.
             self._tell_unread(described, seen if follower.size < seen else begun, follower.begun_at)

@@ -217,6 +217,8 @@ class Tailer:
         """Files that may have been rewritten, and could not be looked at."""
         self._lags = Lags()
         self._poll_at = self._measure_at = 0.0
+        self._begun = False
+        """Whether all was found that was there at the start."""
         self._patient = False
         """As the inbox is told."""
         self._stepping_since: float | None = None
@@ -297,6 +299,9 @@ class Tailer:
         if self._stop_at is None:
             now = self._clock()
             self._look(now)
+            if not self._begun and self._finder.scanned:
+                self._begun = True
+                self._shipper.begun()
             if now >= self._poll_at:
                 self._poll(now)
             self._siblings.forget()

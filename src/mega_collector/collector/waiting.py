@@ -51,7 +51,7 @@ class WaitingFiles:
         """All of them; what is added or removed meanwhile does not matter."""
         return iter(list(self._waiting))
 
-    def __contains__(self, identity: Identity) -> bool:
+    def __contains__(self, identity: object) -> bool:
         return identity in self._waiting
 
     def __getitem__(self, identity: Identity) -> Waiting:
