@@ -143,3 +143,37 @@ def test_what_is_rotated_on_and_compressed_before_anything_of_it_is_known_comes_
     let_pass(world, 30)
     assert count_lines(world) == 1 + 5
     assert count_lost(world) == 0
+
+
+def test_an_archive_of_which_nothing_has_come_yet_is_known_by_another_name_after_a_kill() -> None:
+    """And what was shipped before of the log that it was made of."""
+    world = World(Random(0))
+    log = world.add(b"/logs/b.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.append(log, 4)
+    world.rotate(b"/logs/b.log", b"/logs/b.log.1")
+    make_archive(world, b"/logs/b.log.1.gz", bytes(log.generation.content))
+    world.disk.unlink(b"/logs/b.log.1")
+    world.start()
+    assert world.collector is not None
+    look(world, 1)
+    while not any(each.complete and each.settled for each in world.collector.tailer._followed):
+        world.collector.speak(1)
+        world.aggregator.commit(1)
+        world.collector.listen(1)
+        world.now += 0.1
+        world.collector.tailer.step()
+    world.collector.shipper.save(now=True)
+    world.kill_aggregator()
+    world.kill()
+    world.disk.rename(b"/logs/b.log.1.gz", b"/logs/b.log.2.gz")
+    world.rotate(b"/logs/b.log", b"/logs/b.log.1")
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + 4
+    assert world.aggregator.lost == []
+
+
+def test_an_end_that_was_learned_and_whose_answer_was_lost_is_told_again() -> None:
+    play_rotations(5002671, 100, wiped=True, at_end=True, numbered=True, alike=True, expired=True, killed=5)
