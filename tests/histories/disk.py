@@ -1,6 +1,7 @@
 """A directory in memory, with what of a filesystem the collector can see: inodes, names, links, open files."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class MemoryFile:
     def __init__(self, disk: "MemoryDisk", inode: Inode) -> None:
         self.inode: Inode | None = inode
         self._disk = disk
+        self._stale = False
         inode.open += 1
 
     def facts(self) -> FileFacts:
@@ -57,7 +59,12 @@ class MemoryFile:
         return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime, inode.names)
 
     def read(self, size: int, at: int) -> bytes:
-        return bytes(self._get().generation.content[at : at + size])
+        inode = self._get()
+        error, least = self._disk.failing.get(inode, (errno.ESTALE if self._stale else 0, 0))
+        if error and size >= least:
+            self._stale = error == errno.ESTALE
+            raise OSError(error, os.strerror(error))
+        return bytes(inode.generation.content[at : at + size])
 
     def hole(self, _at: int) -> int:
         return len(self._get().generation.content)
@@ -87,6 +94,10 @@ class MemoryDisk:
         self.most_open = sys.maxsize
         """Files that the system lets the collector have open at once, besides those that are spare."""
         self._open = 0
+        self.failing: dict[Inode, tuple[int, int]] = {}
+        """Files of which reads fail with that error, of so many bytes or more. What is stale then stays so."""
+        self.forbidden: set[Inode] = set()
+        """Files that may not be opened."""
 
     # What writers do
 
@@ -172,6 +183,8 @@ class MemoryDisk:
         inode = self._at(path)
         if inode is None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        if inode in self.forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied")
         if self._open >= most:
             raise OSError(errno.EMFILE, "Too many open files")
         self._open += 1

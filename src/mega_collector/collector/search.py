@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import structlog
+
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.crowd import Crowd
@@ -14,6 +16,9 @@ from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
+from mega_collector.telemetry.printable import printable
+
+_log = structlog.get_logger(__name__)
 
 MISSES = 2
 """Scans in a row: one that runs beside a rename may see a file under neither name. The one that has found it is counted
@@ -59,6 +64,8 @@ class Search:
         self._looked_for: set[bytes] = set()
         """Those of which all is known that there is to know, until all are that are sought now: a doubt of one must not
         begin anew while there is one of another."""
+        self._told: set[bytes] = set()
+        """Those of which it was said that nobody can look for them now."""
 
     @property
     def doubtful(self) -> bool:
@@ -132,18 +139,22 @@ class Search:
 
     def _finds_out(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         """`doubted`: as it was left the last time. A scan beside a rename may have missed it."""
+        found_out = True
         try:
             if not entry.ended:
-                return self._is_found_or_gone(entry, now, doubted)
-            if entry.trailer.length and not self._archives.know(entry):
+                found_out = self._is_found_or_gone(entry, now, doubted)
+            elif entry.trailer.length and not self._archives.know(entry):
                 self._sources.conclude(entry)
         except TooManyOpenFiles as error:
             self._crowd.warn(error)
             return False
         except OSError as error:
-            self._finder.warn(entry.path, error, "cannot_look")
+            if entry.source_id not in self._told:
+                self._told.add(entry.source_id)
+                _log.warning("cannot_look", path=printable(entry.path), error=error.strerror or str(error))
             return False
-        return True
+        self._told.discard(entry.source_id)
+        return found_out
 
     def _is_found_or_gone(self, entry: Entry, now: float, doubted: tuple[bool, int] | None) -> bool:
         named = self.is_called(entry.path, entry.inode)

@@ -1,0 +1,44 @@
+"""Files that may not be opened, or of which reads fail: told once, nothing waits for them, and they come once."""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from histories.scenes import count_lines, count_lost, let_pass
+from histories.world import World
+
+Logs = Sequence[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    with capture_logs() as logs:
+        yield logs
+
+
+@pytest.mark.case(7)
+def test_a_log_that_may_not_be_opened_where_it_was_renamed_to_while_nobody_looked_is_told_once(logs: Logs) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.append(log, 2)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.1")
+    world.disk.forbidden.add(log)
+    world.start()
+    let_pass(world, 30)
+    assert _count(logs, "cannot_look") == 1
+    world.disk.forbidden.clear()
+    let_pass(world, 30)
+    assert count_lines(world) == 5
+    assert count_lost(world) == 0
+    assert _count(logs, "cannot_look") == 1
+
+
+def _count(logs: Logs, event: str) -> int:
+    return [each["event"] for each in logs].count(event)
