@@ -8,7 +8,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from histories.scenes import count_lines, count_lost, let_pass
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive
 from histories.world import World
 
 Logs = Sequence[MutableMapping[str, Any]]
@@ -38,6 +38,32 @@ def test_a_log_that_may_not_be_opened_where_it_was_renamed_to_while_nobody_looke
     assert count_lines(world) == 5
     assert count_lost(world) == 0
     assert _count(logs, "cannot_look") == 1
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_may_not_be_opened_when_its_turn_comes_is_told_once_and_makes_no_busy_loop(logs: Logs) -> None:
+    """Nor does what became of others wait for it."""
+    world = World(Random(0))
+    log = world.add(b"/logs/b.log", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.append(log, 1)
+    archive = make_archive(world, b"/logs/a.log.1.gz", b"one\ntwo\n")
+    world.disk.unlink(b"/logs/b.log")
+    world.start()
+    look(world, 1)
+    world.disk.forbidden.add(archive)
+    let_pass(world, 20)
+    assert count_lost(world) == 1
+    assert world.collector is not None
+    scans = world.collector.tailer._finder.scans
+    for _ in range(500):
+        world.pass_by(0.01)
+    assert world.collector.tailer._finder.scans - scans < 10
+    world.disk.forbidden.clear()
+    let_pass(world, 10)
+    assert count_lines(world) == 3 + 2
+    assert _count(logs, "cannot_open") == 1
 
 
 def _count(logs: Logs, event: str) -> int:

@@ -130,6 +130,8 @@ class Archives:
         self._held: list[_Held] = []
         self._delayed: list[_Archive] = []
         """Those that wait: for a descriptor, for the copy of which they are made, or for what is in flight."""
+        self._unreadable: dict[_Archive, None] = {}
+        """Those that nobody can open at present: nothing waits for them."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
         self._origins = Origins(
@@ -276,7 +278,8 @@ class Archives:
         if archive.entry is not None:
             # As that of any other source: moved to another filesystem, it has another inode there.
             self._sources.conclude(archive.entry, recognisable=True)
-        waits = archive.tried is not None or archive in self._queue or archive in self._delayed
+        coming = self._queue, self._delayed, self._unreadable
+        waits = archive.tried is not None or any(archive in each for each in coming)
         if archive.entry is None and waits and not archive.skip and not self._origins.know(archive.path, archive.head):
             source = self._sources.make(archive.path, FileFacts(*identity, 0, 0), Marker(), None)
             self._losses.end(source, 0, None, "the archive was deleted before it could be read")
@@ -319,8 +322,14 @@ class Archives:
         self._files.close(follower)
         self._look_anew(archive)
 
+    def try_again(self) -> None:
+        """Those that could not be read, at every interval: what was to be seen to before them is."""
+        for archive in list(self._unreadable):
+            self._look_anew(archive)
+
     def _look_anew(self, archive: _Archive) -> None:
         archive.tried = None
+        self._unreadable.pop(archive, None)
         if not archive.gone:
             self._queue[archive] = None
 
@@ -349,6 +358,7 @@ class Archives:
                 self._wait(look, "archive_waits", None)
             case State.WHOLE:
                 self._look = None
+                look.archive.told.clear()
                 if not self._decide(look, now):
                     look.file.close()
             case State.READING:
@@ -406,11 +416,13 @@ class Archives:
             self._sources.conclude(archive.entry, recognisable=True)
 
     def _postpone(self, archive: _Archive, error: OSError) -> None:
-        """It is looked at again when it is seen next."""
-        archive.tried = (-1, -1)
-        self._finder.hurry()
-        if not isinstance(error, FileNotFoundError):
-            self._finder.warn(archive.path, error, "cannot_open")
+        """It is looked at again at the next poll; or when it is seen next, if it has not that name any more."""
+        if isinstance(error, FileNotFoundError):
+            archive.tried = (-1, -1)
+            self._finder.hurry()
+        else:
+            self._unreadable[archive] = None
+            self._tell(archive, "cannot_open", error)
 
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
         archive, self._look = look.archive, None
@@ -419,6 +431,10 @@ class Archives:
         if archive.seen not in {None, archive.tried}:
             # It has changed since it was opened.
             self._look_anew(archive)
+        self._tell(archive, event, error)
+
+    def _tell(self, archive: _Archive, event: str, error: OSError | None) -> None:
+        """Once, until all of it could be read."""
         if event in archive.told:
             return
         archive.told.add(event)
@@ -593,7 +609,6 @@ class Archives:
         """That nothing of it is left to ship, for as long as it is there."""
         if archive.entry is not None and archive.entry.source_id != entry.source_id:
             self._sources.conclude(archive.entry)
-        archive.told.clear()
         archive.entry = entry
         self._remembered.end(entry)
         self._shipper.changed()

@@ -626,6 +626,7 @@ class Tailer:
             self._seek(now)
         self._sources.ask_again()
         self._turns.mark_unreadable(now)
+        self._archives.try_again()
         for follower in list(self._suspects):
             self._inspect_again(follower, now)
         if self._options.once:
