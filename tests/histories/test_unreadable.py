@@ -1,5 +1,6 @@
 """Files that may not be opened, or of which reads fail: told once, nothing waits for them, and they come once."""
 
+import errno
 from collections.abc import Iterator, MutableMapping, Sequence
 from random import Random
 from typing import Any
@@ -64,6 +65,29 @@ def test_an_archive_that_may_not_be_opened_when_its_turn_comes_is_told_once_and_
     let_pass(world, 10)
     assert count_lines(world) == 3 + 2
     assert _count(logs, "cannot_open") == 1
+
+
+@pytest.mark.case(91)
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("least", [0, 1000], ids=["from its beginning", "behind that"])
+def test_an_archive_of_which_reads_fail_is_not_damaged_and_comes_when_it_can_be_read(
+    logs: Logs, error: int, least: int
+) -> None:
+    world = World(Random(0))
+    let_pass(world, 8)
+    archive = make_archive(world, b"/logs/a.log.1.gz", b"one\ntwo\n")
+    look(world, 1)
+    world.disk.failing[archive] = error, least
+    let_pass(world, 20)
+    make_archive(world, b"/logs/b.log.1.gz", b"of\nanother\nlog\n")
+    let_pass(world, 10)
+    assert count_lines(world) == 3, "nothing waits for it"
+    world.disk.failing.clear()
+    let_pass(world, 10)
+    assert count_lines(world) == 3 + 2
+    assert count_lost(world) == 0
+    assert _count(logs, "cannot_read") == 1
+    assert not _count(logs, "archive_damaged")
 
 
 def _count(logs: Logs, event: str) -> int:

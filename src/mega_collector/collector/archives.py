@@ -1,5 +1,6 @@
 """Archives that the patterns match: what of them was shipped already, as the file that they were made of."""
 
+import errno
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -131,7 +132,7 @@ class Archives:
         self._delayed: list[_Archive] = []
         """Those that wait: for a descriptor, for the copy of which they are made, or for what is in flight."""
         self._unreadable: dict[_Archive, None] = {}
-        """Those that nobody can open at present: nothing waits for them."""
+        """Those that nobody can open or read at present: nothing waits for them."""
         self._look: _Look | None = None
         self._shipped: dict[Follower, tuple[_Archive, Contents]] = {}
         self._origins = Origins(
@@ -351,7 +352,11 @@ class Archives:
         try:
             state = look.inspection.step()
         except OSError as error:
-            self._wait(look, "archive_damaged", error)
+            if error.errno == errno.EBADMSG:
+                self._wait(look, "archive_damaged", error)
+            else:
+                self._leave(look)
+                self._postpone(look.archive, error)
             return
         match state:
             case State.UNFINISHED:
@@ -381,7 +386,7 @@ class Archives:
             self._delayed.append(archive)
             return
         except OSError as error:
-            self._postpone(archive, error)
+            self._postpone(archive, error, "cannot_open")
             return
         try:
             facts, begin, trailer = file.facts(), file.read(len(MAGIC), 0), trailer_of(file)
@@ -415,23 +420,28 @@ class Archives:
         if not moved and archive.entry is not None:
             self._sources.conclude(archive.entry, recognisable=True)
 
-    def _postpone(self, archive: _Archive, error: OSError) -> None:
+    def _postpone(self, archive: _Archive, error: OSError, event: str = "cannot_read") -> None:
         """It is looked at again at the next poll; or when it is seen next, if it has not that name any more."""
         if isinstance(error, FileNotFoundError):
             archive.tried = (-1, -1)
             self._finder.hurry()
         else:
             self._unreadable[archive] = None
-            self._tell(archive, "cannot_open", error)
+            self._tell(archive, event, error)
 
     def _wait(self, look: _Look, event: str, error: OSError | None) -> None:
-        archive, self._look = look.archive, None
-        look.file.close()
-        archive.tried, archive.head = (look.facts.size, look.facts.changed_ns), look.inspection.head
+        archive = look.archive
+        self._leave(look)
+        archive.tried = look.facts.size, look.facts.changed_ns
         if archive.seen not in {None, archive.tried}:
             # It has changed since it was opened.
             self._look_anew(archive)
         self._tell(archive, event, error)
+
+    def _leave(self, look: _Look) -> None:
+        """It cannot be gone through to its end now."""
+        look.archive.head, self._look = look.inspection.head, None
+        look.file.close()
 
     def _tell(self, archive: _Archive, event: str, error: OSError | None) -> None:
         """Once, until all of it could be read."""
