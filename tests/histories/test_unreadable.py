@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive
 from histories.world import World
+from mega_collector.collector import gzip_file
 
 Logs = Sequence[MutableMapping[str, Any]]
 
@@ -88,6 +89,63 @@ def test_an_archive_of_which_reads_fail_is_not_damaged_and_comes_when_it_can_be_
     assert count_lost(world) == 0
     assert _count(logs, "cannot_read") == 1
     assert not _count(logs, "archive_damaged")
+
+
+@pytest.mark.case(91)
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("settled", [True, False], ids=["in its middle", "before it is settled"])
+def test_an_archive_of_which_reads_fail_while_it_is_shipped_goes_on_through_a_new_descriptor(
+    logs: Logs, error: int, settled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others come meanwhile."""
+    monkeypatch.setattr(gzip_file, "_IN", 100)
+    world = World(Random(0))
+    let_pass(world, 8)
+    archive = make_archive(world, b"/logs/a.log.1.gz", b"".join(b"%d\n" % (line**7) for line in range(200)))
+    assert world.collector is not None
+    shipped = world.collector.tailer._archives._shipped
+    while not shipped:
+        look(world, 1)
+    let_pass(world, 3 * settled)
+    shipped_before = count_lines(world)
+    assert (0 < shipped_before < 200) is settled
+    world.disk.failing[archive] = error, 0
+    let_pass(world, 20)
+    make_archive(world, b"/logs/b.log.1.gz", b"of\nanother\nlog\n")
+    let_pass(world, 10)
+    assert count_lines(world) < 200
+    assert any(row.source.path == b"/logs/b.log.1.gz" for row in world.aggregator.ledger.values())
+    world.disk.failing.clear()
+    let_pass(world, 60)
+    assert count_lines(world) == 200 + 3
+    assert count_lost(world) == 0
+    assert _count(logs, "cannot_read") == 1
+    assert not _count(logs, "archive_damaged")
+    assert not shipped
+
+
+@pytest.mark.case(91)
+@pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE])
+def test_of_an_archive_that_is_deleted_while_its_reads_fail_what_can_be_had_no_more_is_lost(
+    error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gzip_file, "_IN", 100)
+    world = World(Random(0))
+    let_pass(world, 8)
+    archive = make_archive(world, b"/logs/a.log.1.gz", b"".join(b"%d\n" % (line**7) for line in range(200)))
+    while not 0 < count_lines(world) < 200:
+        let_pass(world, 1)
+    world.disk.unlink(b"/logs/a.log.1.gz")
+    look(world, 3)
+    world.disk.failing[archive] = error, 0
+    let_pass(world, 20)
+    world.disk.failing.clear()
+    make_archive(world, b"/logs/b.log.1.gz", b"of\nanother\nlog\n")
+    let_pass(world, 60)
+    lost = error == errno.ESTALE
+    assert count_lost(world) == lost
+    assert (count_lines(world) < 200) if lost else (count_lines(world) == 200 + 3)
+    assert any(row.source.path == b"/logs/b.log.1.gz" for row in world.aggregator.ledger.values())
 
 
 def _count(logs: Logs, event: str) -> int:

@@ -315,13 +315,22 @@ class Archives:
         entry = archive.behind
         return entry is not None and (self._sources.is_coming(entry) or self._waiting.holds(entry))
 
-    def look_again(self, follower: Follower) -> None:
-        """It was written anew while it was shipped."""
-        archive, _ = self._shipped.pop(follower)
-        self._sources.end(follower)
-        self._sources.remove(follower)
-        self._files.close(follower)
+    def look_again(self, follower: Follower, error: OSError | None = None) -> bool:
+        """It was written anew while it was shipped; or cannot be read, and what is open of it may be stale.
+
+        False: it is no archive's, or that is gone, and what is open of it may be read later.
+        """
+        archive, _ = self._shipped.get(follower, (None, None))
+        lasts = error is None or error.errno in {errno.EBADMSG, errno.ESTALE}
+        if archive is None or (archive.gone and not lasts):
+            return False
+        if error is not None and error.errno != errno.EBADMSG:
+            # Else it was whole when it was gone through: it is seen now what it is.
+            self._tell(archive, "cannot_read", error)
+        del self._shipped[follower]
+        self._sources.end(follower, lost="the archive was deleted before it was read" if archive.gone else None)
         self._look_anew(archive)
+        return True
 
     def try_again(self) -> None:
         """Those that could not be read, at every interval: what was to be seen to before them is."""

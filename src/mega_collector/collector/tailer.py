@@ -3,7 +3,6 @@
 Plain synchronous code in one thread, which owns every machine of the collector. It sleeps on the watch and the inbox.
 """
 
-import errno
 import math
 import os
 import select
@@ -441,7 +440,8 @@ class Tailer:
             # Asked for anew at the next poll.
             unsettled = self._followed.of(decide.source.id)
             assert unsettled is not None
-            self._warn(unsettled, error)
+            if not self._looks_again(unsettled, error):
+                self._warn(unsettled, error)
             return
         now = self._clock()
         if follower is not None and self._may_be_other(follower, decide.source) and self._is_copy_now(follower):
@@ -739,19 +739,25 @@ class Tailer:
 
     def _trouble(self, trouble: Trouble) -> None:
         match trouble:
-            case Rewritten(follower) if follower.complete:
-                self._archives.look_again(follower)
+            case Rewritten(follower) if self._looks_again(follower):
+                pass
             case Rewritten(follower):
                 self._note_shrunk(follower)
                 self._restart(follower, self._clock())
-            case Unreadable(follower, error) if follower.complete and error.errno == errno.EBADMSG:
-                # It was whole when it was gone through.
-                self._archives.look_again(follower)
+            case Unreadable(follower, error) if self._looks_again(follower, error):
+                pass
             case Unreadable(follower, error):
                 self._warn(follower, error)
                 if self._options.once:
                     self.failed = True
                     self._leave(follower)
+
+    def _looks_again(self, follower: Follower, error: OSError | None = None) -> bool:
+        """Whether it is an archive that is gone through once more."""
+        again = self._archives.look_again(follower, error)
+        if again:
+            self._departures.let_go(follower)
+        return again
 
     def _warn(self, follower: Follower, error: OSError) -> None:
         """It is tried again at the next poll; meanwhile the others go on. Said once, until a read succeeds."""
