@@ -1,5 +1,6 @@
 """The end of a run that ends with the files. All but the disk and the clock is the real thing."""
 
+import errno
 import gzip
 from random import Random
 
@@ -9,6 +10,7 @@ from blocks import make_source
 from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import MemoryDisk
+from mega_collector.collector import gzip_file
 
 _LOG = b"/logs/a.log"
 
@@ -109,3 +111,23 @@ def _run(disk: MemoryDisk, checkpoint: MemoryCheckpoint, aggregator: MemoryAggre
     collector.shipper.save(now=True)
     collector.die()
     return now
+
+
+@pytest.mark.parametrize("shipped", [0, 1], ids=["from the first look on", "while it is shipped"])
+def test_a_run_ends_though_an_archive_cannot_be_read_and_says_so(shipped: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gzip_file, "_IN", 100)
+    disk, aggregator, now = MemoryDisk(), MemoryAggregator(), 1000.0
+    archive = disk.create(b"/logs/a.log.1.gz")
+    disk.append(archive, gzip.compress(b"".join(b"%d\n" % (line**7) for line in range(200))))
+    collector = MemoryCollector(disk, MemoryCheckpoint(), aggregator, lambda: now, once=True)
+    collector.connect()
+    while not collector.tailer.ended() and now < 1200:
+        now += 0.1
+        collector.tailer.step()
+        if len(aggregator.ledger) >= shipped:
+            disk.failing[archive] = errno.EIO, 100
+        collector.speak(1000)
+        aggregator.commit(1000)
+        collector.listen(1000)
+    assert collector.tailer.ended()
+    assert collector.tailer.failed

@@ -160,6 +160,11 @@ class Archives:
         return self.undecided or held or bool(self._delayed) or self._ships
 
     @property
+    def unreadable(self) -> bool:
+        """Whether there is one that nobody can open or read at present."""
+        return bool(self._unreadable)
+
+    @property
     def _ships(self) -> bool:
         """Whether one is shipped now: what the aggregator refuses for good holds up no other."""
         return not all(self._shipper.stopped(each.source) for each in self._shipped)

@@ -225,8 +225,7 @@ class Tailer:
         self._stop_at: float | None = None
         self._answers_by = math.inf
         """Until when, with `once`, the answer to what was told last is waited for."""
-        self.failed = False
-        """Whether, with `once`, a file could not be shipped to its end."""
+        self._failed = False
 
     def stop(self, deadline: float) -> None:
         """Read no more, and end when all is acknowledged, or at the deadline on the clock. From any thread."""
@@ -251,6 +250,11 @@ class Tailer:
         finally:
             self._shipper.save(now=True)
             self.close()
+
+    @property
+    def failed(self) -> bool:
+        """Whether, with `once`, a file could not be shipped to its end."""
+        return self._failed or (self._options.once and self._archives.unreadable)
 
     def close(self) -> None:
         """Close every file."""
@@ -685,7 +689,7 @@ class Tailer:
         for follower in self._followed:
             source = follower.source
             if self._shipper.stopped(source):
-                self.failed = True
+                self._failed = True
                 self._leave(follower)
             elif not follower.settled or (follower.position < follower.until and not follower.exhausted):
                 self._turns.mark(follower, now)
@@ -749,7 +753,7 @@ class Tailer:
             case Unreadable(follower, error):
                 self._warn(follower, error)
                 if self._options.once:
-                    self.failed = True
+                    self._failed = True
                     self._leave(follower)
 
     def _looks_again(self, follower: Follower, error: OSError | None = None) -> bool:
