@@ -15,6 +15,13 @@ def without_inotify(limit: str) -> Sequence[str]:
     return _wrapped(["--user", "--map-root-user"], f"echo 0 > {setting}")
 
 
+def give_inotify(pid: int, limit: str) -> None:
+    """From now on that process, which was started without, gets what `limit` counts."""
+    given = f"echo 100 > /proc/sys/user/{limit}"
+    enter = ["nsenter", f"--target={pid}", "--user", "--preserve-credentials"]
+    subprocess.run([*enter, "sh", "-c", given], check=True, timeout=30)
+
+
 def read_only(*writable: Path) -> Sequence[str]:
     """The root filesystem, and that of what is `writable`, can be read only, but for these directories."""
     mounts = [f"mount --bind {each} {each}" for each in writable]

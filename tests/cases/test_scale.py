@@ -1,12 +1,13 @@
 """Scale, scaled down: many files, many names, many events, very large files with very little in them."""
 
 import os
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from cases.namespace import without_inotify
+from cases.namespace import give_inotify, without_inotify
 from harness.lines import assert_exactly
 from harness.site import Site
 from harness.until import quiet, until
@@ -17,6 +18,8 @@ NAMES, MATCHING = 20_000, 10
 GIB = 1 << 30
 SOON = 8.0
 """Seconds: well before a scan comes unasked, where inotify works."""
+WATCHED = 0.35
+"""Seconds: what is told comes well before that, and what is looked for by the second does not."""
 
 
 # 87: many live files
@@ -36,14 +39,17 @@ def test_many_live_files_are_shipped_with_few_of_them_open(site: Site) -> None:
     assert len(collector.events("file_followed")) == LIVE
 
 
-@pytest.mark.case(87)
-@pytest.mark.parametrize(
+exhausted = pytest.mark.parametrize(
     ("limit", "setting"),
     [
         ("max_inotify_instances", "fs.inotify.max_user_instances"),
         ("max_inotify_watches", "fs.inotify.max_user_watches"),
     ],
 )
+
+
+@pytest.mark.case(87)
+@exhausted
 def test_where_inotify_is_exhausted_it_is_told_once_and_polling_does(site: Site, limit: str, setting: str) -> None:
     writer = site.writer()
     site.aggregator()
@@ -57,6 +63,30 @@ def test_where_inotify_is_exhausted_it_is_told_once_and_polling_does(site: Site,
         site.assert_delivered()
         writer.rotate(site.logs / f"a.{number}")
     assert len(collector.events("polling")) == 1
+    assert not collector.events("watching")
+
+
+@pytest.mark.case(87)
+@exhausted
+def test_where_there_is_inotify_again_it_is_told_once_and_watches(site: Site, limit: str, setting: str) -> None:
+    writer = site.writer()
+    site.aggregator()
+    collector = site.collector(wrapper=without_inotify(limit), poll_interval="1s")
+    assert setting in collector.wait_for("polling")["reason"]
+    give_inotify(collector.pid, limit)
+    collector.wait_for("watching")
+
+    def takes() -> float:
+        time.sleep(0.3)  # the answer to the line before does not wake it any more
+        size = site.size()
+        writer.write(1)
+        began = time.monotonic()
+        until(lambda: site.size() > size, "the line did not come")
+        return time.monotonic() - began
+
+    until(lambda: takes() < WATCHED, "it does not wait for what is told")
+    site.assert_delivered()
+    assert [len(collector.events(event)) for event in ("polling", "watching")] == [1, 1]
 
 
 # 88: many names

@@ -327,6 +327,16 @@ def child(program: str, *arguments: str | Path) -> str:
     return done.stdout.strip()
 
 
+def namespace_with(limit: str) -> list[str]:
+    """What a program is started with to have that limit for itself."""
+    namespace = ["unshare", "-Ur", "--"]
+    if shutil.which("unshare") is None or subprocess.run([*namespace, "true"], check=False).returncode:
+        pytest.skip("no namespace of users can be made")
+    if not Path(f"/proc/sys/user/{limit}").exists():
+        pytest.skip("the kernel has no such limit")
+    return namespace
+
+
 @pytest.mark.case(87)
 def test_without_descriptors_there_is_no_watch_and_it_says_why() -> None:
     program = """
@@ -346,6 +356,31 @@ print(watch.failure)
 
 
 @pytest.mark.case(87)
+def test_exhausted_instances_are_told_and_found_again_when_there_are_more(tmp_path: Path) -> None:
+    program = f"""
+import os
+from pathlib import Path
+from mega_collector.collector.watch import Events, Watch
+most = Path("/proc/sys/user/max_inotify_instances")
+most.write_text("0")
+watch = Watch()
+wanted = {{os.fsencode({str(tmp_path)!r})}}
+watch.update(wanted)
+assert not watch.trusted
+assert watch.fileno() < 0
+print(watch.failure)
+most.write_text("100")
+watch.update(wanted)
+assert watch.trusted, watch.failure
+assert watch.read().rescan
+Path({str(tmp_path)!r}, "a.log").write_bytes(b"line")
+assert watch.read().changed == {{os.fsencode({str(tmp_path / "a.log")!r})}}
+"""
+    said = child(program, *namespace_with("max_inotify_instances"))
+    assert said == "inotify: Too many open files (fs.inotify.max_user_instances)"
+
+
+@pytest.mark.case(87)
 def test_exhausted_watches_are_told_and_found_again_when_there_are_more(tmp_path: Path) -> None:
     program = f"""
 import os
@@ -361,12 +396,8 @@ most.write_text("100")
 watch.update(wanted)
 assert watch.trusted, watch.failure
 """
-    namespace = ["unshare", "-Ur", "--"]
-    if shutil.which("unshare") is None or subprocess.run([*namespace, "true"], check=False).returncode:
-        pytest.skip("no namespace of users can be made")
-    if not Path("/proc/sys/user/max_inotify_watches").exists():
-        pytest.skip("the kernel has no such limit")
-    assert child(program, *namespace) == "too many watches (fs.inotify.max_user_watches)"
+    said = child(program, *namespace_with("max_inotify_watches"))
+    assert said == "too many watches (fs.inotify.max_user_watches)"
 
 
 def test_a_directory_that_may_not_be_read_cannot_be_trusted(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class Finder:
         return self._roster.names
 
     def fileno(self) -> int:
-        """Readable when there is something to look at before `due`; negative if nothing tells."""
+        """Readable when there is something to look at before `due`; negative while nothing tells."""
         return self._watch.fileno()
 
     @property
@@ -356,11 +356,14 @@ class Finder:
                 del self._warned[path]
 
     def _say_whether_watched(self) -> None:
-        if self._watch.trusted != self._trusted:
-            self._trusted = self._watch.trusted
-            if self._watch.failure is not None:
-                tell = _log.warning if self._watch.enabled else _log.info
-                tell("polling", reason=self._watch.failure, interval=self._poll_interval)
+        before, self._trusted = self._trusted, self._watch.trusted
+        if self._trusted == before:
+            return
+        if self._watch.failure is not None:
+            tell = _log.warning if self._watch.enabled else _log.info
+            tell("polling", reason=self._watch.failure, interval=self._poll_interval)
+        elif before is not None:
+            _log.info("watching")
 
     def _warn_once(self, name: bytes, fact: object, event: str, **keys: object) -> None:
         said = self._warned.setdefault(name, set())

@@ -237,13 +237,15 @@ class Tailer:
         said, either = select.poll(), select.poll()
         said.register(self._inbox.fileno(), select.POLLIN)
         either.register(self._inbox.fileno(), select.POLLIN)
-        if self._finder.fileno() >= 0:
-            either.register(self._finder.fileno(), select.POLLIN)
+        watched = -1
         try:
             while not self.ended():
                 self._stepping_since = self._clock()
                 self.step()
                 self._stepping_since = None
+                if watched < 0 <= self._finder.fileno():
+                    watched = self._finder.fileno()
+                    either.register(watched, select.POLLIN)
                 if not self.ended():
                     self._sleep(said, either)
             self._retire_at_last()

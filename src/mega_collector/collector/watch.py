@@ -75,10 +75,10 @@ class Watch:
         self._last, self._again = b"", Events()
         """What was read last, if it was little, and what that says: one log that grows tells the same each time."""
         self.enabled = enabled
-        self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if enabled else -1
-        self.failure: str | None = None
-        if self._descriptor < 0:
-            self.failure = _why(b"") if enabled else "it was asked for"
+        self._closed = False
+        self._descriptor = -1
+        self.failure: str | None = None if enabled else "it was asked for"
+        self._open()
 
     @property
     def trusted(self) -> bool:
@@ -86,12 +86,12 @@ class Watch:
         return self.failure is None
 
     def fileno(self) -> int:
-        """Readable while there is something to `read`; negative if the kernel gave no inotify."""
+        """Readable while there is something to `read`; negative until the kernel gives an inotify."""
         return int(self._descriptor)
 
     def update(self, directories: set[bytes]) -> None:
         """Watch these, and no others. What is not there is passed over: it is seen where it is made."""
-        if self._descriptor < 0:
+        if not self._open():
             return
         self.failure = None
         for directory in self._watches.keys() - directories:
@@ -117,9 +117,18 @@ class Watch:
         return events
 
     def close(self) -> None:
+        self._closed = True
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _open(self) -> bool:
+        """Whether there is an inotify: what the kernel refused it may give later."""
+        if self._descriptor < 0 and self.enabled and not self._closed:
+            self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            if self._descriptor < 0:
+                self.failure = _why(b"")
+        return bool(self._descriptor >= 0)
 
     def _watch(self, directory: bytes) -> None:
         # Every time anew, which changes nothing while the name is that of the same directory: a parent may have been
