@@ -212,6 +212,34 @@ def test_a_link_to_nothing_leads_to_a_file_that_is_made_far_from_where_the_patte
 
 
 @pytest.mark.case(4)
+def test_links_that_are_named_as_directories_and_lead_nowhere_are_told_once_and_followed_when_they_lead_somewhere(
+    site: Site, watch: str
+) -> None:
+    (site.logs / "circle").symlink_to("circle")
+    (site.logs / "dangling").symlink_to(site.directory / "made" / "later")
+    patterns = ("circle/*.log", "circle/named.log", "dangling/*.log", "dangling/named.log", "*.log")
+    writer = site.writer()
+    writer.write(10)
+    site.aggregator()
+    collector = site.collector(watch=watch, paths="\n".join(str(site.logs / each) for each in patterns))
+    site.assert_delivered()
+    scans(collector, site.logs)
+    told = {event["path"]: event["reason"] for event in warnings(collector)}
+    assert told == {
+        str(site.logs / "circle"): "it is a link that leads to itself",
+        str(site.logs / "dangling"): "it is a link to nothing",
+    }
+    assert len(warnings(collector)) == len(told)
+    (site.logs / "circle").unlink()
+    (site.logs / "circle").mkdir()
+    (site.directory / "made" / "later").mkdir(parents=True)
+    for directory in ("circle", "dangling"):
+        append(site, site.logs / directory / "named.log", directory)
+    assert_delivered_soon(site)
+    assert len(warnings(collector)) == len(told)
+
+
+@pytest.mark.case(4)
 def test_files_that_vanish_between_listing_and_opening_are_told_once_and_hold_up_nothing(site: Site) -> None:
     aggregator = site.aggregator()
     collector = site.collector(poll_interval="10ms")

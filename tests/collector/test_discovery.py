@@ -115,6 +115,23 @@ def test_a_circle_of_links_in_the_middle_of_a_pattern_is_no_directory(tmp_path: 
     assert found(tmp_path, "*/*.log", "circle/*.log") == {"logs/a.log"}
 
 
+@pytest.mark.case(4)
+def test_a_link_that_is_named_as_a_directory_and_leads_nowhere_is_told_once_with_what_it_is(tmp_path: Path) -> None:
+    for name, target in (("circle", "circle"), ("dangling", "missing/too"), ("other", "nothing")):
+        (tmp_path / name).symlink_to(target)
+    patterns = ("circle/*.log", "circle/x.log", "circle/y/**/z.log", "dangling/x.log", "dangling/y.log", "*/*.log")
+    scan = Discovery([bytes(tmp_path / each) for each in patterns]).scan()
+    assert scan.odd == {
+        bytes(tmp_path / "circle"): "a link that leads to itself",
+        bytes(tmp_path / "dangling"): "a link to nothing",
+    }
+    assert not scan.unobservable
+    (tmp_path / "missing" / "too").mkdir(parents=True)
+    (tmp_path / "circle").unlink()
+    make(tmp_path, "circle/x.log", "dangling/x.log")
+    assert found(tmp_path, *patterns[:-1]) == {"circle/x.log", "dangling/x.log"}
+
+
 # Where to watch
 
 

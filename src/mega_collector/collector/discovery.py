@@ -158,10 +158,12 @@ class Discovery:
                 listed.add(parts)
             elif parts[1:]:
                 path = _join(directory, parts[0].text)
-                below[path].add(parts[1:])
                 if os.path.islink(path):  # noqa: PTH114 - bytes
                     scan.directories.add(directory)
                     _add_way(path, scan)
+                    if _leads_nowhere(path, scan):
+                        continue
+                below[path].add(parts[1:])
             else:
                 # It may be made at any time.
                 scan.directories.add(directory)
@@ -305,6 +307,17 @@ def _add_way(link: bytes, scan: Scan) -> None:
         link = os.path.join(os.path.dirname(link), target)  # noqa: PTH118, PTH120 - bytes
         directory, name = os.path.split(link)
         _add_nearest(os.path.realpath(directory), name, scan)
+
+
+def _leads_nowhere(link: bytes, scan: Scan) -> bool:
+    """Whether there is nothing behind it, as of a link to nothing or to itself: that is noted."""
+    try:
+        os.stat(link)  # noqa: PTH116 - bytes
+    except OSError as error:
+        if error.errno == errno.ELOOP or isinstance(error, _GONE):
+            _note(link, error, scan)
+            return True
+    return False
 
 
 def _note(path: bytes, error: OSError, scan: Scan) -> None:
