@@ -2,7 +2,7 @@
 
 import pytest
 
-from mega_collector.collector.rotated_names import is_named_after, unrotated
+from mega_collector.collector.rotated_names import is_named_after, unnumbered, unrotated
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,18 @@ def test_another_log_is_not_named_after_it(path: bytes, original: bytes) -> None
 )
 def test_what_was_rotated_before_its_extension_had_the_name_without_the_number(path: bytes, log: bytes | None) -> None:
     assert unrotated(path) == log
+
+
+@pytest.mark.parametrize(
+    ("path", "log"),
+    [
+        (b"/logs/app.log.1", b"/logs/app.log"),
+        (b"/logs/app.12.log", b"/logs/app.log"),
+        (b"/logs/app.log", None),
+        (b"/logs/app.log-20261123", None),
+        (b"/logs/app.log.1.gz", None),
+        (b"/logs/.1", None),
+    ],
+)
+def test_what_is_counted_is_told_from_what_is_not(path: bytes, log: bytes | None) -> None:
+    assert unnumbered(path) == log

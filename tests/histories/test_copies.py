@@ -291,6 +291,38 @@ def test_a_copy_that_got_the_name_and_the_inode_of_the_copy_before_it_is_known_a
     assert count_lost(world) == 0
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["read", "another"])
+def test_what_was_not_read_of_a_copy_is_not_lost_if_it_is_in_an_archive_that_is_counted_on(again: bool) -> None:
+    """As of renamecopy with delaycompress: a.log.1 is a.log.2.gz by then, and the next copy has its name and inode.
+
+    `again`: so it was before, and of the one between the two nothing was read.
+    """
+    world = World(Random(0))
+    old = world.add(b"/logs/a.log.1", 3)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert old.open == 0, "it is closed"
+    world.disk.most_open = 0
+    logs = [world.disk.create(b"/logs/of.%d" % number) for number in range(2)]
+    for number, log in enumerate(logs):
+        world.append(log, 40 - 30 * number)
+    copy = old
+    if again:
+        world.disk.unlink(b"/logs/a.log.1")
+        copy = make_copy(world, b"/logs/a.log.1", logs[0])
+        assert copy.number == old.number
+    else:
+        world.append(old, 40)
+    look(world, 3)
+    make_archive(world, b"/logs/a.log.2.gz", bytes(copy.generation.content))
+    world.disk.unlink(b"/logs/a.log.1")
+    assert make_copy(world, b"/logs/a.log.1", logs[1]).number == old.number
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + 40 + 10
+    assert count_lost(world) == 0
+
+
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("looks", range(3))
 def test_a_copy_that_is_written_over_the_copy_before_it_is_known_as_one(looks: int, closed: bool) -> None:

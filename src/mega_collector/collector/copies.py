@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.discovery import FileFacts
@@ -14,7 +15,7 @@ from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, 
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.rotated_names import originals, plain
+from mega_collector.collector.rotated_names import originals, plain, unnumbered
 from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import HEAD_SIZE, Marker
 
@@ -107,12 +108,18 @@ class Copies:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
         It is found next, or was after `since`, and not before. `entry` is what is remembered of that, and so many bytes
-        were seen of it. `older` tells of a file that is not followed whether it was there before.
+        were seen of it. `older` tells of a file that is not followed whether it was there before. Of what was app.log.1
+        the archive may be called app.log.2.gz by then.
         """
+        base = unnumbered(path)
         with suppress(OSError):
-            for near in self._siblings.names_near(path):
-                named = path in {plain(near), *originals(plain(near))}
-                if named and near != path and self._matches(near) and self._holds_it(near, entry, size, since, older):
+            for near in chain(self._siblings.names_near(path), () if base is None else self._siblings.names_near(base)):
+                of = plain(near)
+                named = path in {of, *originals(of)}
+                counted = not named and of != near and base is not None and unnumbered(of) == base
+                if not (named or counted) or near == path or not self._matches(near):
+                    continue
+                if self._holds_it(near, entry, size, since, older, by_size=counted):
                     return True
         return False
 
@@ -125,9 +132,20 @@ class Copies:
             return False
 
     def _holds_it(
-        self, path: bytes, entry: Entry | None, size: int, since: float, older: Callable[[FileFacts], bool]
+        self,
+        path: bytes,
+        entry: Entry | None,
+        size: int,
+        since: float,
+        older: Callable[[FileFacts], bool],
+        *,
+        by_size: bool,
     ) -> bool:
-        """Whether that file is new, and holds all of it."""
+        """Whether that file is new, and holds all of it.
+
+        `by_size`: or just so many bytes. One copy after the other may have got the same name and inode, and what was
+        seen last is not what was read then.
+        """
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
@@ -138,6 +156,8 @@ class Copies:
                 trailer = trailer_of(file)
                 if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
                     return False
+                if by_size and last_size(file) == size % (1 << 32):
+                    return True
                 held = GzipFile(file, size=last_size(file))
                 if entry is not None and entry.position > _NEAR:
                     # To look further into it would take too long.

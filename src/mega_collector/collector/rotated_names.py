@@ -13,6 +13,9 @@ ARCHIVE = re.compile(rb"\.gz(?=[^a-zA-Z0-9/][^/]*$|$)")
 .gz~, .gz.1."""
 
 
+_NUMBERED = re.compile(rb"(.*[^/])\.\d{1,4}(\.(?!gz$)[a-zA-Z]\w*)?")
+"""What was rotated already, and is counted on with each rotation: app.log.1, and app.1.log."""
+
 _BEFORE_EXTENSION = re.compile(rb"(.*[^/])\.\d{1,4}(\.(?!gz$)[a-zA-Z]\w*)")
 """What was rotated already, and keeps its extension: app.1.log, but not app.log.1.gz."""
 
@@ -38,6 +41,12 @@ def originals(path: bytes) -> Iterator[bytes]:
 def plain(path: bytes) -> bytes:
     """What the file was called that an archive of this name was made of."""
     return ARCHIVE.split(path, 1)[0]
+
+
+def unnumbered(path: bytes) -> bytes | None:
+    """What the file was called before it was rotated, if rotations count: app.log of app.log.2, and of app.2.log."""
+    numbered = _NUMBERED.fullmatch(path)
+    return None if numbered is None else b"".join(filter(None, numbered.groups()))
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:
