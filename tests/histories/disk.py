@@ -180,6 +180,9 @@ class MemoryDisk:
 
     def _open_unless(self, path: bytes, most: int) -> MemoryFile:
         self._asked()
+        if self._open >= most:
+            # Whether there is anything of that name or not: as the kernel does it.
+            raise OSError(errno.EMFILE, "Too many open files")
         inode = self._at(path)
         if inode is None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")

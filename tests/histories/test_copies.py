@@ -602,6 +602,24 @@ def test_what_was_refused_for_good_is_not_taken_for_shipped_when_its_copy_may_co
     assert count_lines(world) == 3
 
 
+@pytest.mark.parametrize("first", [b"a", b"z"])
+def test_a_log_that_was_not_opened_is_not_lost_if_its_copy_got_the_inode_of_another(first: bytes) -> None:
+    """As of renamecopy, one log after the other, where there are more than can be opened."""
+    world = World(Random(0))
+    world.disk.most_open = 0
+    logs = [world.add(b"/logs/%s.log" % each, 5) for each in (first, b"m")]
+    look(world, 3)
+    for each, log in zip((first, b"m"), logs, strict=True):
+        copy = make_copy(world, b"/logs/%s.log.1" % each, log)
+        world.disk.unlink(b"/logs/%s.log" % each)
+    assert copy.number == logs[0].number
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 60)
+    assert count_lines(world) == 5 + 5
+    assert count_lost(world) == 0
+
+
 def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 0)

@@ -103,7 +103,7 @@ class Copies:
         size: int,
         *,
         since: float,
-        older: Callable[[FileFacts], bool] = lambda _: False,
+        older: Callable[[bytes, FileFacts], bool] = lambda *_: False,
     ) -> bool:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
@@ -137,7 +137,7 @@ class Copies:
         entry: Entry | None,
         size: int,
         since: float,
-        older: Callable[[FileFacts], bool],
+        older: Callable[[bytes, FileFacts], bool],
         *,
         by_size: bool,
     ) -> bool:
@@ -149,7 +149,7 @@ class Copies:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._found_at(facts, file) <= since or older(facts):
+                if facts is None or self._found_at(facts, file) <= since or older(path, facts):
                     return False
                 if not is_archive(path, file):
                     return self.has_all(file, entry, size)

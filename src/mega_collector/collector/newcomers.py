@@ -19,7 +19,7 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import originals
+from mega_collector.collector.rotated_names import originals, unnumbered
 from mega_collector.collector.search import MISSES, Search
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
@@ -135,6 +135,9 @@ class Newcomers:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
+            if waiting.file is None and waiting.until is None and not _is_moved(waiting.path, name):
+                # Another file has its inode by now.
+                waiting.scan = self._finder.scans
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -203,15 +206,17 @@ class Newcomers:
         path, since = follower.source.path, follower.begun_at
         return self._copies.lies_near(path, entry, size, since=since, older=self._is_known)
 
-    def _is_known(self, facts: FileFacts) -> bool:
+    def _is_known(self, _path: bytes, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""
         identity = facts.device, facts.inode
         return self._finder.passes_over(identity) or self._archives.is_known(facts)
 
-    def _is_older(self, scan: int, facts: FileFacts) -> bool:
-        """Likewise, or whether that was found no later than what that scan found."""
+    def _is_older(self, scan: int, path: bytes, facts: FileFacts) -> bool:
+        """Likewise, or whether that was found no later than what that scan found, and is no other with its inode."""
         waiting = self._waiting.get((facts.device, facts.inode))
-        return self._is_known(facts) or (waiting is not None and waiting.scan <= scan)
+        if waiting is not None and waiting.scan <= scan and (waiting.path == path or _is_moved(waiting.path, path)):
+            return True
+        return self._is_known(path, facts)
 
     def is_copy_now(self, follower: Follower, name: bytes) -> bool:
         """Whether a file that was truncated or rewritten may be a copy of another now, in the place of one before.
@@ -468,6 +473,11 @@ class Newcomers:
 def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
     """What was shipped of it; or that it is to begin at its end, if this turns out to be no copy."""
     return (known, None) if known is None or not known.unconfirmed else (None, known)
+
+
+def _is_moved(old: bytes, new: bytes) -> bool:
+    """Whether a file of the old name may be called so after rotations."""
+    return old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
 
 
 def _words(error: OSError) -> str:
