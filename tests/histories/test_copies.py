@@ -620,6 +620,23 @@ def test_a_log_that_was_not_opened_is_not_lost_if_its_copy_got_the_inode_of_anot
     assert count_lost(world) == 0
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_log_that_is_gone_when_it_can_be_opened_is_not_lost_if_its_copy_lies_near(looks: int) -> None:
+    world = World(Random(0))
+    world.disk.most_open = 0
+    logs = {each: world.add(b"/logs/%s.log" % each, 5) for each in (b"a", b"m", b"k")}
+    look(world, 1)
+    for each in (b"a", b"m"):
+        make_copy(world, b"/logs/%s.log.1" % each, logs[each])
+        world.disk.unlink(b"/logs/%s.log" % each)
+    world.disk.most_open = 2
+    look(world, looks)
+    world.disk.most_open = 100
+    let_pass(world, 40)
+    assert count_lines(world) == 5 + 5 + 5
+    assert count_lost(world) == 0
+
+
 def test_what_was_refused_for_good_and_is_gone_comes_of_its_archive() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 0)

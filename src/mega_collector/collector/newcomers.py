@@ -94,7 +94,9 @@ class Newcomers:
             self._wait_for_room(identity, path, waited, error)
             return
         except FileNotFoundError:
-            if waited is not None and (self._finds_again(identity, waited) or self._is_had(waited)):
+            if waited is not None and self._finds_again(identity, waited):
+                return
+            if waited is not None and self._lies_on(identity, waited, now) and not self._is_standing(identity):
                 return
             self._finder.hurry()
             self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
@@ -150,14 +152,11 @@ class Newcomers:
         if waiting.file is not None:
             self._follow_copy(waiting.path, waiting.file, now)
             return
-        if self._is_had(waiting):
+        if self._lies_on(identity, waiting, now):
             return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
         entry = self._remembered.of(waiting.path, inode)
-        older = partial(self._is_older, waiting.scan)
-        if self._copies.lies_near(waiting.path, entry, waiting.size, since=now, older=older):
-            return
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._sources.follower(source, None, facts, now)
         self._departures.lost(follower, "it was deleted before it could be opened")
@@ -214,7 +213,7 @@ class Newcomers:
     def _is_older(self, scan: int, path: bytes, facts: FileFacts) -> bool:
         """Likewise, or whether that was found no later than what that scan found, and is no other with its inode."""
         waiting = self._waiting.get((facts.device, facts.inode))
-        if waiting is not None and waiting.scan <= scan and (waiting.path == path or _is_moved(waiting.path, path)):
+        if waiting is not None and waiting.scan <= scan and _is_moved(waiting.path, path):
             return True
         return self._is_known(path, facts)
 
@@ -252,7 +251,7 @@ class Newcomers:
             if self._sources.follows(identity):
                 # It was sought, and has a name that no pattern matches.
                 del self._missed[identity]
-            elif any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1])):
+            elif self._is_standing(identity):
                 del self._missed[identity]
                 self._search.begin_anew()
             elif self._sources.recollecting:
@@ -384,9 +383,16 @@ class Newcomers:
         self._waiting.add(identity, path, waiting)
         return True
 
-    def _is_had(self, waiting: Waiting) -> bool:
-        """Whether nothing is lost of a copy that was deleted, though it was closed for the others."""
-        return waiting.contained is not None and self._copies.is_had(*waiting.contained)
+    def _is_standing(self, identity: Identity) -> bool:
+        """Whether something of it is remembered that has not ended."""
+        return any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1]))
+
+    def _lies_on(self, identity: Identity, waiting: Waiting, now: float) -> bool:
+        """Whether nothing is lost of what was deleted while it was closed: of a copy, or of what has one beside it."""
+        if waiting.contained is not None and self._copies.is_had(*waiting.contained):
+            return True
+        entry, older = self._remembered.of(waiting.path, identity[1]), partial(self._is_older, waiting.scan)
+        return self._copies.lies_near(waiting.path, entry, waiting.size, since=now, older=older)
 
     def _is_coming(self, path: bytes, file: File) -> bool:
         """Whether it is still to be seen how far its original was shipped: a copy is held open until then.
@@ -477,7 +483,7 @@ def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
 
 def _is_moved(old: bytes, new: bytes) -> bool:
     """Whether a file of the old name may be called so after rotations."""
-    return old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
+    return old == new or old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
 
 
 def _words(error: OSError) -> str:
