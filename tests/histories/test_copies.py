@@ -1,5 +1,6 @@
 """Copies that a rotation makes before it cuts the log: whoever is killed or cut off meanwhile, lines come once."""
 
+import sys
 from random import Random
 
 import pytest
@@ -668,6 +669,31 @@ def test_a_copy_waits_on_if_its_log_was_removed_since_the_last_scan() -> None:
     assert log.open, "no scan has told that it is gone"
     let_pass(world, 80)
     assert count_lines(world) == 3
+    assert count_lost(world) == 0
+
+
+def test_a_copy_that_is_deleted_is_held_open_though_others_have_no_descriptor() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 6)
+    let_pass(world, 8)
+    world.disconnect()
+    world.append(log, 30)
+    look(world, 2)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    world.truncate(log)
+    world.append(log, 30)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log.1")
+    look(world, 3)
+    assert copy.open
+    world.disk.most_open = 0
+    for number in range(3):
+        world.add(b"/logs/%d.log" % number, 1)
+    look(world, 3)
+    world.disk.most_open = sys.maxsize
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 36 + 30 + 3
     assert count_lost(world) == 0
 
 

@@ -258,6 +258,30 @@ def test_what_lies_beside_a_log_at_a_first_start_is_passed_over_by_the_next_proc
     assert count_lost(world) == 0
 
 
+@pytest.mark.parametrize("most", [4, 8, 100])
+def test_copies_at_a_first_start_that_are_too_many_to_be_held_open_are_passed_over(most: int) -> None:
+    world = World(Random(0), start_at_end=True, max_open_files=most)
+    logs = [world.add(b"/logs/%d.log" % number, 4) for number in range(10)]
+    for number in range(5):
+        make_copy(world, b"/logs/%d.log.1" % number, logs[number])
+    let_pass(world, 5)
+    for log in logs:
+        world.append(log, 1)
+    world.kill()
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == len(logs)
+
+
+def test_an_archive_that_is_empty_at_a_first_start_leaves_nothing_in_the_checkpoint() -> None:
+    world = World(Random(0), start_at_end=True)
+    world.disk.create(b"/logs/a.log.1.gz")
+    let_pass(world, 10)
+    world.disk.unlink(b"/logs/a.log.1.gz")
+    let_pass(world, 10)
+    assert world.checkpoint.entries == {}
+
+
 def test_what_lies_beside_a_log_where_a_start_was_not_the_first_comes_by_the_next_process_too() -> None:
     world = World(Random(0), start_at_end=True)
     log = _ship_and_wipe(world)

@@ -252,7 +252,7 @@ class Archives:
         archive.fresh = known is None
         archive.skip = skip or known is not None
         self._queue[archive] = None
-        if archive.skip and known is None:
+        if archive.skip and known is None and trailer.length:
             # Whether this process comes to it or not, the next one passes it over, too.
             nothing = Contents(0, Marker(), Marker(), trailer)
             entry = _entry(archive, nothing, new_id())
@@ -334,7 +334,10 @@ class Archives:
             self._tell(archive, "cannot_read", error)
         del self._shipped[follower]
         self._sources.end(follower, lost="the archive was deleted before it was read" if archive.gone else None)
-        self._look_anew(archive)
+        if error is None or error.errno == errno.EBADMSG:
+            self._look_anew(archive)
+        else:
+            self._unreadable[archive] = None
         return True
 
     def try_again(self) -> None:
@@ -377,7 +380,6 @@ class Archives:
                 self._wait(look, "archive_waits", None)
             case State.WHOLE:
                 self._look = None
-                look.archive.told.clear()
                 if not self._decide(look, now):
                     look.file.close()
             case State.READING:
@@ -633,6 +635,7 @@ class Archives:
         """That nothing of it is left to ship, for as long as it is there."""
         if archive.entry is not None and archive.entry.source_id != entry.source_id:
             self._sources.conclude(archive.entry)
+        archive.told.clear()
         archive.entry = entry
         self._remembered.end(entry)
         self._shipper.changed()

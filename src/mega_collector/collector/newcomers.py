@@ -320,8 +320,7 @@ class Newcomers:
             if entry is None and waited is not None and waited.contained is not None:
                 source_id, size = waited.contained
                 entry = self._copies.exceeded(source_id, file, size) if 0 < size == facts.size else None
-            if entry is not None and (not self._finder.scanned or self._sources.is_coming(entry)):
-                # The original may still be found by this first scan, or what was read of it is in flight.
+            if entry is not None and self._is_undecided(entry):
                 waiting = Waiting(path, facts.size, self._scan_of(waited), file, until=now)
                 if facts.size <= entry.position:
                     waiting.contained = entry.source_id, facts.size
@@ -329,19 +328,14 @@ class Newcomers:
                     waiting.contained = waited.contained
                 self._waiting.add(identity, path, waiting)
                 return True
-        begins_at_end = self._start_at_end and self._is_first(waited)
+        if self._start_at_end and self._is_first(waited) and entry is None and known is None and end is None:
+            end = self._sources.note_end(path, facts, file)
         if entry is None and self._is_held(identity, path, file, size=facts.size, now=now, waited=waited):
-            if begins_at_end and end is None:
-                end = self._sources.note_end(path, facts, file, unconfirmed=True)
-                if end is not None:
-                    self._remembered.give_back(end)
             return True
         if entry is not None and end is not None:
             self._sources.forget(end)
-        entry = entry or known or end
+        entry = entry or known or (end and self._sources.begin_at(end))
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
-        if entry is None and begins_at_end:
-            entry = self._sources.at_end(path, facts, file)
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._sources.follower(source, path, facts, now)
         follower.home = self._siblings.home_of(facts.inode, path)
@@ -350,6 +344,11 @@ class Newcomers:
         self._finder.follow(identity, path)
         self._sources.begin(follower)
         return True
+
+    def _is_undecided(self, original: Entry) -> bool:
+        """Whether the original may still be found by this first scan, waits itself, or is in flight as far as read."""
+        waits = not original.ended and (original.device, original.inode) in self._waiting
+        return not self._finder.scanned or waits or self._sources.is_coming(original)
 
     def _may_be(self, known: Entry, path: bytes) -> bool:
         """Whether that can have this name now: of what was empty nothing else tells what was given its inode since."""
@@ -420,7 +419,8 @@ class Newcomers:
                 file.close()
                 return
             _, end = _as_begun(self._remembered.recognise(facts.inode, file, self._sources.taken))
-            source = self._sources.make(path, facts, head_of(file), entry or end)
+            entry = entry or (end and self._sources.begin_at(end))
+            source = self._sources.make(path, facts, head_of(file), entry)
         except OSError:
             file.close()
             return

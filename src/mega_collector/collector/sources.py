@@ -90,19 +90,8 @@ class Sources:
             self._at_end.add(source_id)
         return source_id
 
-    def at_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
-        """The entry of a file that is begun behind its last whole line; None if it has none.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-        entry = self.note_end(path, facts, file, unconfirmed=self.recollecting)
-        if entry is not None:
-            self._at_end.add(entry.source_id)
-        return entry
-
-    def note_end(self, path: bytes, facts: FileFacts, file: File, *, unconfirmed: bool) -> Entry | None:
-        """Likewise; it is only noted for now.
+    def note_end(self, path: bytes, facts: FileFacts, file: File) -> Entry | None:
+        """Note that a file is to begin behind its last whole line, if it is no copy; None if it has none.
 
         It is kept from now on: whether this run reaches the aggregator or not, the next one begins there too, unless
         the aggregator tells that one that this was no first start.
@@ -121,10 +110,19 @@ class Sources:
             head=head_of(file),
             position=end,
             before=Marker.of(before(file, end)),
-            unconfirmed=unconfirmed,
+            unconfirmed=True,
         )
         self._shipper.note(entry)
+        self._remembered.give_back(entry)
         return entry
+
+    def begin_at(self, end: Entry) -> Entry:
+        """As what a file begins of which that was noted."""
+        self._at_end.add(end.source_id)
+        if not self.recollecting:
+            end = replace(end, unconfirmed=False)
+            self._shipper.note(end)
+        return end
 
     def follower(self, source: Source, path: bytes | None, facts: FileFacts, now: float) -> Follower:
         """What follows a file as that source, from when it is begun."""

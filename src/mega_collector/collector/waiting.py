@@ -106,9 +106,9 @@ class WaitingFiles:
         self._finder.follow(identity, path)
 
     def _give_one_up(self) -> bool:
-        """Close one that is held open, as what is followed has no descriptor left."""
+        """Close one that is held open and still has a name, as what is followed has no descriptor left."""
         for each in self._waiting.values():
-            if each.file is not None:
+            if each.file is not None and _is_linked(each.file):
                 each.file.close()
                 each.file = None
                 self._files.release()
@@ -135,3 +135,11 @@ class WaitingFiles:
         for each in self._waiting.values():
             if each.file is not None:
                 each.file.close()
+
+
+def _is_linked(file: File) -> bool:
+    try:
+        facts = file.facts()
+    except OSError:
+        return False
+    return facts is not None and facts.links > 0
