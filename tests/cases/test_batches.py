@@ -1,6 +1,7 @@
 """What is larger than a message, what is empty, and what is cut off between the destination and its acknowledgement."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def test_where_nothing_is_written_nothing_is_said_or_touched(site: Site) -> None
     writer = site.writer()
     with Proxy(site.address) as proxy:
         site.collector(remote_address=proxy.address)
+        until(lambda: proxy.carried and _stays(lambda: proxy.carried, 1.5), "what a start has to ask should be asked")
         for _ in range(2):
             writer.write(10)
             site.assert_delivered()
@@ -100,6 +102,14 @@ def test_where_nothing_is_written_nothing_is_said_or_touched(site: Site) -> None
             until(lambda: acknowledged(site.directory / "collector") == site.bytes_written, what)
             quiet(lambda: (proxy.carried, site.out.stat().st_mtime_ns), "an idle connection and destination", 0.5)
     assert b"\n\n" not in site.output()
+
+
+def _stays(look: Callable[[], object], seconds: float) -> bool:
+    try:
+        quiet(look, "it", seconds)
+    except AssertionError:
+        return False
+    return True
 
 
 @pytest.mark.case(71)
