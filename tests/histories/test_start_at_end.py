@@ -282,6 +282,25 @@ def test_an_archive_that_is_empty_at_a_first_start_leaves_nothing_in_the_checkpo
     assert world.checkpoint.entries == {}
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_archive_that_is_deleted_before_the_aggregator_was_asked_is_told_as_lost(killed: bool) -> None:
+    world = World(Random(0), start_at_end=True)
+    _ship_and_wipe(world)
+    make_archive(world, b"/logs/b.log.1.gz", b"one\ntwo\n")
+    world.start()
+    world.disconnect()
+    look(world, 10)
+    if killed:
+        world.kill()
+        world.start()
+        world.disconnect()
+    world.disk.unlink(b"/logs/b.log.1.gz")
+    look(world, 10)
+    world.reconnect()
+    let_pass(world, 40)
+    assert [each.path for each in world.aggregator.lost] == [b"/logs/b.log.1.gz"]
+
+
 def test_what_lies_beside_a_log_where_a_start_was_not_the_first_comes_by_the_next_process_too() -> None:
     world = World(Random(0), start_at_end=True)
     log = _ship_and_wipe(world)

@@ -34,6 +34,41 @@ def test_what_was_empty_is_lost_though_an_archive_that_was_passed_over_is_named_
     assert count_lost(world) == 1
 
 
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.1"])
+@pytest.mark.parametrize("waits", range(8))
+def test_an_empty_log_that_is_compressed_is_not_lost_though_all_is_killed_before_it_is_let_go(
+    waits: int, name: bytes
+) -> None:
+    world = World(Random(0))
+    world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    world.rotate(b"/logs/a.log", b"/logs/a.log.1")
+    make_archive(world, name + b".gz", b"")
+    world.disk.unlink(b"/logs/a.log.1")
+    let_pass(world, waits)
+    world.kill()
+    world.start()
+    let_pass(world, 40)
+    assert world.aggregator.lost == []
+
+
+def test_what_is_written_to_an_empty_log_after_it_was_compressed_comes() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 8)
+    world.rotate(b"/logs/a.log", b"/logs/a.log.1")
+    make_archive(world, b"/logs/a.log.1.gz", b"")
+    world.disk.unlink(b"/logs/a.log.1")
+    let_pass(world, 3)
+    world.append(log, 3)
+    let_pass(world, 20)
+    assert count_lines(world) == 3
+    world.kill()
+    world.start()
+    let_pass(world, 40)
+    assert world.aggregator.lost == []
+
+
 def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_its_inode_was_that_of_another_that_was() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 3)

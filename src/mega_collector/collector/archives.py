@@ -27,7 +27,7 @@ from mega_collector.collector.gzip_file import (
 from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.origins import Origins, is_own
-from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.resumption import new_id
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import is_named_after, originals, plain
@@ -139,7 +139,7 @@ class Archives:
             followed=followed, files=files, remembered=remembered, sources=sources, shipped=self._shipped
         )
 
-    def __contains__(self, identity: Identity) -> bool:
+    def __contains__(self, identity: object) -> bool:
         return identity in self._archives
 
     @property
@@ -603,7 +603,17 @@ class Archives:
 
     def _recognise(self, archive: _Archive, contents: Contents, of: bytes | None) -> None:
         _log.info("archive_recognised", path=printable(archive.path), of=None if of is None else printable(of))
+        if not contents.size:
+            self._recognise_empty(archive)
         self._stand(archive, contents)
+
+    def _recognise_empty(self, archive: _Archive) -> None:
+        """If nothing more comes of what is gone and was empty, the next process is to know that nothing was lost."""
+        for follower in self._followed:
+            gone = follower.path is None and follower.settled and not follower.size
+            if gone and is_named_after(archive.path, follower.source.path):
+                self._shipper.note(entry_of(follower, inode=0, ended=True))
+                return
 
     def _pass_over(self, archive: _Archive, file: File) -> None:
         try:

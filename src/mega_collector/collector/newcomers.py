@@ -273,7 +273,7 @@ class Newcomers:
         if known:
             self._start_at_end = False
             self._archives.skip_none()
-            self._sources.begin_none_at_end(waiting=self._waiting)
+            self._sources.begin_none_at_end(waiting=self._waiting, archives=self._archives)
         else:
             self._sources.begin_at_end(waiting=self._waiting)
         for follower, error in failed.items():

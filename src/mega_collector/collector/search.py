@@ -143,6 +143,9 @@ class Search:
         try:
             if not entry.ended:
                 found_out = self._is_found_or_gone(entry, now, doubted)
+            elif entry.unconfirmed:
+                # Whether it was to be passed over is still to be seen.
+                self._gone.add(entry.source_id)
             elif entry.trailer.length and not self._archives.know(entry):
                 self._sources.conclude(entry)
         except TooManyOpenFiles as error:

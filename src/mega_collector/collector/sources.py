@@ -179,10 +179,10 @@ class Sources:
             # Before any of them is shipped, which would look as if it was no first start.
             self._shipper.save(now=True)
 
-    def begin_none_at_end(self, *, waiting: Container[Identity]) -> None:
+    def begin_none_at_end(self, *, waiting: Container[Identity], archives: Container[Identity]) -> None:
         """What was to begin at the end of its file, and is not recognised, begins at its beginning.
 
-        Of what is `waiting`, and of archives, it is to be seen yet what they are.
+        Of what is `waiting`, and of the `archives` that are there, it is to be seen yet what they are.
         """
         for follower in self._unsettled:
             if follower.source.id in self._at_end:
@@ -200,7 +200,11 @@ class Sources:
             # Of the same file more may be known by now of how it begins.
             length = lengths.get((entry.path, entry.inode), entry.head.length)
             sought = entry.head in heads or length != entry.head.length
-            if sought or entry.trailer.length or (entry.device, entry.inode) in waiting:
+            if entry.trailer.length:
+                if (entry.device, entry.inode) not in archives and (entry.path, entry.inode) not in lengths:
+                    self.lose(entry, "the archive was deleted before it could be read")
+                self.forget(entry)
+            elif sought or (entry.device, entry.inode) in waiting:
                 self.forget(entry)
             else:
                 # It is not found, or gone, and none of it counts as shipped.
