@@ -111,6 +111,7 @@ _FOUND_OF_SOME = [
     91005266,  # a copy was in the place of what was closed, and could not be opened
     95022752,  # what had come back in an archive had an inode that was another file's by then
     95049102,  # an archive of what nothing was shipped of was renamed while the copy of which it was made waited
+    130012135,  # a copy waited for its original, in whose inode another copy waited
     101006060,  # a copy was deleted while its archive told what its original, which was gone and closed, had held
 ]
 

@@ -347,7 +347,8 @@ class Newcomers:
 
     def _is_undecided(self, original: Entry) -> bool:
         """Whether the original may still be found by this first scan, waits itself, or is in flight as far as read."""
-        waits = not original.ended and (original.device, original.inode) in self._waiting
+        found = None if original.ended else self._waiting.get((original.device, original.inode))
+        waits = found is not None and found.until is None
         return not self._finder.scanned or waits or self._sources.is_coming(original)
 
     def _may_be(self, known: Entry, path: bytes) -> bool:
