@@ -516,11 +516,15 @@ def test_a_stdout_that_is_full_is_one_line_and_1_and_one_that_is_closed_early_is
 
 def test_an_id_that_is_set_is_asked_for(site: Site) -> None:
     site.aggregator()
-    site.collector(id="one")
+    collector = site.collector(id="one")
     site.writer().write(10)
     site.assert_delivered()
     assert settled(site, id="one").states() == {"a.log": "complete"}
-    assert audited(site, id="two").states() == {"a.log": f"behind by {site.bytes_written}"}
+    elsewhere = str(site.directory / "elsewhere")
+    assert audited(site, id="two", state_directory=elsewhere).states() == {"a.log": f"behind by {site.bytes_written}"}
+    # What is remembered here is where another id would go on.
+    assert collector.stop() == 0
+    assert audited(site, id="two").states() == {"a.log": f"unknown before {site.bytes_written}"}
 
 
 # What the aggregator writes
