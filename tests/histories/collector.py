@@ -12,7 +12,8 @@ from mega_collector.collector.inbox import Answered, Connected, Disconnected, Ev
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Roster
 from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.tailer import Tailer, TailerOptions
+from mega_collector.collector.tailer import Tailer
+from mega_collector.collector.tailer_options import TailerOptions
 from mega_collector.collector.window import Window
 from mega_collector.protocol import FromCollector, Hello, Welcome
 
@@ -128,7 +129,7 @@ class MemoryCollector:
     @property
     def recollects(self) -> bool:
         """Whether the aggregator is still to tell what it remembers; a page at a time."""
-        return self.tailer._recollection.pending
+        return self.tailer._inventories._recollection.pending
 
     @property
     def sources(self) -> set[bytes]:

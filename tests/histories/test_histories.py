@@ -283,7 +283,7 @@ def test_of_what_the_aggregator_says_no_file_is_read_that_does_not_lie_where_the
     assert [row.gone for row in world.aggregator.ledger.values()] == [True, True]
     assert [row.shipped for row in world.aggregator.ledger.values()] == [[], []]
     assert world.collector is not None
-    assert list(world.collector.tailer._search._remembered) == [], "nor is anything of it kept"
+    assert list(world.collector.tailer._inventories._search._remembered) == [], "nor is anything of it kept"
 
 
 @settings(max_examples=60)

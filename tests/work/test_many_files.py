@@ -16,7 +16,8 @@ from mega_collector.collector.inbox import Answered, Connected, Inbox
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Roster
 from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.tailer import Tailer, TailerOptions
+from mega_collector.collector.tailer import Tailer
+from mega_collector.collector.tailer_options import TailerOptions
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.window import Window
 from mega_collector.protocol import Ack, Describe, FromCollector, Hello, Resume, Welcome

@@ -23,7 +23,8 @@ from mega_collector.collector.roster import Roster
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.slices import Slices
 from mega_collector.collector.statistics import CollectorStatistics
-from mega_collector.collector.tailer import Tailer, TailerOptions
+from mega_collector.collector.tailer import Tailer
+from mega_collector.collector.tailer_options import TailerOptions
 from mega_collector.collector.view import Unfound
 from mega_collector.collector.watch import Watch
 from mega_collector.collector.whereabouts import Surroundings, waiting

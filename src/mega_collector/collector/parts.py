@@ -1,0 +1,179 @@
+"""What a tailer is made of."""
+
+from collections.abc import Callable
+
+from mega_collector.collector.archives import Archives
+from mega_collector.collector.copies import Copies
+from mega_collector.collector.crowd import Crowd
+from mega_collector.collector.departures import Departures
+from mega_collector.collector.failures import Failures
+from mega_collector.collector.file import Filesystem
+from mega_collector.collector.finder import Finder
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.follower import Follower
+from mega_collector.collector.inventories import Inventories
+from mega_collector.collector.laggards import Laggards
+from mega_collector.collector.losses import Losses
+from mega_collector.collector.newcomers import Newcomers
+from mega_collector.collector.once import Once
+from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.recollection import Recollection
+from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.rewrites import Rewrites
+from mega_collector.collector.search import Search
+from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.siblings import Siblings
+from mega_collector.collector.sources import Sources, Starts
+from mega_collector.collector.tailer_options import TailerOptions
+from mega_collector.collector.turns import Turns
+from mega_collector.collector.waiting import WaitingFiles
+from mega_collector.protocol import Hello
+
+
+class Parts:
+    """Makes them, and makes them known to each other: each knows only what was made before it."""
+
+    def __init__(
+        self,
+        *,
+        options: TailerOptions,
+        hello: Hello,
+        finder: Finder,
+        shipper: Shipper,
+        remembered: Remembered,
+        disk: Filesystem,
+        clock: Callable[[], float],
+    ) -> None:
+        self._shipper = shipper
+        self.followed = Followed()
+        self.recollection = Recollection()
+        self.losses = Losses(shipper, self.recollection)
+        self.siblings = Siblings(disk)
+        self.files = OpenFiles(
+            limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self.siblings
+        )
+        starts: Starts = {}
+        copies = Copies(
+            followed=self.followed,
+            remembered=remembered,
+            files=self.files,
+            siblings=self.siblings,
+            matches=finder.matches,
+            starts=starts,
+        )
+        self.sources = Sources(
+            hello=hello,
+            max_line_size=options.max_line_size,
+            rotate_wait=options.rotate_wait,
+            followed=self.followed,
+            files=self.files,
+            remembered=remembered,
+            copies=copies,
+            starts=starts,
+            shipper=shipper,
+            losses=self.losses,
+            recollection=self.recollection,
+        )
+        self.turns = Turns(files=self.files, shipper=shipper, max_line_size=options.max_line_size, once=options.once)
+        self.departures = Departures(
+            finder=finder,
+            files=self.files,
+            siblings=self.siblings,
+            shipper=shipper,
+            sources=self.sources,
+            turns=self.turns,
+        )
+        self.waiting = WaitingFiles(finder=finder, files=self.files, copies=copies)
+        self.archives = Archives(
+            finder=finder,
+            followed=self.followed,
+            files=self.files,
+            remembered=remembered,
+            shipper=shipper,
+            sources=self.sources,
+            losses=self.losses,
+            waiting=self.waiting,
+            rotate_wait=options.rotate_wait,
+        )
+        crowd = Crowd()
+        self.failures = Failures(finder=finder, archives=self.archives, departures=self.departures, crowd=crowd)
+        self.search = Search(
+            finder=finder,
+            files=self.files,
+            disk=disk,
+            siblings=self.siblings,
+            remembered=remembered,
+            sources=self.sources,
+            archives=self.archives,
+            departures=self.departures,
+            crowd=crowd,
+        )
+        self.newcomers = Newcomers(
+            finder=finder,
+            files=self.files,
+            siblings=self.siblings,
+            remembered=remembered,
+            sources=self.sources,
+            archives=self.archives,
+            copies=copies,
+            departures=self.departures,
+            losses=self.losses,
+            search=self.search,
+            waiting=self.waiting,
+            crowd=crowd,
+            rotate_wait=options.rotate_wait,
+            start_at_end=options.start_at_end,
+            once=options.once,
+        )
+        self.rewrites = Rewrites(
+            finder=finder,
+            followed=self.followed,
+            files=self.files,
+            sources=self.sources,
+            turns=self.turns,
+            departures=self.departures,
+            newcomers=self.newcomers,
+            failures=self.failures,
+        )
+        self.inventories = Inventories(
+            finder=finder,
+            shipper=shipper,
+            sources=self.sources,
+            archives=self.archives,
+            waiting=self.waiting,
+            recollection=self.recollection,
+            search=self.search,
+            newcomers=self.newcomers,
+            hurried=options.once,
+        )
+        self.laggards = Laggards(
+            followed=self.followed,
+            shipper=shipper,
+            sources=self.sources,
+            turns=self.turns,
+            newcomers=self.newcomers,
+            clock=clock,
+        )
+        self.once = Once(
+            finder=finder,
+            followed=self.followed,
+            shipper=shipper,
+            sources=self.sources,
+            turns=self.turns,
+            departures=self.departures,
+            waiting=self.waiting,
+            archives=self.archives,
+            search=self.search,
+            newcomers=self.newcomers,
+            losses=self.losses,
+            inventories=self.inventories,
+        )
+
+    def _expendable(self, follower: Follower) -> bool:
+        """Whether a file can be closed and found again later."""
+        return (
+            follower.path is not None
+            and not follower.complete
+            and follower.lag == 0
+            and self._shipper.acknowledged(follower.source)
+        )
