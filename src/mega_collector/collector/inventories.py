@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Inventories:
-    """Asks for all of it before what is found is begun, and once all is known that the checkpoint does.
+    """Asks before anything else is begun, and again when all is known that this side knows, and each day.
 
     `hurried`: somebody waits for its end.
     """
