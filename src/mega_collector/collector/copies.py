@@ -15,7 +15,7 @@ from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, 
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.rotated_names import originals, plain, unnumbered
+from mega_collector.collector.rotated_names import originals, plain, uncopied, unnumbered
 from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import HEAD_SIZE, Marker
 
@@ -111,13 +111,14 @@ class Copies:
         were seen of it. `older` tells of a file that is not followed whether it was there before. Of what was app.log.1
         the archive may be called app.log.2.gz by then.
         """
+        renamed, path = path, uncopied(path)
         base = unnumbered(path)
         with suppress(OSError):
             for near in chain(self._siblings.names_near(path), () if base is None else self._siblings.names_near(base)):
                 of = plain(near)
                 named = path in {of, *originals(of)}
                 counted = not named and of != near and base is not None and unnumbered(of) == base
-                if not (named or counted) or near == path or not self._matches(near):
+                if not (named or counted) or near in {path, renamed} or not self._matches(near):
                     continue
                 if self._holds_it(near, entry, size, since, older, by_size=counted):
                     return True
