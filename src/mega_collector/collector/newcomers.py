@@ -97,7 +97,7 @@ class Newcomers:
         except FileNotFoundError:
             if waited is not None and self._finds_again(identity, waited):
                 return
-            if waited is not None and self._lies_on(identity, waited, now) and not self._is_standing(identity):
+            if waited is not None and self._lies_on(identity, waited) and not self._is_standing(identity):
                 return
             self._finder.hurry()
             self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
@@ -155,7 +155,7 @@ class Newcomers:
         if waiting.file is not None:
             self._follow_copy(waiting.path, waiting.file, now)
             return
-        if self._lies_on(identity, waiting, now):
+        if self._lies_on(identity, waiting):
             return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
@@ -214,7 +214,7 @@ class Newcomers:
         since = follower.begun_at
         if self._waiting.hold_copy(path, entry, follower.size, since=since):
             return True
-        older = partial(self._is_older, since)
+        older = partial(self._is_older, since, follower.size)
         return self._copies.lies_near(path, entry, follower.size, since=since, older=older)
 
     def _is_known(self, _path: bytes, facts: FileFacts) -> bool:
@@ -222,11 +222,14 @@ class Newcomers:
         identity = facts.device, facts.inode
         return self._finder.passes_over(identity) or self._archives.is_known(facts)
 
-    def _is_older(self, since: float, path: bytes, facts: FileFacts) -> bool:
-        """Likewise, or whether that waits and was found no later, and is no other with its inode."""
+    def _is_older(self, since: float, size: int, path: bytes, facts: FileFacts) -> bool:
+        """Likewise, or whether that waits and was found no later, and is no other with its inode.
+
+        What has just that size is no older: it may have the inode of what was found before, or be found beside that.
+        """
         waiting = self._waiting.get((facts.device, facts.inode))
         if waiting is not None and waiting.found_at <= since and _is_moved(waiting.path, path):
-            return True
+            return not 0 < facts.size == size
         return self._is_known(path, facts)
 
     def is_copy_now(self, follower: Follower, name: bytes) -> bool:
@@ -413,12 +416,12 @@ class Newcomers:
         """Whether something of it is remembered that has not ended."""
         return any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1]))
 
-    def _lies_on(self, identity: Identity, waiting: Waiting, now: float) -> bool:
+    def _lies_on(self, identity: Identity, waiting: Waiting) -> bool:
         """Whether nothing is lost of what was deleted while it was closed: of a copy, or of what has one beside it."""
         if waiting.contained is not None and self._copies.is_had(*waiting.contained):
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
-        older = partial(self._is_older, since)
+        older = partial(self._is_older, since, waiting.size)
         return self._copies.lies_near(waiting.path, entry, waiting.size, since=since, older=older)
 
     def _is_coming(self, path: bytes, file: File) -> bool:
