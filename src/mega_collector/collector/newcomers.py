@@ -374,8 +374,10 @@ class Newcomers:
         return related or self._search.is_called(known.path, known.inode)
 
     def _try_again(self, identity: Identity, now: float) -> None:
-        waited = self._waiting.remove(identity)
+        waited = self._waiting.take(identity)
         self._open(identity, waited.path, now, waited)
+        if not (identity in self._waiting or identity in self._archives or self._sources.follows(identity)):
+            self._finder.forget(identity)
 
     def _waits(
         self,
@@ -419,6 +421,7 @@ class Newcomers:
     def _lies_on(self, identity: Identity, waiting: Waiting) -> bool:
         """Whether nothing is lost of what was deleted while it was closed: of a copy, or of what has one beside it."""
         if waiting.contained is not None and self._copies.is_had(*waiting.contained):
+            self._forget_end(self._remembered.of(waiting.path, identity[1]))
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
         older = partial(self._is_older, since, waiting.size)
@@ -446,10 +449,16 @@ class Newcomers:
         try:
             facts = file.facts()
             entry = self._copies.original(path, file)
-            if facts is None or (entry is None and self._copies.is_contained(path, file, facts.size)):
+            if facts is None:
                 file.close()
                 return
             _, end = _as_begun(self._remembered.recognise(facts.inode, file, self._sources.taken))
+            if entry is None and self._copies.is_contained(path, file, facts.size):
+                self._forget_end(end)
+                file.close()
+                return
+            if entry is not None and entry is not end:
+                self._forget_end(end)
             entry = entry or (end and self._sources.begin_at(end))
             source = self._sources.make(path, facts, head_of(file), entry)
         except OSError:
@@ -459,6 +468,11 @@ class Newcomers:
         self._files.keep(follower, file)
         self._sources.begin(follower, found=False)
         self._departures.add(follower, path)
+
+    def _forget_end(self, end: Entry | None) -> None:
+        """A copy is gone, and was one: it does not matter where it was to begin if it was none."""
+        if end is not None and end.unconfirmed:
+            self._sources.forget(end)
 
     def _is_held(
         self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: Waiting | None

@@ -121,8 +121,12 @@ class WaitingFiles:
 
     def remove(self, identity: Identity) -> Waiting:
         """It waits no more."""
-        self._by_original = None
         self._finder.forget(identity)
+        return self.take(identity)
+
+    def take(self, identity: Identity) -> Waiting:
+        """It is judged anew: meanwhile the finder tells of it on, and keeps in mind that it was missed, perhaps."""
+        self._by_original = None
         waiting = self._waiting.pop(identity)
         if waiting.file is not None:
             self._files.release()
