@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from histories.disk import Inode, MemoryFile
+from histories.disk import DEVICE, Inode, MemoryFile
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
 from histories.world import World
 
@@ -481,3 +481,42 @@ def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_if_no_copy_has_it(na
     let_pass(world, 60)
     assert count_lines(world) == rest + 8
     assert count_lost(world) == (copied == "not")
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_waits_for_a_descriptor_and_is_made_anew_just_before_it_is_opened_is_lost_if_no_copy_has_it(
+    copied: bool,
+) -> None:
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    log = world.add(b"/logs/a.log", 4)
+    look(world, 1)
+    assert log.open == 0
+    open_it = world.disk.open
+
+    def open_after_rotation(path: bytes) -> MemoryFile:
+        if path == b"/logs/a.log" and world.disk.names[path] is log:
+            if copied:
+                make_copy(world, b"/logs/a.log.1", log)
+            world.disk.unlink(path)
+            world.disk._free.pop()  # a file elsewhere gets its inode
+            world.add(path, 2)
+        return open_it(path)
+
+    world.disk.open = open_after_rotation  # type: ignore[method-assign]
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == copied * 4 + 2 + 8
+    assert count_lost(world) == 1 - copied
+
+
+def test_how_much_is_lost_of_what_could_not_be_opened_is_known_though_no_look_has_told_of_it_since() -> None:
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    log = world.add(b"/logs/a.log", 4)
+    world.pass_by(1.0)
+    assert log.open == 0
+    size = len(log.generation.content)
+    assert world.collector is not None
+    waiting = world.collector.tailer._waiting[DEVICE, log.number]
+    assert waiting.size == size

@@ -95,12 +95,7 @@ class Newcomers:
             self._wait_for_room(identity, path, now, waited, error)
             return
         except FileNotFoundError:
-            if waited is not None and self._finds_again(identity, waited):
-                return
-            if waited is not None and self._lies_on(identity, waited) and not self._is_standing(identity):
-                return
-            self._finder.hurry()
-            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
+            self._miss(identity, path, waited)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
@@ -119,13 +114,31 @@ class Newcomers:
         if not kept:
             file.close()
 
+    def _miss(self, identity: Identity, path: bytes, waited: Waiting | None) -> None:
+        """It is not there now, or another has its name."""
+        if waited is not None and self._finds_again(identity, waited):
+            return
+        if waited is not None and self._lies_on(identity, waited) and not self._is_standing(identity):
+            return
+        self._finder.hurry()
+        self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
+
     def _wait_for_room(
         self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
     ) -> None:
         if waited is None or waited.until is None:
-            waited = self._waits(path, waited.size if waited else 0, now, waited)
+            waited = self._waits(path, waited.size if waited else self._size_of(identity, path), now, waited)
         self._waiting.add(identity, path, waited)
         self._crowd.warn(error)
+
+    def _size_of(self, identity: Identity, path: bytes) -> int:
+        """As far as can be seen by a glance: of what is deleted before it could be opened, so much is lost."""
+        try:
+            with self._files.looking(path) as file:
+                facts = file.facts()
+        except OSError:
+            return 0
+        return facts.size if facts is not None and (facts.device, facts.inode) == identity else 0
 
     def seen(self, identity: Identity, size: int, now: float) -> None:
         """A file that waits has this size now."""
@@ -312,8 +325,7 @@ class Newcomers:
         facts = file.facts()
         if facts is None or (facts.device, facts.inode) != identity:
             # Replaced since the scan: the next one finds what is there now.
-            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
-            self._finder.hurry()
+            self._miss(identity, path, waited)
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
