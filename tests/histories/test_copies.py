@@ -733,3 +733,17 @@ def test_an_archive_that_begins_with_all_that_a_log_has_is_shipped_if_that_is_to
     let_pass(world, 60)
     assert count_lines(world) == 1 + 2
     assert opened.count(archived) < 5, "nor does anything wait for more of it"
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+def test_a_copy_that_is_deleted_while_it_waits_does_not_come_where_files_are_polled(most: int) -> None:
+    """Each time that it is looked at again it is as if it had just been found, but for what the scans have missed."""
+    world = World(Random(0), max_open_files=most)
+    log = world.add(b"/logs/a.log", 6)
+    let_pass(world, 8)
+    make_copy(world, b"/logs/a.log.1", log)
+    let_pass(world, 1)
+    world.disk.unlink(b"/logs/a.log.1")
+    let_pass(world, 40)
+    assert count_lines(world) == 6
+    assert count_lost(world) == 0

@@ -354,3 +354,25 @@ def test_a_log_that_is_cut_while_a_first_start_is_told_where_it_stands_leaves_it
 def test_seeded_rotations_of_which_the_first_start_was_long_ago(first: int) -> None:
     for seed in range(first, first + 50):
         play_rotations(seed, 60, wiped=True, numbered=seed % 2 == 1, at_end=True)
+
+
+@pytest.mark.parametrize("most", [1, 100])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_copy_that_waits_at_a_first_start_and_is_deleted_is_not_lost_as_its_log_has_all_of_it(
+    killed: bool, most: int
+) -> None:
+    world = World(Random(0), start_at_end=True, max_open_files=most)
+    log = world.add(b"/logs/a.log", 6)
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    let_pass(world, 2 - (most > 1))
+    assert copy.open == (most > 1), "it waits, held open if so many are"
+    world.disk.unlink(b"/logs/a.log.1")
+    let_pass(world, 8)
+    if killed:
+        world.append(log, 2)
+        world.kill()
+        world.start()
+    let_pass(world, 40)
+    assert count_lines(world) == 2 * killed
+    assert count_lost(world) == 0
+    assert [each.path for each in world.checkpoint.entries.values()] == [b"/logs/a.log"]

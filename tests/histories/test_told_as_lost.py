@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from histories.disk import Inode, MemoryFile
+from histories.disk import DEVICE, Inode, MemoryFile
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
 from histories.world import World
 
@@ -413,3 +413,110 @@ def test_what_was_cut_without_a_copy_is_lost_though_what_was_before_it_was_copie
     world.reconnect()
     let_pass(world, 40)
     assert count_lost(world) >= 1
+
+
+def _crowd(world: World) -> None:
+    """There is one descriptor, which another file needs."""
+    busy = world.add(b"/logs/x.log", 3)
+    let_pass(world, 2)
+    world.disconnect()
+    world.append(busy, 5)
+    look(world, 2)
+    assert busy.open
+
+
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.tmp"])
+def test_what_was_read_in_part_and_is_deleted_while_it_is_closed_is_lost_if_no_copy_has_it(
+    name: bytes, copied: bool
+) -> None:
+    """And under whatever name it was deleted."""
+    world = World(Random(0), max_open_files=1)
+    log = world.add(b"/logs/a.log", 3)
+    let_pass(world, 8)
+    _crowd(world)
+    assert log.open == 0
+    world.append(log, 4)
+    look(world, 1)
+    if name != b"/logs/a.log":
+        world.disk.rename(b"/logs/a.log", name)
+        look(world, 1)
+    if copied:
+        make_copy(world, b"/logs/a.log.1", log)
+        look(world, 1)
+    world.disk.unlink(name)
+    look(world, 4)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 3 + copied * 4 + 8
+    assert count_lost(world) == 1 - copied
+
+
+@pytest.mark.parametrize("copied", ["not", "later", "before a look", "in the inode of another"])
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.tmp"])
+def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_if_no_copy_has_it(name: bytes, copied: str) -> None:
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    rest = 0
+    if copied == "in the inode of another":
+        world.add(b"/logs/a.log.1", 2)
+        look(world, 1)
+    log = world.add(b"/logs/a.log", 4)
+    if copied != "before a look":
+        look(world, 2)
+    assert log.open == 0
+    if copied == "in the inode of another":
+        world.disk.unlink(b"/logs/a.log.1")
+    if copied != "not":
+        make_copy(world, b"/logs/a.log.1", log)
+        rest = 4
+    if copied != "in the inode of another" or name != b"/logs/a.log":
+        look(world, 2)
+    if name != b"/logs/a.log":
+        world.disk.rename(b"/logs/a.log", name)
+        look(world, 2)
+    world.disk.unlink(name)
+    look(world, 4)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == rest + 8
+    assert count_lost(world) == (copied == "not")
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_waits_for_a_descriptor_and_is_made_anew_just_before_it_is_opened_is_lost_if_no_copy_has_it(
+    copied: bool,
+) -> None:
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    log = world.add(b"/logs/a.log", 4)
+    look(world, 1)
+    assert log.open == 0
+    open_it = world.disk.open
+
+    def open_after_rotation(path: bytes) -> MemoryFile:
+        if path == b"/logs/a.log" and world.disk.names[path] is log:
+            if copied:
+                make_copy(world, b"/logs/a.log.1", log)
+            world.disk.unlink(path)
+            world.disk._free.pop()  # a file elsewhere gets its inode
+            world.add(path, 2)
+        return open_it(path)
+
+    world.disk.open = open_after_rotation  # type: ignore[method-assign]
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == copied * 4 + 2 + 8
+    assert count_lost(world) == 1 - copied
+
+
+def test_how_much_is_lost_of_what_could_not_be_opened_is_known_though_no_look_has_told_of_it_since() -> None:
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    log = world.add(b"/logs/a.log", 4)
+    world.pass_by(1.0)
+    assert log.open == 0
+    size = len(log.generation.content)
+    assert world.collector is not None
+    waiting = world.collector.tailer._waiting[DEVICE, log.number]
+    assert waiting.size == size

@@ -15,7 +15,7 @@ from mega_collector.collector.gzip_file import GzipFile, is_archive, last_size, 
 from mega_collector.collector.identity import agrees, before, holds
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.rotated_names import originals, plain, unnumbered
+from mega_collector.collector.rotated_names import originals, plain, uncopied, unnumbered
 from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import HEAD_SIZE, Marker
 
@@ -111,13 +111,14 @@ class Copies:
         were seen of it. `older` tells of a file that is not followed whether it was there before. Of what was app.log.1
         the archive may be called app.log.2.gz by then.
         """
+        renamed, path = path, uncopied(path)
         base = unnumbered(path)
         with suppress(OSError):
             for near in chain(self._siblings.names_near(path), () if base is None else self._siblings.names_near(base)):
                 of = plain(near)
                 named = path in {of, *originals(of)}
                 counted = not named and of != near and base is not None and unnumbered(of) == base
-                if not (named or counted) or near == path or not self._matches(near):
+                if not (named or counted) or near in {path, renamed} or not self._matches(near):
                     continue
                 if self._holds_it(near, entry, size, since, older, by_size=counted):
                     return True
@@ -141,7 +142,7 @@ class Copies:
         *,
         by_size: bool,
     ) -> bool:
-        """Whether that file is new, and holds all of it.
+        """Whether that file is new, and holds all of it; or just that, and nothing is known of what is in it.
 
         `by_size`: or just so many bytes. One copy after the other may have got the same name and inode, and what was
         seen last is not what was read then.
@@ -149,10 +150,14 @@ class Copies:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or self._found_at(facts, file) <= since or older(path, facts):
+                if facts is None or older(path, facts):
                     return False
+                new = self._found_at(facts, file) > since
                 if not is_archive(path, file):
-                    return self.has_all(file, entry, size)
+                    just = 0 < facts.size == size and self._is_unread(facts)
+                    return (new or just) and self.has_all(file, entry, size)
+                if not new:
+                    return False
                 trailer = trailer_of(file)
                 if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
                     return False
@@ -165,6 +170,11 @@ class Copies:
                 return last_size(file) >= size % (1 << 32) and _may_be(held, entry)
         except OSError:
             return False
+
+    def _is_unread(self, facts: FileFacts) -> bool:
+        """Whether nothing was read of that file: it may be another by now than what was found by that inode."""
+        follower = self._followed.get((facts.device, facts.inode))
+        return follower is None or not follower.position
 
     def _found_at(self, facts: FileFacts, file: File) -> float:
         """When that file was found that is followed now; or it is still to be found.

@@ -1,6 +1,6 @@
 """Files that have lost their name: read to their end, let go of, and told of where they cannot be read any more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -40,6 +40,8 @@ class Departures:
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
+        self.lies_copy_of: Callable[[Follower], bool] = lambda _: False
+        """Whether there is a copy of what is gone, which has what could not be read of that."""
         self._leaving: dict[Follower, tuple[bytes, ...]] = {}
         """With the names that each had, near which it may be found again if it is not open."""
         self._reasons: dict[Follower, str] = {}
@@ -177,8 +179,10 @@ class Departures:
         return any(not is_archive(each, file) for each in rotated)
 
     def _bury(self, follower: Follower) -> None:
-        deleted = "it was deleted before it could be read" if follower.lag else None
-        self._sources.end(follower, lost=self._reasons.get(follower, deleted))
+        reason = self._reasons.get(follower)
+        if reason is None and follower.lag and not self.lies_copy_of(follower):
+            reason = "it was deleted before it could be read"
+        self._sources.end(follower, lost=reason)
         self.let_go(follower)
 
     def _retire(self, done: Sequence[Follower]) -> None:

@@ -64,6 +64,7 @@ class Newcomers:
         self._rotate_wait = rotate_wait
         self._start_at_end = start_at_end
         self._once = once
+        departures.lies_copy_of = self._lies_copy_of
         self._failing: dict[Identity, tuple[bytes, str]] = {}
         """Files that could not be opened or read, and why."""
         self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
@@ -83,7 +84,7 @@ class Newcomers:
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, file))
+        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file))
 
     def _open(self, identity: Identity, path: bytes, now: float, waited: Waiting | None) -> None:
         self._missed.pop(identity, None)
@@ -91,15 +92,10 @@ class Newcomers:
         try:
             file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait_for_room(identity, path, waited, error)
+            self._wait_for_room(identity, path, now, waited, error)
             return
         except FileNotFoundError:
-            if waited is not None and self._finds_again(identity, waited):
-                return
-            if waited is not None and self._lies_on(identity, waited, now) and not self._is_standing(identity):
-                return
-            self._finder.hurry()
-            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
+            self._miss(identity, path, waited)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
@@ -110,7 +106,7 @@ class Newcomers:
         except TooManyOpenFiles as error:
             # What it is to be compared with cannot be opened.
             kept = waited is not None and waited.until is not None and waited.file is file
-            self._wait_for_room(identity, path, waited, error)
+            self._wait_for_room(identity, path, now, waited, error)
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_read")
@@ -118,11 +114,31 @@ class Newcomers:
         if not kept:
             file.close()
 
-    def _wait_for_room(self, identity: Identity, path: bytes, waited: Waiting | None, error: TooManyOpenFiles) -> None:
+    def _miss(self, identity: Identity, path: bytes, waited: Waiting | None) -> None:
+        """It is not there now, or another has its name."""
+        if waited is not None and self._finds_again(identity, waited):
+            return
+        if waited is not None and self._lies_on(identity, waited) and not self._is_standing(identity):
+            return
+        self._finder.hurry()
+        self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
+
+    def _wait_for_room(
+        self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
+    ) -> None:
         if waited is None or waited.until is None:
-            waited = Waiting(path, waited.size if waited else 0, self._scan_of(waited))
+            waited = self._waits(path, waited.size if waited else self._size_of(identity, path), now, waited)
         self._waiting.add(identity, path, waited)
         self._crowd.warn(error)
+
+    def _size_of(self, identity: Identity, path: bytes) -> int:
+        """As far as can be seen by a glance: of what is deleted before it could be opened, so much is lost."""
+        try:
+            with self._files.looking(path) as file:
+                facts = file.facts()
+        except OSError:
+            return 0
+        return facts.size if facts is not None and (facts.device, facts.inode) == identity else 0
 
     def seen(self, identity: Identity, size: int, now: float) -> None:
         """A file that waits has this size now."""
@@ -139,7 +155,7 @@ class Newcomers:
         if name is not None:
             if waiting.file is None and waiting.until is None and not _is_moved(waiting.path, name):
                 # Another file has its inode by now.
-                waiting.scan = self._finder.scans
+                waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -152,7 +168,7 @@ class Newcomers:
         if waiting.file is not None:
             self._follow_copy(waiting.path, waiting.file, now)
             return
-        if self._lies_on(identity, waiting, now):
+        if self._lies_on(identity, waiting):
             return
         device, inode = identity
         facts = FileFacts(device, inode, waiting.size, 0)
@@ -205,16 +221,28 @@ class Newcomers:
         path, since = follower.source.path, follower.begun_at
         return self._copies.lies_near(path, entry, size, since=since, older=self._is_known)
 
+    def _lies_copy_of(self, follower: Follower) -> bool:
+        """Whether a copy was found since, or lies there, of what is gone: then what was not read of that is in it."""
+        entry, path = self._sources.expected(follower) or entry_of(follower), follower.source.path
+        since = follower.begun_at
+        if self._waiting.hold_copy(path, entry, follower.size, since=since):
+            return True
+        older = partial(self._is_older, since, follower.size)
+        return self._copies.lies_near(path, entry, follower.size, since=since, older=older)
+
     def _is_known(self, _path: bytes, facts: FileFacts) -> bool:
         """Whether that was there before, and is not what was just made of another file."""
         identity = facts.device, facts.inode
         return self._finder.passes_over(identity) or self._archives.is_known(facts)
 
-    def _is_older(self, scan: int, path: bytes, facts: FileFacts) -> bool:
-        """Likewise, or whether that was found no later than what that scan found, and is no other with its inode."""
+    def _is_older(self, since: float, size: int, path: bytes, facts: FileFacts) -> bool:
+        """Likewise, or whether that waits and was found no later, and is no other with its inode.
+
+        What has just that size is no older: it may have the inode of what was found before, or be found beside that.
+        """
         waiting = self._waiting.get((facts.device, facts.inode))
-        if waiting is not None and waiting.scan <= scan and _is_moved(waiting.path, path):
-            return True
+        if waiting is not None and waiting.found_at <= since and _is_moved(waiting.path, path):
+            return not 0 < facts.size == size
         return self._is_known(path, facts)
 
     def is_copy_now(self, follower: Follower, name: bytes) -> bool:
@@ -297,8 +325,7 @@ class Newcomers:
         facts = file.facts()
         if facts is None or (facts.device, facts.inode) != identity:
             # Replaced since the scan: the next one finds what is there now.
-            self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
-            self._finder.hurry()
+            self._miss(identity, path, waited)
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
@@ -321,7 +348,7 @@ class Newcomers:
                 source_id, size = waited.contained
                 entry = self._copies.exceeded(source_id, file, size) if 0 < size == facts.size else None
             if entry is not None and self._is_undecided(entry):
-                waiting = Waiting(path, facts.size, self._scan_of(waited), file, until=now)
+                waiting = self._waits(path, facts.size, now, waited, file=file, until=now)
                 if facts.size <= entry.position:
                     waiting.contained = entry.source_id, facts.size
                 elif waited is not None:
@@ -359,8 +386,24 @@ class Newcomers:
         return related or self._search.is_called(known.path, known.inode)
 
     def _try_again(self, identity: Identity, now: float) -> None:
-        waited = self._waiting.remove(identity)
+        waited = self._waiting.take(identity)
         self._open(identity, waited.path, now, waited)
+        if not (identity in self._waiting or identity in self._archives or self._sources.follows(identity)):
+            self._finder.forget(identity)
+
+    def _waits(
+        self,
+        path: bytes,
+        size: int,
+        now: float,
+        waited: Waiting | None,
+        *,
+        file: File | None = None,
+        until: float | None = None,
+    ) -> Waiting:
+        """As what it waits from now on, found when it was first."""
+        found_at = now if waited is None else waited.found_at
+        return Waiting(path, size, self._scan_of(waited), found_at, file, until)
 
     def _scan_of(self, waited: Waiting | None) -> int:
         """How many scans there were before that which found it."""
@@ -387,12 +430,14 @@ class Newcomers:
         """Whether something of it is remembered that has not ended."""
         return any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1]))
 
-    def _lies_on(self, identity: Identity, waiting: Waiting, now: float) -> bool:
+    def _lies_on(self, identity: Identity, waiting: Waiting) -> bool:
         """Whether nothing is lost of what was deleted while it was closed: of a copy, or of what has one beside it."""
         if waiting.contained is not None and self._copies.is_had(*waiting.contained):
+            self._forget_end(self._remembered.of(waiting.path, identity[1]))
             return True
-        entry, older = self._remembered.of(waiting.path, identity[1]), partial(self._is_older, waiting.scan)
-        return self._copies.lies_near(waiting.path, entry, waiting.size, since=now, older=older)
+        entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
+        older = partial(self._is_older, since, waiting.size)
+        return self._copies.lies_near(waiting.path, entry, waiting.size, since=since, older=older)
 
     def _is_coming(self, path: bytes, file: File) -> bool:
         """Whether it is still to be seen how far its original was shipped: a copy is held open until then.
@@ -416,10 +461,16 @@ class Newcomers:
         try:
             facts = file.facts()
             entry = self._copies.original(path, file)
-            if facts is None or (entry is None and self._copies.is_contained(path, file, facts.size)):
+            if facts is None:
                 file.close()
                 return
             _, end = _as_begun(self._remembered.recognise(facts.inode, file, self._sources.taken))
+            if entry is None and self._copies.is_contained(path, file, facts.size):
+                self._forget_end(end)
+                file.close()
+                return
+            if entry is not None and entry is not end:
+                self._forget_end(end)
             entry = entry or (end and self._sources.begin_at(end))
             source = self._sources.make(path, facts, head_of(file), entry)
         except OSError:
@@ -429,6 +480,11 @@ class Newcomers:
         self._files.keep(follower, file)
         self._sources.begin(follower, found=False)
         self._departures.add(follower, path)
+
+    def _forget_end(self, end: Entry | None) -> None:
+        """A copy is gone, and was one: it does not matter where it was to begin if it was none."""
+        if end is not None and end.unconfirmed:
+            self._sources.forget(end)
 
     def _is_held(
         self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: Waiting | None
@@ -455,7 +511,9 @@ class Newcomers:
         contained = waited.contained if waited is not None else None
         if self._copies.is_beginning(original, file, size) and not self._copies.is_cut(original):
             contained = original.source.id, size
-        self._waiting.add(identity, path, Waiting(path, size, self._scan_of(waited), file, until, contained))
+        waiting = self._waits(path, size, now, waited, file=file, until=until)
+        waiting.contained = contained
+        self._waiting.add(identity, path, waiting)
         return True
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:

@@ -49,6 +49,11 @@ def unnumbered(path: bytes) -> bytes | None:
     return None if numbered is None else b"".join(filter(None, numbered.groups()))
 
 
+def uncopied(path: bytes) -> bytes:
+    """What the file was called before it was renamed to be copied: app.log of app.log.tmp (logrotate's renamecopy)."""
+    return path.removesuffix(b".tmp")
+
+
 def is_named_after(path: bytes, original: bytes) -> bool:
     """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
     return any(_extends(place, original) for place in places(path))

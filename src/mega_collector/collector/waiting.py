@@ -1,6 +1,7 @@
 """Files that are found and wait: for a descriptor, or until it is seen what they are copies of."""
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import originals
+from mega_collector.collector.rotated_names import originals, uncopied
 
 
 @dataclass(slots=True)
@@ -23,6 +24,8 @@ class Waiting:
     size: int
     scan: int
     """How many scans there were when it was found."""
+    found_at: float
+    """When that was: what is found later may be its copy."""
     file: File | None = None
     """Open, if it is perhaps a copy, so that it is there though it is deleted; but for those that are too many."""
     until: float | None = None
@@ -75,17 +78,18 @@ class WaitingFiles:
         """Whether one has all that was shipped of a source: that goes on there, if it has ended."""
         return self.hold_copy(entry.path, entry, entry.position)
 
-    def hold_copy(self, path: bytes, entry: Entry, size: int) -> bool:
+    def hold_copy(self, path: bytes, entry: Entry, size: int, *, since: float = -math.inf) -> bool:
         """Whether one may be a copy of what has that name: it begins as is remembered, and has so many bytes.
 
-        It may have been deleted since it was found.
+        And was found after `since`. It may have been deleted since it was found.
         """
         if self._by_original is None:
             self._by_original = {}
             for each in self._waiting.values():
                 for name in originals(each.path):
                     self._by_original.setdefault(name, []).append(each)
-        return any(self._has_all(each, entry, size) for each in self._by_original.get(path, ()))
+        named = (each for each in self._by_original.get(uncopied(path), ()) if each.found_at > since)
+        return any(self._has_all(each, entry, size) for each in named)
 
     def _has_all(self, waiting: Waiting, entry: Entry, size: int) -> bool:
         if waiting.file is not None:
@@ -117,8 +121,12 @@ class WaitingFiles:
 
     def remove(self, identity: Identity) -> Waiting:
         """It waits no more."""
-        self._by_original = None
         self._finder.forget(identity)
+        return self.take(identity)
+
+    def take(self, identity: Identity) -> Waiting:
+        """It is judged anew: meanwhile the finder tells of it on, and keeps in mind that it was missed, perhaps."""
+        self._by_original = None
         waiting = self._waiting.pop(identity)
         if waiting.file is not None:
             self._files.release()
