@@ -34,3 +34,20 @@ class Marker:
     def matches_tail(self, data: bytes) -> bool:
         """Whether `data` ends with the bytes that were marked."""
         return len(data) >= self.length and Marker.of(data[len(data) - self.length :]) == self
+
+
+class Heads:
+    """The first bytes of something, to be held against the markers of many heads: of each length, once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._digests: dict[int, bytes] = {}
+
+    def match(self, marker: Marker) -> bool:
+        """As `marker.matches_head(data)`."""
+        digest = self._digests.get(marker.length)
+        if digest is None:
+            if marker.length > len(self._data):
+                return False
+            digest = self._digests[marker.length] = Marker.of(self._data[: marker.length]).digest
+        return digest == marker.digest

@@ -59,11 +59,12 @@ class Archive:
         end = self.entry
         if end is None or self.skip:
             return False
-        named = plain(self.path) == entry.path
         if entry.position:
+            if (end.position, end.before) != (entry.position, entry.before):
+                return False
             # Where lines end alike only the head tells, if of both so much of it is known.
-            alike = end.head == entry.head or end.head.length != entry.head.length
-            return alike and (end.position, end.before) == (entry.position, entry.before)
+            return end.head == entry.head or end.head.length != entry.head.length
+        named = plain(self.path) == entry.path
         if entry.head.length:
             sure = named or entry.head.length in {end.position, HEAD_SIZE}
             return end.head == entry.head and sure

@@ -118,7 +118,7 @@ class ShippedArchives:
         return Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
 
     def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
-        candidates += [entry for entry in self._origins.candidates() if entry.head.matches_head(head)]
+        candidates += self._origins.candidates(head)
         return {entry.position for entry in candidates}
 
     def know_origin(self, archive: Archive) -> bool:
@@ -279,7 +279,8 @@ class ShippedArchives:
             return
         known = archive.entry
         if known is None or (known.position, known.before) != (contents.size, contents.before):
-            own = (each for each in self._remembered if is_own(each, archive.identity[1], contents))
+            inode = archive.identity[1]
+            own = (each for each in self._remembered.standing(inode) if is_own(each, inode, contents))
             known = next(own, None)
         entry = archive.entry_of(contents, new_id() if known is None else known.source_id)
         self.remember(archive, entry)
