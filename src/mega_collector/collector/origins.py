@@ -33,20 +33,21 @@ class Origins:
         self._sources = sources
         self._shipped = shipped
 
-    def candidates(self, head: bytes) -> Iterator[Entry]:
+    def candidates(self, path: bytes, head: bytes) -> Iterator[Entry]:
         """Whatever may be in an archive that begins so: what was shipped, and is followed or not.
 
-        There may be very many, for each of very many archives.
+        There may be very many, for each of very many archives. What is empty begins as any: but for what its name is
+        made of, that is left out.
         """
-        heads = Heads(head)
+        heads, namesakes = Heads(head), set(self._followed.rotated_to(path))
         yield from (each for each in self._remembered if heads.match(each.head))
         for follower in self._followed:
             if follower in self._shipped:
                 continue
             if follower.settled:
-                # Of what is empty nothing is in an archive, and all would begin as that.
                 begins = follower.source.head
-                if (follower.position or begins.length) and heads.match(begins):
+                counts = follower.position or begins.length or follower in namesakes
+                if counts and heads.match(begins):
                     yield entry_of(follower)
             elif (entry := self._sources.expected(follower)) is not None and heads.match(entry.head):
                 yield replace(entry, source_id=follower.source.id)
@@ -134,7 +135,7 @@ class Origins:
         """
         if head is None:
             return False
-        alike = (each for each in self.candidates(head) if each.head.length)
+        alike = (each for each in self.candidates(path, head) if each.head.length)
         named = any(self._is_named_after(path, each.path) for each in alike)
         return named or self.follower_of(path, head) is not None
 

@@ -115,10 +115,10 @@ class ShippedArchives:
     def look(self, archive: Archive, file: File, facts: FileFacts) -> Look:
         """The archive, open, is to be gone through."""
         candidates: list[Entry] = []
-        return Look(archive, file, facts, Inspection(file, partial(self._positions, candidates)), candidates)
+        return Look(archive, file, facts, Inspection(file, partial(self._positions, archive, candidates)), candidates)
 
-    def _positions(self, candidates: list[Entry], head: bytes) -> Collection[int]:
-        candidates += self._origins.candidates(head)
+    def _positions(self, archive: Archive, candidates: list[Entry], head: bytes) -> Collection[int]:
+        candidates += self._origins.candidates(archive.path, head)
         return {entry.position for entry in candidates}
 
     def know_origin(self, archive: Archive) -> bool:
