@@ -47,4 +47,5 @@ def test_many_markers_are_held_against_a_head_as_each_by_itself(
 ) -> None:
     heads = Heads(head)
     for marked in (*others, *(head[:length] for length in lengths), head + b"more"):
-        assert heads.match(Marker.of(marked)) is Marker.of(marked).matches_head(head)
+        marker = Marker.of(marked)
+        assert (heads[marker.length] == marker.digest) is marker.matches_head(head)

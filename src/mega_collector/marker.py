@@ -36,18 +36,17 @@ class Marker:
         return len(data) >= self.length and Marker.of(data[len(data) - self.length :]) == self
 
 
-class Heads:
-    """The first bytes of something, to be held against the markers of many heads: of each length, once."""
+class Heads(dict[int, bytes | None]):
+    """The digests of the first bytes of something, by how many those are: to hold very many markers against.
+
+    `heads[marker.length] == marker.digest` is `marker.matches_head(data)`; each digest is made once.
+    """
 
     def __init__(self, data: bytes) -> None:
+        super().__init__()
         self._data = data
-        self._digests: dict[int, bytes] = {}
 
-    def match(self, marker: Marker) -> bool:
-        """As `marker.matches_head(data)`."""
-        digest = self._digests.get(marker.length)
-        if digest is None:
-            if marker.length > len(self._data):
-                return False
-            digest = self._digests[marker.length] = Marker.of(self._data[: marker.length]).digest
-        return digest == marker.digest
+    def __missing__(self, length: int) -> bytes | None:
+        digest = Marker.of(self._data[:length]).digest if length <= len(self._data) else None
+        self[length] = digest
+        return digest

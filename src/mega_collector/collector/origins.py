@@ -40,16 +40,18 @@ class Origins:
         made of, that is left out.
         """
         heads, namesakes = Heads(head), set(self._followed.rotated_to(path))
-        yield from (each for each in self._remembered if heads.match(each.head))
+        yield from (each for each in self._remembered if heads[each.head.length] == each.head.digest)
         for follower in self._followed:
             if follower in self._shipped:
                 continue
             if follower.settled:
                 begins = follower.source.head
-                counts = follower.position or begins.length or follower in namesakes
-                if counts and heads.match(begins):
+                counts = begins.length or follower.position or follower in namesakes
+                if counts and heads[begins.length] == begins.digest:
                     yield entry_of(follower)
-            elif (entry := self._sources.expected(follower)) is not None and heads.match(entry.head):
+                continue
+            entry = self._sources.expected(follower)
+            if entry is not None and heads[entry.head.length] == entry.head.digest:
                 yield replace(entry, source_id=follower.source.id)
 
     def original(
