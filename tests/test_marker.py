@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from mega_collector.marker import Marker
+from mega_collector.marker import Heads, Marker
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100))
@@ -39,3 +39,13 @@ def test_the_empty_marker_matches_everything(data: bytes) -> None:
 @given(st.binary(max_size=100))
 def test_a_view_is_marked_like_its_bytes(data: bytes) -> None:
     assert Marker.of(memoryview(data)) == Marker.of(data)
+
+
+@given(st.binary(max_size=100), st.lists(st.binary(max_size=100)), st.lists(st.integers(0, 100)))
+def test_many_markers_are_held_against_a_head_as_each_by_itself(
+    head: bytes, others: list[bytes], lengths: list[int]
+) -> None:
+    heads = Heads(head)
+    for marked in (*others, *(head[:length] for length in lengths), head + b"more"):
+        marker = Marker.of(marked)
+        assert (heads[marker.length] == marker.digest) is marker.matches_head(head)

@@ -34,3 +34,19 @@ class Marker:
     def matches_tail(self, data: bytes) -> bool:
         """Whether `data` ends with the bytes that were marked."""
         return len(data) >= self.length and Marker.of(data[len(data) - self.length :]) == self
+
+
+class Heads(dict[int, bytes | None]):
+    """The digests of the first bytes of something, by how many those are: to hold very many markers against.
+
+    `heads[marker.length] == marker.digest` is `marker.matches_head(data)`; each digest is made once.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
+
+    def __missing__(self, length: int) -> bytes | None:
+        digest = Marker.of(self._data[:length]).digest if length <= len(self._data) else None
+        self[length] = digest
+        return digest

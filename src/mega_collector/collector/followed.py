@@ -1,10 +1,12 @@
 """The followed files, by what they are and by the sources as which they are shipped."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from mega_collector.block import Source
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.rotated_names import root, roots
 
 if TYPE_CHECKING:
     from mega_collector.collector.roster import Identity
@@ -18,6 +20,10 @@ class Followed:
         self._by_source: dict[bytes, Follower] = {}
         self._by_name: dict[bytes, tuple[Follower, ...]] = {}
         """Tuples: nearly all are of one, and a list takes twice the memory."""
+        self._by_root: dict[bytes, dict[Follower, int]] | None = None
+        """By what the names of all begin with that is made of them in a rotation; in the order of the numbers. None:
+        nobody has asked yet, and where no archives are nobody will."""
+        self._numbers = count()
         # As both are asked for each line of files that grow slowly, they are the dictionaries' own.
         self.get: Callable[[Identity], Follower | None] = self._by_identity.get
         """The follower of the file that a scan found."""
@@ -38,6 +44,15 @@ class Followed:
         """The followers of the files that had this name when they were found."""
         return self._by_name.get(path, ())
 
+    def rotated_to(self, path: bytes) -> list[Follower]:
+        """Those of whose file a rotation may have made the one of that name, and some others, in the order of all."""
+        if self._by_root is None:
+            self._by_root = {}
+            for follower in self:
+                self._note_root(self._by_root, follower)
+        found = {each: at for name in roots(path) for each, at in self._by_root.get(name, {}).items()}
+        return sorted(found, key=found.__getitem__)
+
     def add(self, follower: Follower, *, found: bool = True) -> None:
         """From now on it is followed. Unless it is `found`, no scan tells of it: it is an archive, or has vanished."""
         if found:
@@ -45,6 +60,11 @@ class Followed:
             path = follower.source.path
             self._by_name[path] = (*self._by_name.get(path, ()), follower)
         self._by_source[follower.source.id] = follower
+        if self._by_root is not None:
+            self._note_root(self._by_root, follower)
+
+    def _note_root(self, by_root: dict[bytes, dict[Follower, int]], follower: Follower) -> None:
+        by_root.setdefault(root(follower.source.path), {}).setdefault(follower, next(self._numbers))
 
     def remove(self, follower: Follower) -> None:
         if self._by_identity.get(follower.identity) is follower:
@@ -60,6 +80,12 @@ class Followed:
 
     def _forget(self, source: Source, follower: Follower) -> None:
         self._by_source.pop(source.id, None)
+        if self._by_root is not None:
+            name = root(source.path)
+            alike = self._by_root.get(name, {})
+            alike.pop(follower, None)
+            if not alike:
+                self._by_root.pop(name, None)
         namesakes = self._by_name.pop(source.path, ())
         others = tuple(each for each in namesakes if each is not follower)
         if others:

@@ -12,7 +12,7 @@ from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.rotated_names import is_named_after, is_plausible, plain, unrotated
 from mega_collector.collector.sources import Sources
-from mega_collector.marker import HEAD_SIZE
+from mega_collector.marker import HEAD_SIZE, Heads
 
 
 class Origins:
@@ -33,15 +33,25 @@ class Origins:
         self._sources = sources
         self._shipped = shipped
 
-    def candidates(self) -> Iterator[Entry]:
-        """Whatever may be in an archive: what was shipped, and is followed or not."""
-        yield from self._remembered
+    def candidates(self, path: bytes, head: bytes) -> Iterator[Entry]:
+        """Whatever may be in an archive that begins so: what was shipped, and is followed or not.
+
+        There may be very many, for each of very many archives. What is empty begins as any: but for what its name is
+        made of, that is left out.
+        """
+        heads, namesakes = Heads(head), set(self._followed.rotated_to(path))
+        yield from (each for each in self._remembered if heads[each.head.length] == each.head.digest)
         for follower in self._followed:
             if follower in self._shipped:
                 continue
             if follower.settled:
-                yield entry_of(follower)
-            elif (entry := self._sources.expected(follower)) is not None:
+                begins = follower.source.head
+                counts = begins.length or follower.position or follower in namesakes
+                if counts and heads[begins.length] == begins.digest:
+                    yield entry_of(follower)
+                continue
+            entry = self._sources.expected(follower)
+            if entry is not None and heads[entry.head.length] == entry.head.digest:
                 yield replace(entry, source_id=follower.source.id)
 
     def original(
@@ -81,10 +91,11 @@ class Origins:
 
     def holder(self, path: bytes, contents: Contents) -> Follower | None:
         """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
-        for follower in self._followed:
+        if not contents.size:
+            return None
+        for follower in self._followed.rotated_to(path):
             if (
-                contents.size > 0
-                and follower not in self._shipped
+                follower not in self._shipped
                 and not follower.vanished
                 and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
@@ -108,8 +119,8 @@ class Origins:
         """
         name = plain(path)
         for follower in self._followed:
-            unsettled = not follower.settled and self._is_named_after(path, follower.source.path)
-            if (unsettled or follower.path == name) and follower not in self._shipped:
+            named = follower.path == name or (not follower.settled and self._is_named_after(path, follower.source.path))
+            if named and follower not in self._shipped:
                 try:
                     with self._files.glance(follower) as file:
                         there = file.read(HEAD_SIZE, 0)
@@ -126,7 +137,7 @@ class Origins:
         """
         if head is None:
             return False
-        alike = (each for each in self.candidates() if each.head.length and each.head.matches_head(head))
+        alike = (each for each in self.candidates(path, head) if each.head.length)
         named = any(self._is_named_after(path, each.path) for each in alike)
         return named or self.follower_of(path, head) is not None
 

@@ -68,10 +68,30 @@ def unrotated(path: bytes) -> bytes | None:
     return None if rotated is None else b"".join(rotated.groups())
 
 
-def _extends(path: bytes, original: bytes) -> bool:
+def root(original: bytes) -> bytes:
+    """What all names begin with that are named after this one, or after what was rotated to it."""
+    log = unrotated(original) or original
+    stem = _stem(log)
+    return log if stem is None else stem
+
+
+def roots(path: bytes) -> Iterator[bytes]:
+    """The roots of all that this may be named after."""
+    for place in places(path):
+        yield from (place[:end] for end in range(1, len(place) + 1))
+
+
+def _stem(original: bytes) -> bytes | None:
+    """What is before its extension, if it has one."""
     stem, dot, extension = original.rpartition(b".")
-    before_extension = bool(dot) and b"/" not in extension and not stem.endswith(b"/")
-    return path.startswith(original) or (before_extension and path.startswith((stem + b".", stem + b"-")))
+    return stem if dot and b"/" not in extension and not stem.endswith(b"/") else None
+
+
+def _extends(path: bytes, original: bytes) -> bool:
+    if path.startswith(original):
+        return True
+    stem = _stem(original)
+    return stem is not None and path.startswith((stem + b".", stem + b"-"))
 
 
 def is_plausible(position: int, head: Marker, original: bytes, *, of: bytes, size: int, named: bool = False) -> bool:
