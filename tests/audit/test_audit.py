@@ -56,6 +56,7 @@ def test_what_is_not_shipped_is_behind_and_not_lost(site: Site) -> None:
 
 def test_a_last_line_that_is_not_finished_is_told_as_such(site: Site) -> None:
     _, _, writer = site.shipped()
+    settled(site)
     writer.write_part(20)
     assert audited(site).states() == {"a.log": "behind by 20 (a line without its end)"}
 
@@ -184,6 +185,7 @@ def test_an_archive_that_is_damaged_cannot_be_read(site: Site) -> None:
     site.both()
     site.writer().write(10)
     site.assert_delivered()
+    settled(site)
     packed = bytearray(gzip.compress(os.urandom(100_000)))
     packed[5000:6000] = b"\0" * 1000
     (site.logs / "x.log.gz").write_bytes(packed)

@@ -63,7 +63,7 @@ def clock(tmp_path: Path) -> WallClock:
 @pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["forward", "back"])
 def test_a_step_of_the_clock_holds_nothing_up_and_ends_nothing_early(site: Site, clock: WallClock, step: int) -> None:
     aggregator = site.aggregator(wrapper=clock.wrapper)
-    collector = site.collector(wrapper=clock.wrapper, rotate_wait="2s")
+    collector = site.collector(wrapper=clock.wrapper, rotate_wait="5s")
     writer, other = site.writer(), site.writer("other.log")
     writer.write(10)
     site.assert_delivered()
