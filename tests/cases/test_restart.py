@@ -145,6 +145,7 @@ def test_the_end_of_a_source_that_a_killed_collector_could_not_tell_is_told_by_t
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
+    until(lambda: acknowledged(state(site)) == site.bytes_written, "it should be acknowledged")
     aggregator.kill()
     writer.rotate(site.logs / "a.old")
     collector.wait_for("file_retired")

@@ -11,6 +11,7 @@ import pytest
 
 from blocks import make_block, make_source
 from cases.namespace import mounted
+from cases.noted import acknowledged
 from cases.reads import Reads
 from certificates import Authority
 from harness.health import NOT_SERVING, SERVING, health
@@ -182,6 +183,7 @@ def test_a_source_that_ends_while_there_is_no_aggregator_is_known_as_ended_later
     aggregator, collector = site.both()
     site.writer().write(10)
     site.assert_delivered()
+    until(lambda: acknowledged(site.directory / "collector") == site.bytes_written, "it should be acknowledged")
     aggregator.kill()
     collector.wait_for("connection_failed")
     (site.logs / "a.log").unlink()
