@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,9 @@ def test_a_byte_that_was_changed_by_hand_differs(site: Site, at: int, *, running
 
 def test_what_was_discarded_is_told(site: Site) -> None:
     limited = ("prlimit", "--fsize=100000:unlimited")
-    aggregator = site.aggregator(wrapper=limited, after_retries="discard", retry_count="1", max_batch_size="500")
+    # Each batch is full: one that is published for its age might still fit behind one that was given up.
+    settings: dict[str, Any] = {"max_batch_size": "500", "minimum_publish_frequency": "1h"}
+    aggregator = site.aggregator(wrapper=limited, after_retries="discard", retry_count="1", **settings)
     site.collector()
     site.writer().write(2000)
     aggregator.wait_for("batch_discarded")
