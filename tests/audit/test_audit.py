@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -115,17 +114,16 @@ def test_a_byte_that_was_changed_by_hand_differs(site: Site, at: int, *, running
 
 def test_what_was_discarded_is_told(site: Site) -> None:
     limited = ("prlimit", "--fsize=100000:unlimited")
-    # Each batch is full: one that is published for its age might still fit behind one that was given up.
-    settings: dict[str, Any] = {"max_batch_size": "500", "minimum_publish_frequency": "1h"}
-    aggregator = site.aggregator(wrapper=limited, after_retries="discard", retry_count="1", **settings)
+    aggregator = site.aggregator(wrapper=limited, after_retries="discard", retry_count="1", max_batch_size="500")
     site.collector()
     site.writer().write(2000)
     aggregator.wait_for("batch_discarded")
     found = settled(site)
-    (discarded,) = found.file("a.log")["discarded"]
+    # What is published for its age may be small enough to fit behind what was given up: then there are two.
+    first, *_ = discarded = found.file("a.log")["discarded"]
     assert found.code == 1
-    assert found.states()["a.log"] == f"discarded {discarded['start']}-{discarded['end']}"
-    assert site.bytes_written - site.size() == discarded["end"] - discarded["start"]
+    assert found.states()["a.log"].startswith(f"discarded {first['start']}-{first['end']}")
+    assert site.bytes_written - site.size() == sum(each["end"] - each["start"] for each in discarded)
 
 
 def test_what_was_lost_counts_though_its_file_is_gone(site: Site) -> None:
@@ -370,6 +368,7 @@ def test_an_archive_of_a_file_that_goes_on_is_as_complete_as_that(site: Site) ->
     assert found.states() == {"a.log": "complete", "a.log.gz": "complete"}
     assert found.file("a.log.gz")["entries"] == 20_000
     assert found.total["gone"] == 0
+    assert collector.stop() == 0
     changed = b"another line\n" + gzip.decompress((site.logs / "a.log.gz").read_bytes())
     (site.logs / "a.log.gz").write_bytes(gzip.compress(changed[:50_000]))
     assert audited(site, paths=everything).file("a.log.gz")["behind"] == 50_000
