@@ -56,7 +56,8 @@ def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, t
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
-    acknowledged = site.bytes_written
+    before = site.bytes_written
+    until(lambda: acknowledged(site.directory / "collector") == before, "it should be acknowledged")
     with trouble(aggregator, state):
         writer.write(1000)
         failure = aggregator.wait_for("ledger_failed")
@@ -66,7 +67,7 @@ def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, t
         # Told once, however often it is tried.
         assert len(aggregator.events("ledger_failed")) == 1
         collector.stop()
-        assert collector.events("stopped", acknowledged=acknowledged)
+        assert collector.events("stopped", acknowledged=before)
     aggregator.wait_for("ledger_recovered")
     until(lambda: health(site.address) == SERVING, "health should follow the ledger")
     site.collector()
