@@ -56,6 +56,7 @@ def test_what_is_not_shipped_is_behind_and_not_lost(site: Site) -> None:
 
 def test_a_last_line_that_is_not_finished_is_told_as_such(site: Site) -> None:
     _, _, writer = site.shipped()
+    settled(site)
     writer.write_part(20)
     assert audited(site).states() == {"a.log": "behind by 20 (a line without its end)"}
 
@@ -118,10 +119,11 @@ def test_what_was_discarded_is_told(site: Site) -> None:
     site.writer().write(2000)
     aggregator.wait_for("batch_discarded")
     found = settled(site)
-    (discarded,) = found.file("a.log")["discarded"]
+    # What is published for its age may be small enough to fit behind what was given up: then there are two.
+    first, *_ = discarded = found.file("a.log")["discarded"]
     assert found.code == 1
-    assert found.states()["a.log"] == f"discarded {discarded['start']}-{discarded['end']}"
-    assert site.bytes_written - site.size() == discarded["end"] - discarded["start"]
+    assert found.states()["a.log"].startswith(f"discarded {first['start']}-{first['end']}")
+    assert site.bytes_written - site.size() == sum(each["end"] - each["start"] for each in discarded)
 
 
 def test_what_was_lost_counts_though_its_file_is_gone(site: Site) -> None:
@@ -184,6 +186,7 @@ def test_an_archive_that_is_damaged_cannot_be_read(site: Site) -> None:
     site.both()
     site.writer().write(10)
     site.assert_delivered()
+    settled(site)
     packed = bytearray(gzip.compress(os.urandom(100_000)))
     packed[5000:6000] = b"\0" * 1000
     (site.logs / "x.log.gz").write_bytes(packed)
@@ -365,6 +368,7 @@ def test_an_archive_of_a_file_that_goes_on_is_as_complete_as_that(site: Site) ->
     assert found.states() == {"a.log": "complete", "a.log.gz": "complete"}
     assert found.file("a.log.gz")["entries"] == 20_000
     assert found.total["gone"] == 0
+    assert collector.stop() == 0
     changed = b"another line\n" + gzip.decompress((site.logs / "a.log.gz").read_bytes())
     (site.logs / "a.log.gz").write_bytes(gzip.compress(changed[:50_000]))
     assert audited(site, paths=everything).file("a.log.gz")["behind"] == 50_000

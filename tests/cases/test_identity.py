@@ -549,7 +549,7 @@ def test_a_link_that_leads_to_one_file_after_the_other_gives_all_of_them(site: S
 def test_what_the_old_target_of_a_link_still_gets_is_shipped(site: Site) -> None:
     site.aggregator()
     link = site.logs / "current.log"
-    collector = site.collector(paths=str(link), rotate_wait="2s")
+    collector = site.collector(paths=str(link), rotate_wait="1m")
     writers = [site.writer(f"file{number}") for number in range(3)]
     for number, writer in enumerate(writers):
         writer.write(100)

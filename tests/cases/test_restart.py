@@ -90,7 +90,8 @@ def ended(steps: Iterator[int]) -> bool:
 def assert_no_position_is_too_far(site: Site) -> None:
     """Whatever instant it is: the checkpoint can be read, and says no more than what the destination has."""
     sizes = {path.stat().st_ino: path.stat().st_size for path in site.logs.iterdir()}
-    noted = entries(state(site))
+    # What ended goes on as another, and is only remembered. So it is where a scan has missed a file that was renamed.
+    noted = [entry for entry in entries(state(site)) if not entry.ended]
     assert all(entry.position <= sizes[entry.inode] for entry in noted)
     assert sum(entry.position for entry in noted) <= site.size()
 
@@ -145,6 +146,7 @@ def test_the_end_of_a_source_that_a_killed_collector_could_not_tell_is_told_by_t
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
+    until(lambda: acknowledged(state(site)) == site.bytes_written, "it should be acknowledged")
     aggregator.kill()
     writer.rotate(site.logs / "a.old")
     collector.wait_for("file_retired")

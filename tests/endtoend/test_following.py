@@ -36,7 +36,7 @@ def test_renamed_away_and_created_anew_faster_than_anyone_looks(site: Site) -> N
 
 
 def test_written_to_by_the_old_name_s_writer_after_it_was_read_to_its_end(site: Site) -> None:
-    _, collector, writer = site.shipped(rotate_wait="3s")
+    _, collector, writer = site.shipped(rotate_wait="1m")
     writer.rotate(site.logs / "a.old", reopen=False)
     collector.wait_for("file_gone")
     for _ in range(3):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cases.noted import acknowledged
 from endtoend.held import held, wait_until_held
 from harness.process import Process
 from harness.site import Site
+from harness.until import until
 
 SOON = "1s"
 """Of what is forgotten that late the ledger may still be asked: in between, it is told as gone."""
@@ -27,6 +29,7 @@ def test_what_a_killed_collector_had_not_noted_and_is_gone_is_told_and_forgotten
     staying.write(10)
     site.assert_delivered()
     state, before = site.directory / "collector", site.directory / "before"
+    until(lambda: acknowledged(state) == site.bytes_written, "nothing more should be written to the checkpoint")
     shutil.copytree(state, before, ignore=lambda *_: ["operator.sock"])
     gone = site.writer("gone.log")
     gone.write(10)

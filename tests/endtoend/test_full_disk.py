@@ -13,7 +13,7 @@ import pytest
 from harness.health import NOT_SERVING, SERVING, health
 from harness.process import Process
 from harness.site import Site
-from harness.until import quiet, until
+from harness.until import quiet, rests, until
 from mega_collector.emitter.dead_letter import read
 from pagerduty_server import PagerDutyServer
 
@@ -70,8 +70,8 @@ def test_waiting_holds_up_the_collectors_until_there_is_room_again(site: Site, p
     collector = site.collector()
     pagerduty.wait(lambda: pagerduty.open == 1, within=30)
     until(lambda: health(site.address) == NOT_SERVING, "health should follow the destination")
-    _assert_whole_lines(site)
-    quiet(site.size, "a full disk")
+    _wait_for_whole_lines(site)
+    rests(site.size, "a full disk")
     writer.write(10)
     _lift_limit(aggregator)
     # The slowest pace is slower than a test: being asked to end, it tries once more.
@@ -98,7 +98,8 @@ def test_discarding_lays_dead_letters_and_acknowledges(site: Site, disk: Disk, p
     until(lambda: site.size() + _size_of_letters(letters) >= site.bytes_written, aggregator.said)
     quiet(site.size, "the destination")
     before = site.size()
-    _assert_whole_lines(site)
+    # What is published for its age may be small enough to fit behind what was given up.
+    assert set(site.output().splitlines(keepends=True)) <= set(site.written["a", 0])
     disk.free()
     writer = site.writer("later.log")
     writer.write(100)
@@ -128,7 +129,7 @@ def test_short_writes_leave_no_torn_line(site: Site) -> None:
     aggregator = site.aggregator(wrapper=LIMITED, max_batch_size="700")
     site.collector()
     aggregator.wait_for("emit_failed")
-    _assert_whole_lines(site)
+    _wait_for_whole_lines(site)
     _lift_limit(aggregator)
     site.assert_delivered()
 
@@ -142,9 +143,10 @@ def test_the_end_comes_while_the_disk_is_full_and_the_rest_later(site: Site) -> 
         aggregator.wait_for("emit_failed")
         if end == "stop":
             assert aggregator.stop() == 0
+            _wait_for_whole_lines(site)
         else:
+            # What it was about to cut away is cut by the next one.
             aggregator.kill()
-        _assert_whole_lines(site)
     site.aggregator()
     site.assert_delivered()
     assert collector.running
@@ -169,10 +171,10 @@ def _lift_limit(process: Process) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def _assert_whole_lines(site: Site) -> None:
-    """What is there is a beginning of what was written, and ends with a whole line."""
-    assert b"".join(site.written["a", 0]).startswith(data := site.output())
-    assert data.endswith(b"\n")
+def _wait_for_whole_lines(site: Site) -> None:
+    """What is there is a beginning of what was written, and ends with a whole line: but for moments, while it tries."""
+    written = b"".join(site.written["a", 0])
+    until(lambda: written.startswith(data := site.output()) and data.endswith(b"\n"), "a line should not stay torn")
 
 
 def _size_of_letters(directory: Path) -> int:

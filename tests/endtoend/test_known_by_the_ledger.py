@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from cases.noted import acknowledged
 from endtoend.held import sources, wait_until_held
 from harness.process import Process
 from harness.site import Site
@@ -123,6 +124,7 @@ def test_an_archive_that_was_recognised_while_nobody_listened_is_told_by_the_nex
     writer.write(500)
     site.assert_delivered()
     wait_until_held(site, {"a.log": "open"})
+    until(lambda: acknowledged(site.directory / "collector") == site.bytes_written, "it should be acknowledged")
     aggregator.kill()
     compress(writer)
     running.wait_for("archive_recognised")

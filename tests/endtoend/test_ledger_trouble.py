@@ -11,6 +11,7 @@ import pytest
 
 from blocks import make_block, make_source
 from cases.namespace import mounted
+from cases.noted import acknowledged
 from cases.reads import Reads
 from certificates import Authority
 from harness.health import NOT_SERVING, SERVING, health
@@ -55,7 +56,8 @@ def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, t
     writer = site.writer()
     writer.write(10)
     site.assert_delivered()
-    acknowledged = site.bytes_written
+    before = site.bytes_written
+    until(lambda: acknowledged(site.directory / "collector") == before, "it should be acknowledged")
     with trouble(aggregator, state):
         writer.write(1000)
         failure = aggregator.wait_for("ledger_failed")
@@ -65,7 +67,7 @@ def test_nothing_is_acknowledged_and_it_goes_on_when_the_disk_does(site: Site, t
         # Told once, however often it is tried.
         assert len(aggregator.events("ledger_failed")) == 1
         collector.stop()
-        assert collector.events("stopped", acknowledged=acknowledged)
+        assert collector.events("stopped", acknowledged=before)
     aggregator.wait_for("ledger_recovered")
     until(lambda: health(site.address) == SERVING, "health should follow the ledger")
     site.collector()
@@ -182,6 +184,7 @@ def test_a_source_that_ends_while_there_is_no_aggregator_is_known_as_ended_later
     aggregator, collector = site.both()
     site.writer().write(10)
     site.assert_delivered()
+    until(lambda: acknowledged(site.directory / "collector") == site.bytes_written, "it should be acknowledged")
     aggregator.kill()
     collector.wait_for("connection_failed")
     (site.logs / "a.log").unlink()

@@ -138,21 +138,27 @@ def test_signals_during_the_start_end_it(site: Site) -> None:
 
 @pytest.mark.case(85)
 def test_health_says_not_serving_before_anything_else_ends(site: Site) -> None:
+    """What waits for its time, and is more than the pipe takes, is emitted only then: what hangs is told likewise."""
     site.writer().write(2000)
     metrics = f"127.0.0.1:{unused_port()}"
     with Pipe() as pipe:
         aggregator = site.aggregator(
-            file_configuration=None, text_configuration="1", metrics_address=metrics, stdout=pipe.writing
+            file_configuration=None,
+            text_configuration="1",
+            minimum_publish_frequency="1h",
+            max_batch_size="10000",
+            metrics_address=metrics,
+            stdout=pipe.writing,
         )
         pipe.close_writing()
         site.collector()
         # In several blocks: what is not taken in yet would be refused.
         received = "mega_collector_aggregator_received_bytes_total"
         until(lambda: metric(metrics, received) == site.bytes_written, "not everything is taken in")
-        until(lambda: pipe.waiting, "nothing came into the pipe")
         assert health(site.address) == SERVING
         aggregator.signal(signal.SIGTERM)
         until(lambda: health(site.address) == NOT_SERVING, "it still serves")
+        until(lambda: pipe.full, "the pipe should fill")
         assert aggregator.running
         pipe.drain()
         assert aggregator.wait() == 0

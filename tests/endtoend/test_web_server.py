@@ -8,7 +8,7 @@ import pytest
 
 from endtoend.web import CONNECTIONS, WebServer, lines_of, require
 from harness.site import Site
-from harness.until import quiet, until
+from harness.until import quiet, rests, until
 
 
 @pytest.fixture
@@ -50,20 +50,12 @@ def test_compressed_under_load(site: Site, server: WebServer) -> None:
     server.stop()
     until(lambda: site.output().count(b"\n") >= requests, "not every request arrived")
     # Of those that were under way when the load ended some are not counted, and come last.
-    until(lambda: _rests(site), "the destination should come to rest")
+    rests(site.size, "the destination", 0.5)
     archived = [line for path in site.logs.glob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines(True)]
     found = site.output().splitlines(keepends=True)
     assert len(set(found)) == len(found)
     assert set(found) >= {*archived, *lines_of([site.logs / "access.log"])}
     assert requests <= len(found) <= requests + CONNECTIONS
-
-
-def _rests(site: Site) -> bool:
-    try:
-        quiet(site.size, "the destination", 0.5)
-    except AssertionError:
-        return False
-    return True
 
 
 @pytest.mark.case(48)

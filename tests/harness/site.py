@@ -1,7 +1,8 @@
 """A place with logs, a destination, and both halves as processes, quick instead of lazy."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -146,8 +147,12 @@ class Site:
         return self.out.read_bytes() if self.out.exists() else b""
 
     def assert_delivered(self) -> None:
-        """Wait until everything that was written has arrived; then nothing is there twice, and nothing more comes."""
+        """Wait until everything that was written has arrived; then nothing is there twice, and nothing more comes.
+
+        What has arrived is committed by then, so that whoever is killed next does not send it again.
+        """
         self.wait_for_bytes(self.bytes_written)
+        until(self._is_committed, "what has arrived should be committed")
         quiet(self.size, "the destination")
         assert_exactly(self.output(), self.written)
 
@@ -172,6 +177,15 @@ class Site:
     def size(self) -> int:
         """The destination's, in bytes."""
         return self.out.stat().st_size if self.out.exists() else 0
+
+    def _is_committed(self) -> bool:
+        """Whether the ledger knows how long the destination is, if it is where it is usually, and in use."""
+        ledger = self.directory / "aggregator" / "ledger.sqlite3"
+        if not (ledger.exists() and ledger.with_name(f"{ledger.name}-wal").exists()):
+            return True
+        with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT length FROM outputs WHERE path = ?", (str(self.out),)).fetchone()
+        return found is None or found[0] == self.size()
 
     def _what_is_missing(self) -> str:
         try:

@@ -36,3 +36,16 @@ def quiet(look: Callable[[], object], what: str, seconds: float = 0.25) -> None:
         time.sleep(_PACE)
         now = look()
         assert now == before, f"{what} should have been quiet: {before!r:.500}, and then {now!r:.500}"
+
+
+def rests(look: Callable[[], object], what: str, seconds: float = 0.25) -> None:
+    """As `quiet`, but it may change a few times before: where what is tried again, or told late, is no matter."""
+
+    def stays() -> bool:
+        try:
+            quiet(look, what, seconds)
+        except AssertionError:
+            return False
+        return True
+
+    until(stays, f"{what} should come to rest")

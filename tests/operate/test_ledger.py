@@ -7,6 +7,7 @@ from pathlib import Path
 
 from blocks import make_source
 from harness.site import Site
+from harness.until import until
 from mega_collector.aggregator.ledger import DISCARDED, Advance, Ledger, Range
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.marker import Marker
@@ -86,14 +87,13 @@ def test_it_reads_beside_a_running_aggregator_what_is_committed_now(site: Site) 
     site.collector()
     site.writer().write(100)
     site.assert_delivered()
-    ended = show(site.directory)
-    assert f"at {site.bytes_written}, 100 entries, open" in ended.stdout
-    assert f"{site.out}: {site.bytes_written} bytes committed" in ended.stdout
+    # What the destination has is committed a moment later.
+    until(lambda: f"at {site.bytes_written}, 100 entries, open" in show(site.directory).stdout, "the source")
+    assert f"{site.out}: {site.bytes_written} bytes committed" in show(site.directory).stdout
     site.writer("b.log").write(100)
     site.assert_delivered()
-    assert show(site.directory).stdout.endswith(
-        f"total: 2 sources, 200 entries, {site.bytes_written} bytes delivered\n"
-    )
+    total = f"total: 2 sources, 200 entries, {site.bytes_written} bytes delivered\n"
+    until(lambda: show(site.directory).stdout.endswith(total), "the total")
     assert aggregator.stop() == 0
 
 
@@ -102,6 +102,7 @@ def test_it_reads_what_a_killed_one_has_left_and_leaves_it_as_it_is(site: Site) 
     site.collector()
     site.writer().write(100)
     site.assert_delivered()
+    until(lambda: "100 entries, open" in show(site.directory).stdout, "what is delivered should be committed")
     aggregator.kill()
     ledger = site.directory / "aggregator" / "ledger.sqlite3"
     log = ledger.with_name("ledger.sqlite3-wal")

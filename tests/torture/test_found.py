@@ -25,7 +25,7 @@ def _write(path: Path) -> int:
 
 def play(directory: Path, template: Template, *operations: Operation, **collector: str) -> None:
     begin: tuple[Operation, ...] = (("start_aggregator",), ("start_collector",))
-    with Stage(directory, History(0, begin + operations, collector), template, patience=10) as stage:
+    with Stage(directory, History(0, begin + operations, collector), template, patience=30) as stage:
         stage.play()
 
 
