@@ -3,7 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from collector.entry import make_entry
+from mega_collector.collector import remembered as remembered_module
 from mega_collector.collector.checkpoint import Checkpoint
 from mega_collector.collector.file import Disk
 from mega_collector.collector.remembered import Remembered
@@ -52,4 +55,22 @@ def test_of_several_sources_of_one_file_the_latest_is_recognised(tmp_path: Path)
     file = Disk().open(bytes(log))
     assert Remembered(checkpoint).recognise(9, file, taken=()) == after
     file.close()
+    checkpoint.close()
+
+
+def test_what_has_ended_is_remembered_in_the_number_of_what_was_followed_by_the_process_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archives of all of it may be found before the files that are followed now."""
+    monkeypatch.setattr(remembered_module, "_MOST_ENDED", 2)
+    checkpoint = Checkpoint(tmp_path / "state")
+    for number in range(5):
+        checkpoint.put(make_entry(number))
+    ended = [replace(make_entry(number, 5), inode=0, ended=True) for number in range(5, 10)]
+    for entry in ended:
+        checkpoint.put(entry)
+    remembered = Remembered(checkpoint)
+    last = replace(make_entry(10, 5), inode=0, ended=True)
+    remembered.end(last)
+    assert [each for each in remembered if each.ended] == [*ended[1:], last]
     checkpoint.close()

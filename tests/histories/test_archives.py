@@ -9,7 +9,7 @@ import pytest
 from histories.collector import ROTATE_WAIT
 from histories.scenes import count_lines, count_lost, let_pass, make_archive
 from histories.world import World
-from mega_collector.collector import origins
+from mega_collector.collector import origins, remembered
 
 _LOGS = 25
 
@@ -36,6 +36,34 @@ def test_what_an_archive_was_made_of_is_not_sought_among_all_that_are_there(
     assert count_lines(world) == 2 * _LOGS
     assert count_lost(world) == 0
     assert _LOGS <= sum(compared.values()) <= 12 * _LOGS
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
+def test_all_logs_are_rotated_at_once_and_compressed_when_all_were_let_go_of(
+    killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than are remembered of those that come and go."""
+    monkeypatch.setattr(remembered, "_MOST_ENDED", 3)
+    world = World(Random(0))
+    names = [b"/logs/app%05d.log" % number for number in range(_LOGS)]
+    logs = [world.add(name, 2) for name in names]
+    let_pass(world, 8)
+    for name in names:
+        world.rotate(name, name + b".1")
+        world.add(name, 0)
+    let_pass(world, 8)
+    for name in names:
+        world.disk.unlink(name + b".1")
+    let_pass(world, 4 * int(ROTATE_WAIT))
+    if killed:
+        world.kill()
+        world.start()
+        let_pass(world, 8)
+    for name, log in zip(names, logs, strict=True):
+        make_archive(world, name + b".2.gz", bytes(log.generation.content))
+    let_pass(world, 4 * _LOGS)
+    assert count_lines(world) == 2 * _LOGS
+    assert count_lost(world) == 0
 
 
 def _count_calls(monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, int]:

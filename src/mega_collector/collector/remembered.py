@@ -14,13 +14,14 @@ from mega_collector.marker import Marker
 Key = TypeVar("Key", int, bytes)
 
 _MOST_ENDED = 1000
-"""Sources that are remembered beyond their end: the files that rotated last are those that are compressed next."""
+"""Sources that are remembered beyond their end, at least: the files that rotated last are those that are compressed
+next."""
 
 
 class Remembered:
     """The entries that nobody has claimed yet: those of the last run, and those of sources that have ended since.
 
-    `checkpoint` keeps what has ended, at most so many, the latest.
+    `checkpoint` keeps what has ended, the latest: at most a thousand, or as many as were followed at once.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -31,6 +32,8 @@ class Remembered:
         self._ended: OrderedDict[bytes, None] = OrderedDict()
         self.untold = [entry for entry in checkpoint.entries.values() if entry.untold]
         """What a process before has ended, and the aggregator may not have heard of."""
+        self._most_ended = _MOST_ENDED
+        self.expect(sum(not entry.ended for entry in checkpoint.entries.values()))
         for entry in checkpoint.entries.values():
             if entry.recognises:
                 self._add(entry)
@@ -86,6 +89,10 @@ class Remembered:
         """What is remembered of the sources that had this name."""
         return list(self._by_path.get(path, {}).values())
 
+    def expect(self, files: int) -> None:
+        """So many files are followed: all of them may be rotated at once, and compressed when that is over."""
+        self._most_ended = max(self._most_ended, files)
+
     def claim(self, entry: Entry) -> None:
         """It is followed again: from now on its follower knows more."""
         self._drop(entry)
@@ -108,7 +115,7 @@ class Remembered:
         self._add(entry)
         if acknowledged:
             self._checkpoint.put(replace(entry, untold=entry.untold or self._is_untold(entry)))
-        while len(self._ended) > _MOST_ENDED:
+        while len(self._ended) > self._most_ended:
             self.forget(self._entries[next(iter(self._ended))])
 
     def forget(self, entry: Entry) -> None:

@@ -135,6 +135,7 @@ class Sources:
     def begin(self, follower: Follower, *, found: bool = True) -> None:
         """Follow it from now on, and ask where its source goes on. `found`: as for `Followed.add`."""
         self._followed.add(follower, found=found)
+        self._remembered.expect(len(self._followed))
         self._losses.withdraw(follower.source.id)
         if not follower.settled:
             entry = self._starts.get(follower.source.id)
