@@ -74,3 +74,25 @@ def test_what_has_ended_is_remembered_in_the_number_of_what_was_followed_by_the_
     remembered.end(last)
     assert [each for each in remembered if each.ended] == [*ended[1:], last]
     checkpoint.close()
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["", "asked before"])
+def test_what_begins_as_an_archive_does_is_found_whatever_became_of_it_since(tmp_path: Path, *, asked: bool) -> None:
+    checkpoint = Checkpoint(tmp_path / "state")
+    short, whole, other, empty = (
+        replace(make_entry(number), head=Marker.of(head)) for number, head in enumerate([b"be", b"begin", b"end", b""])
+    )
+    for entry in (short, other, empty):
+        checkpoint.put(entry)
+    remembered = Remembered(checkpoint)
+    if asked:
+        assert set(remembered.beginning(b"begin")) == {short, empty}
+    remembered.give_back(whole)
+    assert set(remembered.beginning(b"begin and more")) == {short, whole, empty}
+    assert set(remembered.beginning(b"b")) == {empty}
+    remembered.claim(replace(short, head=Marker.of(b"beg")))
+    longer = replace(other, head=Marker.of(b"begi"))
+    remembered.give_back(longer)
+    assert set(remembered.beginning(b"begin")) == {whole, longer, empty}
+    assert set(remembered.beginning(b"end")) == {empty}
+    checkpoint.close()

@@ -40,7 +40,7 @@ class Origins:
         made of, that is left out.
         """
         heads, namesakes = Heads(head), set(self._followed.rotated_to(path))
-        yield from (each for each in self._remembered if heads[each.head.length] == each.head.digest)
+        yield from self._remembered.beginning(head)
         for follower in self._followed:
             if follower in self._shipped:
                 continue

@@ -28,6 +28,8 @@ class Remembered:
         self._checkpoint = checkpoint
         self._by_inode: dict[int, dict[bytes, Entry]] = {}
         self._by_path: dict[bytes, dict[bytes, Entry]] = {}
+        self._by_head: dict[int, dict[bytes, dict[bytes, Entry]]] | None = None
+        """By length and digest of the head; None: nobody has asked yet, and where no archives are nobody will."""
         self._entries: dict[bytes, Entry] = {}
         self._ended: OrderedDict[bytes, None] = OrderedDict()
         self.untold = [entry for entry in checkpoint.entries.values() if entry.untold]
@@ -89,6 +91,20 @@ class Remembered:
         """What is remembered of the sources that had this name."""
         return list(self._by_path.get(path, {}).values())
 
+    def beginning(self, head: bytes) -> Iterator[Entry]:
+        """What is remembered of files that began so, as far as it is known how they began."""
+        if self._by_head is None:
+            self._by_head = {}
+            for entry in self._entries.values():
+                self._note_head(self._by_head, entry)
+        for length, alike in self._by_head.items():
+            if length <= len(head):
+                yield from alike.get(Marker.of(head[:length]).digest, {}).values()
+
+    def _note_head(self, by_head: dict[int, dict[bytes, dict[bytes, Entry]]], entry: Entry) -> None:
+        alike = by_head.setdefault(entry.head.length, {})
+        alike.setdefault(entry.head.digest, {})[entry.source_id] = entry
+
     def expect(self, files: int) -> None:
         """So many files are followed: all of them may be rotated at once, and compressed when that is over."""
         self._most_ended = max(self._most_ended, files)
@@ -136,6 +152,8 @@ class Remembered:
         self._entries[entry.source_id] = entry
         self._by_inode.setdefault(entry.inode, {})[entry.source_id] = entry
         self._by_path.setdefault(entry.path, {})[entry.source_id] = entry
+        if self._by_head is not None:
+            self._note_head(self._by_head, entry)
         # Archives are remembered for as long as they are there, and need no bound of their own.
         if entry.ended and not entry.trailer.length:
             self._ended[entry.source_id] = None
@@ -147,6 +165,8 @@ class Remembered:
             self._ended.pop(entry.source_id, None)
             _remove(self._by_inode, kept.inode, entry.source_id)
             _remove(self._by_path, kept.path, entry.source_id)
+            if self._by_head is not None:
+                _remove(self._by_head[kept.head.length], kept.head.digest, entry.source_id)
 
 
 def entry_of(follower: Follower, *, inode: int | None = None, head: Marker | None = None, ended: bool = False) -> Entry:
