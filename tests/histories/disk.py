@@ -101,6 +101,10 @@ class MemoryDisk:
 
     # What writers do
 
+    def have_inodes(self, most: int) -> None:
+        """So many files may be there."""
+        self._free = [*range(most, 100, -1), *self._free]
+
     def create(self, name: bytes) -> Inode:
         inode = Inode(self._free.pop(), self._generation(0))
         inode.generation.inode = inode.number
