@@ -34,6 +34,7 @@ class CrowdedWorld(World):
         """Whether the collector looks between any two steps of a rotation."""
         self.lines: Counter[bytes] = Counter()
         self.disk.have_inodes(1000)
+        self.disk.unsorted = random
         for name in self._logs:
             self.disk.create(name)
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from random import Random
 
 from mega_collector.collector.discovery import FileFacts, Scan
 from mega_collector.collector.file import SPARE
@@ -94,6 +95,8 @@ class MemoryDisk:
         self.most_open = sys.maxsize
         """Files that the system lets the collector have open at once, besides those that are spare."""
         self._open = 0
+        self.unsorted: Random | None = None
+        """In what order a directory tells its names: None, in that in which they were made."""
         self.failing: dict[Inode, tuple[int, int]] = {}
         """Files of which reads fail with that error, of so many bytes or more. What is stale then stays so."""
         self.forbidden: set[Inode] = set()
@@ -160,7 +163,10 @@ class MemoryDisk:
     def scan(self) -> Scan:
         """The names as they are at first, and behind each what it is when its turn comes."""
         scan = Scan()
-        for name, _ in list(self.matched()):
+        names = [name for name, _ in self.matched()]
+        if self.unsorted is not None:
+            self.unsorted.shuffle(names)
+        for name in names:
             facts = self.look(name)
             if facts is not None:
                 scan.files[name] = facts
