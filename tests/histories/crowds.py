@@ -11,6 +11,9 @@ from random import Random
 
 from histories.world import World, seeded_ids
 from mega_collector.block import Source
+_LONG = 1000
+"""Seconds: archives are shipped one after the other, and the window is small."""
+
 
 class CrowdedWorld(World):
     """Logs that are never lost: nothing is removed before a copy or an archive has it."""
@@ -150,21 +153,28 @@ class CrowdedWorld(World):
         """An archive stands in the ledger for as long as it is there."""
         return any(inode.number == source.inode for inode in self.disk.names.values())
 
-    def judge(self) -> None:
-        arrived = Counter(
+    def _arrived(self) -> Counter[bytes]:
+        """How often each line has come."""
+        return Counter(
             line
             for row in self.aggregator.ledger.values()
             for _, data in row.shipped
             for line in data.splitlines(keepends=True)
         )
+
+    def judge(self) -> None:
+        arrived = self._arrived()
         extra, missing = arrived - self.lines, self.lines - arrived
         assert not missing, f"{missing.total()} did not come: {sorted(missing)[:3]}"
         assert not extra, f"{extra.total()} came twice: {sorted(extra)[:3]}"
 
     def finish(self) -> None:
+        self.start()
         self.reconnect()
-        for _ in range(100):
+        for _ in range(_LONG):
             self.pass_by(1.0)
+            if self.lines == self._arrived():
+                break
         super().finish()
 
 
