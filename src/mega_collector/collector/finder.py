@@ -151,6 +151,10 @@ class Finder:
         """How many files the last scan found that are not to be followed. From any thread."""
         return self._last.passed_over
 
+    def found(self, path: bytes) -> Identity | None:
+        """The file that was last found by that name."""
+        return self._roster.found(path)
+
     def names(self) -> Sequence[bytes]:
         """By which files were found that are not passed over. From any thread."""
         return self._roster.names

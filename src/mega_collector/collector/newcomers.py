@@ -268,7 +268,7 @@ class Newcomers:
     def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
         if self._copies.original(name, file) is not None:
             return True
-        return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
+        return self._copies.lookalike(name, file, own=follower) is not None
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -365,6 +365,7 @@ class Newcomers:
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._sources.follower(source, path, facts, now)
+        follower.begun_at = now if waited is None else waited.found_at
         follower.home = self._siblings.home_of(facts.inode, path)
         follower.nuls_at_head = rewritten
         self._files.keep(follower, file)
@@ -491,6 +492,9 @@ class Newcomers:
     ) -> bool:
         """Whether it may be a copy, of which the original is not truncated yet."""
         original = None if self._once else self._copies.lookalike(path, file)
+        if original is None and not self._once and self._may_lack_original(path):
+            self._waiting.add(identity, path, self._waits(path, size, now, waited, file=file, until=now))
+            return True
         if original is None:
             if waited is None or waited.until is None or waited.parted:
                 return False
@@ -515,6 +519,12 @@ class Newcomers:
         waiting.contained = contained
         self._waiting.add(identity, path, waiting)
         return True
+
+    def _may_lack_original(self, path: bytes) -> bool:
+        """Whether what may be its original waits for a descriptor: nobody has seen yet how that begins."""
+        found = filter(None, map(self._finder.found, originals(path)))
+        waiting = filter(None, map(self._waiting.get, found))
+        return any(each.until is None for each in waiting)
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""
