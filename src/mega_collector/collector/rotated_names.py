@@ -60,6 +60,11 @@ def unnumbered(path: bytes) -> bytes | None:
     return None if numbered is None else b"".join(filter(None, numbered.groups()))
 
 
+def is_moved(old: bytes, new: bytes) -> bool:
+    """Whether a file of the old name may be called so after rotations."""
+    return old == new or old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
+
+
 def uncopied(path: bytes) -> bytes:
     """What the file was called before it was renamed to be copied: app.log of app.log.tmp (logrotate's renamecopy)."""
     return path.removesuffix(_COPIED)
