@@ -124,9 +124,9 @@ class Rewrites:
     def _is_another_now(self, follower: Follower, path: bytes) -> bool:
         """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps.
 
-        Nor can what was empty be told from any other. What was not read yet is no other but by a name that tells so.
+        Nor can what was empty be told from any other; nor what nothing was read of, but by its name.
         """
-        if follower.lag and is_moved(follower.source.path, path):
+        if follower.lag and (follower.position or is_moved(follower.source.path, path)):
             return False
         try:
             with self._files.looking_at(follower, path) as file:
