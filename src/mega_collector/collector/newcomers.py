@@ -269,9 +269,7 @@ class Newcomers:
     def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
         if self._copies.original(name, file) is not None:
             return True
-        if self._copies.lookalike(name, file, own=follower) is not None:
-            return True
-        return follower.path is not None and self._may_lack_original(follower.identity, name)
+        return self._copies.lookalike(name, file, own=follower) is not None
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -495,7 +493,7 @@ class Newcomers:
     ) -> bool:
         """Whether it may be a copy, of which the original is not truncated yet."""
         original = None if self._once else self._copies.lookalike(path, file)
-        if original is None and not self._once and self._may_lack_original(identity, path):
+        if original is None and not self._once and self._may_lack_original(path):
             self._waiting.add(identity, path, self._waits(path, size, now, waited, file=file, until=math.inf))
             return True
         if original is None:
@@ -530,15 +528,11 @@ class Newcomers:
         begun = self._copies.is_begun(original, file, size)
         return begun or (waited.file is None and self._copies.is_beginning(original, file, size))
 
-    def _may_lack_original(self, identity: Identity, path: bytes) -> bool:
-        """Whether nobody has seen yet how what may be its original begins: that is told next, or has no descriptor."""
-        found = {each for each in map(self._finder.found, originals(path)) if each is not None} - {identity}
-        return any(self._is_unseen(each) for each in found)
-
-    def _is_unseen(self, identity: Identity) -> bool:
-        known = self._sources.follows(identity) or identity in self._archives or identity in self._failing
-        waiting = self._waiting.get(identity)
-        return not (known or self._finder.passes_over(identity)) and (waiting is None or waiting.until is None)
+    def _may_lack_original(self, path: bytes) -> bool:
+        """Whether what may be its original waits for a descriptor: nobody has seen yet how that begins."""
+        found = (identity for identity in map(self._finder.found, originals(path)) if identity is not None)
+        waiting = (each for each in map(self._waiting.get, found) if each is not None)
+        return any(each.until is None for each in waiting)
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""
