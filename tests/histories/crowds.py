@@ -11,6 +11,7 @@ from random import Random
 
 from histories.world import World, seeded_ids
 from mega_collector.block import Source
+
 _LONG = 1000
 """Seconds: archives are shipped one after the other, and the window is small."""
 

@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from random import Random
+from typing import TYPE_CHECKING
 
 from mega_collector.collector.discovery import FileFacts, Scan
 from mega_collector.collector.file import SPARE
 from mega_collector.collector.watch import Events
+
+if TYPE_CHECKING:
+    from random import Random
 
 DIRECTORY = b"/logs"
 DEVICE = 7

@@ -271,6 +271,17 @@ class Newcomers:
             return True
         return self._copies.lookalike(name, file, own=follower) is not None
 
+    def is_original_next(self, follower: Follower) -> bool:
+        """Whether what may be its original, if it is a copy now, was found by this very look, and is told of next."""
+        if self._once or follower.path is None:
+            return False
+        found = {each for each in map(self._finder.found, originals(follower.path)) if each is not None}
+        return any(self._is_next(each) for each in found - {follower.identity})
+
+    def _is_next(self, identity: Identity) -> bool:
+        known = self._sources.follows(identity) or identity in self._archives or identity in self._waiting
+        return not (known or identity in self._failing or self._finder.passes_over(identity))
+
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
 

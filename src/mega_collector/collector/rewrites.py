@@ -158,6 +158,10 @@ class Rewrites:
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)
+        elif self._newcomers.is_original_next(follower):
+            self._sources.cut(follower, copied=copied)
+            self._departures.let_go(follower)
+            self._finder.hurry()
         else:
             self._sources.restart(follower, now, copied=copied)
 
