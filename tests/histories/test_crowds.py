@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from histories.crowds import play_crowd
-from histories.scenes import count_lines, count_lost, let_pass, look, make_copy
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy
 from histories.world import World
 
 _SEEDS = 24
@@ -23,7 +23,6 @@ def test_seeded_crowds(first: int) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        1,  # the copy was made while the log had the name that renamecopy gives it
         10364,  # in the very look in which a log was found by that, its copy had got the inode of another file
         10101,  # a copy waited in the inode and with the name of one before, which was closed
         10787,  # a copy was opened before its log could be
@@ -32,6 +31,11 @@ def test_seeded_crowds(first: int) -> None:
 )
 def test_crowds_that_once_failed(seed: int) -> None:
     _play(seed)
+
+
+def test_a_copy_that_got_the_inode_of_one_before_and_is_deleted_before_it_is_looked_at_comes_once() -> None:
+    play_crowd(14, 4, logs=4, most_open=8, compressed=True, restless=True)
+    play_crowd(136, 5, compressed=True, restless=True)
 
 
 def _play(seed: int) -> None:
@@ -58,6 +62,20 @@ def test_a_copy_of_a_log_that_was_found_when_it_was_to_be_copied_comes_once(ackn
     let_pass(world, 30)
     assert count_lines(world) == 5
     assert count_lost(world) == 0
+
+
+def test_an_archive_has_the_rest_of_a_log_that_was_found_when_it_was_to_be_copied() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log.tmp", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.append(log, 2)
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    world.disk.unlink(b"/logs/a.log.tmp")
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 2
 
 
 @pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.tmp"])

@@ -72,7 +72,6 @@ def uncopied(path: bytes) -> bytes:
 
 def is_named_after(path: bytes, original: bytes) -> bool:
     """As rotations do it: app.log.1.gz, app.log-20261123.gz; or, before the extension, app.1.log.gz."""
-    original = uncopied(original)
     return any(_extends(place, original) for place in places(path))
 
 
