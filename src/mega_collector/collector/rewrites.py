@@ -68,8 +68,9 @@ class Rewrites:
         """It has another name now, or none; it was `closed` before."""
         another = name is not None and closed and self._is_another_now(follower, name)
         # Of an archive: nothing was read of what had the inode, by which it could be told from this.
-        if another or (not follower.position and self._is_archive_now(follower)):
-            unread = another and follower.lag and not self._departures.lies_copy_of(follower)
+        archive = not follower.position and self._is_archive_now(follower)
+        if another or archive:
+            unread = not archive and follower.lag and not self._departures.lies_copy_of(follower)
             self._let_go_of_what_was(follower, lost="it was deleted before it could be read" if unread else None)
 
     def settled(self, follower: Follower, described: Source, now: float) -> bool:
