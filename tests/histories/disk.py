@@ -5,10 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mega_collector.collector.discovery import FileFacts, Scan
 from mega_collector.collector.file import SPARE
 from mega_collector.collector.watch import Events
+
+if TYPE_CHECKING:
+    from random import Random
 
 DIRECTORY = b"/logs"
 DEVICE = 7
@@ -94,12 +98,18 @@ class MemoryDisk:
         self.most_open = sys.maxsize
         """Files that the system lets the collector have open at once, besides those that are spare."""
         self._open = 0
+        self.unsorted: Random | None = None
+        """In what order a directory tells its names: None, in that in which they were made."""
         self.failing: dict[Inode, tuple[int, int]] = {}
         """Files of which reads fail with that error, of so many bytes or more. What is stale then stays so."""
         self.forbidden: set[Inode] = set()
         """Files that may not be opened."""
 
     # What writers do
+
+    def have_inodes(self, most: int) -> None:
+        """So many files may be there."""
+        self._free = [*range(most, 100, -1), *self._free]
 
     def create(self, name: bytes) -> Inode:
         inode = Inode(self._free.pop(), self._generation(0))
@@ -156,7 +166,10 @@ class MemoryDisk:
     def scan(self) -> Scan:
         """The names as they are at first, and behind each what it is when its turn comes."""
         scan = Scan()
-        for name, _ in list(self.matched()):
+        names = [name for name, _ in self.matched()]
+        if self.unsorted is not None:
+            self.unsorted.shuffle(names)
+        for name in names:
             facts = self.look(name)
             if facts is not None:
                 scan.files[name] = facts

@@ -14,6 +14,7 @@ import structlog
 from mega_collector.collector.discovery import FileFacts, NotAlone, Scan
 from mega_collector.collector.outputs import Outputs
 from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster, is_hidden
+from mega_collector.collector.rotated_names import uncopied
 from mega_collector.collector.watch import Events
 from mega_collector.telemetry.printable import printable
 
@@ -149,6 +150,10 @@ class Finder:
     def passed_over(self) -> int:
         """How many files the last scan found that are not to be followed. From any thread."""
         return self._last.passed_over
+
+    def found(self, path: bytes) -> Identity | None:
+        """The file that was last found by that name."""
+        return self._roster.found(path)
 
     def names(self) -> Sequence[bytes]:
         """By which files were found that are not passed over. From any thread."""
@@ -382,10 +387,14 @@ def _directory(path: bytes) -> bytes:
 
 
 def _in_order(changes: Sequence[Appeared | Renamed], seen: Iterable[FileFacts]) -> Iterator[Change]:
-    """What goes by another name now is opened by that, if its size asks for a look at its bytes."""
+    """What goes by another name now is opened by that, if its size asks for a look at its bytes.
+
+    What may be a copy comes behind its original, whose name is shorter: directories tell their names in any order.
+    """
     yield from (change for change in changes if isinstance(change, Renamed))
     yield from seen
-    yield from (change for change in changes if isinstance(change, Appeared))
+    appeared = (change for change in changes if isinstance(change, Appeared))
+    yield from sorted(appeared, key=lambda change: len(uncopied(change.path)))
 
 
 def _identities(own: Sequence[Path]) -> Iterator[Identity]:

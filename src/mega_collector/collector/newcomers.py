@@ -1,5 +1,6 @@
 """Files that appear: they are opened, and followed from now on."""
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,7 +20,7 @@ from mega_collector.collector.losses import Losses
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.roster import Identity
-from mega_collector.collector.rotated_names import originals, unnumbered
+from mega_collector.collector.rotated_names import is_moved, originals
 from mega_collector.collector.search import MISSES, Search
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
@@ -153,7 +154,7 @@ class Newcomers:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if waiting.file is None and waiting.until is None and not _is_moved(waiting.path, name):
+            if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
                 # Another file has its inode by now.
                 waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
@@ -241,7 +242,7 @@ class Newcomers:
         What has just that size is no older: it may have the inode of what was found before, or be found beside that.
         """
         waiting = self._waiting.get((facts.device, facts.inode))
-        if waiting is not None and waiting.found_at <= since and _is_moved(waiting.path, path):
+        if waiting is not None and waiting.found_at <= since and is_moved(waiting.path, path):
             return not 0 < facts.size == size
         return self._is_known(path, facts)
 
@@ -268,7 +269,18 @@ class Newcomers:
     def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
         if self._copies.original(name, file) is not None:
             return True
-        return follower.path is not None and self._copies.lookalike(name, file, own=follower) is not None
+        return self._copies.lookalike(name, file, own=follower) is not None
+
+    def is_original_next(self, follower: Follower) -> bool:
+        """Whether what may be its original, if it is a copy now, was found by this very look, and is told of next."""
+        if self._once or follower.path is None:
+            return False
+        found = {each for each in map(self._finder.found, originals(follower.path)) if each is not None}
+        return any(self._is_next(each) for each in found - {follower.identity})
+
+    def _is_next(self, identity: Identity) -> bool:
+        known = self._sources.follows(identity) or identity in self._archives or identity in self._waiting
+        return not (known or identity in self._failing or self._finder.passes_over(identity))
 
     def tell_missed(self) -> None:
         """What was gone when it was to be opened, and was not found by two scans since, is lost, if no archive has it.
@@ -365,6 +377,7 @@ class Newcomers:
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._sources.follower(source, path, facts, now)
+        follower.begun_at = now if waited is None else waited.found_at
         follower.home = self._siblings.home_of(facts.inode, path)
         follower.nuls_at_head = rewritten
         self._files.keep(follower, file)
@@ -491,15 +504,17 @@ class Newcomers:
     ) -> bool:
         """Whether it may be a copy, of which the original is not truncated yet."""
         original = None if self._once else self._copies.lookalike(path, file)
+        if original is None and not self._once and self._may_lack_original(path):
+            self._waiting.add(identity, path, self._waits(path, size, now, waited, file=file, until=math.inf))
+            return True
         if original is None:
             if waited is None or waited.until is None or waited.parted:
                 return False
             # Its original was truncated just now, perhaps, which is to be seen while this one waits: nothing is lost.
             self._waiting.add(identity, path, replace(waited, path=path, size=size, file=file, parted=True))
             return True
-        until = waited.until if waited is not None else None
-        if waited is not None and waited.size != size and self._copies.is_begun(original, file, size):
-            # It is still being copied. What grows otherwise is none, however long the two begin alike.
+        until = waited.until if waited is not None and waited.until != math.inf else None
+        if waited is not None and waited.size != size and self._is_copied_now(original, file, size, waited):
             until = None
         if until is not None and now >= until and self._stays(original):
             return False
@@ -515,6 +530,20 @@ class Newcomers:
         waiting.contained = contained
         self._waiting.add(identity, path, waiting)
         return True
+
+    def _is_copied_now(self, original: Follower, file: File, size: int, waited: Waiting) -> bool:
+        """Whether it is still being copied, or was just now, with the inode of what waited and was closed.
+
+        What grows otherwise is no copy, however long the two begin alike.
+        """
+        begun = self._copies.is_begun(original, file, size)
+        return begun or (waited.file is None and self._copies.is_beginning(original, file, size))
+
+    def _may_lack_original(self, path: bytes) -> bool:
+        """Whether what may be its original waits for a descriptor: nobody has seen yet how that begins."""
+        found = (identity for identity in map(self._finder.found, originals(path)) if identity is not None)
+        waiting = (each for each in map(self._waiting.get, found) if each is not None)
+        return any(each.until is None for each in waiting)
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""
@@ -538,11 +567,6 @@ class Newcomers:
 def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
     """What was shipped of it; or that it is to begin at its end, if this turns out to be no copy."""
     return (known, None) if known is None or not known.unconfirmed else (None, known)
-
-
-def _is_moved(old: bytes, new: bytes) -> bool:
-    """Whether a file of the old name may be called so after rotations."""
-    return old == new or old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
 
 
 def _words(error: OSError) -> str:

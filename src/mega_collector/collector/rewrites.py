@@ -12,6 +12,7 @@ from mega_collector.collector.gzip_file import is_archive
 from mega_collector.collector.identity import holds
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.rotated_names import is_moved
 from mega_collector.collector.sources import Sources
 from mega_collector.collector.turns import Turns
 
@@ -67,8 +68,10 @@ class Rewrites:
         """It has another name now, or none; it was `closed` before."""
         another = name is not None and closed and self._is_another_now(follower, name)
         # Of an archive: nothing was read of what had the inode, by which it could be told from this.
-        if another or (not follower.position and self._is_archive_now(follower)):
-            self._let_go_of_what_was(follower)
+        archive = not follower.position and self._is_archive_now(follower)
+        if another or archive:
+            unread = not archive and follower.lag and not self._departures.lies_copy_of(follower)
+            self._let_go_of_what_was(follower, lost="it was deleted before it could be read" if unread else None)
 
     def settled(self, follower: Follower, described: Source, now: float) -> bool:
         """Its handshake is done: whether it goes on as that was `described`."""
@@ -122,11 +125,13 @@ class Rewrites:
     def _is_another_now(self, follower: Follower, path: bytes) -> bool:
         """Whether what was closed, all of it read, was deleted, and another file has its inode: a copy, perhaps.
 
-        Nor can what was empty be told from any other.
+        Nor can what was empty be told from any other; nor what nothing was read of, but by its name.
         """
+        if follower.lag and (follower.position or is_moved(follower.source.path, path)):
+            return False
         try:
             with self._files.looking_at(follower, path) as file:
-                return not follower.lag and not self._sources.is_still(follower, file)
+                return not self._sources.is_still(follower, file)
         except OSError:
             return False
 
@@ -154,12 +159,16 @@ class Rewrites:
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)
+        elif self._newcomers.is_original_next(follower):
+            self._sources.cut(follower, copied=copied)
+            self._departures.let_go(follower)
+            self._finder.hurry()
         else:
             self._sources.restart(follower, now, copied=copied)
 
-    def _let_go_of_what_was(self, follower: Follower) -> None:
+    def _let_go_of_what_was(self, follower: Follower, *, lost: str | None = None) -> None:
         """Another file has its inode: the next scan finds it."""
-        self._sources.end(follower)
+        self._sources.end(follower, lost=lost)
         self._departures.let_go(follower)
         self._finder.hurry()
 

@@ -64,6 +64,8 @@ class Roster:
         # As both are asked for each line of files that grow slowly, they are the dictionaries' own.
         self.knows: Callable[[bytes], bool] = self._found.__contains__
         """Whether a file was last found by that name."""
+        self.found: Callable[[bytes], Identity | None] = self._found.get
+        """The file that was last found by that name."""
         self.follows: Callable[[Identity], bool] = self._names.__contains__
         """Whether the file is followed."""
 

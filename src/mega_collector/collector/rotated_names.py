@@ -19,6 +19,8 @@ _NUMBERED = re.compile(rb"(.*[^/])\.\d{1,4}(\.(?!gz$)[a-zA-Z]\w*)?")
 _BEFORE_EXTENSION = re.compile(rb"(.*[^/])\.\d{1,4}(\.(?!gz$)[a-zA-Z]\w*)")
 """What was rotated already, and keeps its extension: app.1.log, but not app.log.1.gz."""
 
+_COPIED = b".tmp"
+
 
 def places(path: bytes) -> Iterator[bytes]:
     """The path, and what it would be a directory above: a rotation may put it below its original (olddir)."""
@@ -29,13 +31,22 @@ def places(path: bytes) -> Iterator[bytes]:
 
 
 def originals(path: bytes) -> Iterator[bytes]:
-    """What the original may be called, if this is the name of a copy: app.log of app.log.1, and of app.1.log."""
+    """What the original may be called, if this is the name of a copy: app.log of app.log.1, and of app.1.log.
+
+    Or app.log.tmp, if it was found when it was to be copied.
+    """
     for place in places(path):
         dot = place.rfind(b".")
         for border in _BORDER.finditer(place, place.rfind(b"/") + 2):
-            yield place[: border.start()]
+            yield from _called(place[: border.start()], path)
             if border.start() < dot:
-                yield place[: border.start()] + place[dot:]
+                yield from _called(place[: border.start()] + place[dot:], path)
+
+
+def _called(original: bytes, copy: bytes) -> Iterator[bytes]:
+    yield original
+    if original + _COPIED != copy:
+        yield original + _COPIED
 
 
 def plain(path: bytes) -> bytes:
@@ -49,9 +60,14 @@ def unnumbered(path: bytes) -> bytes | None:
     return None if numbered is None else b"".join(filter(None, numbered.groups()))
 
 
+def is_moved(old: bytes, new: bytes) -> bool:
+    """Whether a file of the old name may be called so after rotations."""
+    return old == new or old in originals(new) or (unnumbered(old) is not None and unnumbered(old) == unnumbered(new))
+
+
 def uncopied(path: bytes) -> bytes:
     """What the file was called before it was renamed to be copied: app.log of app.log.tmp (logrotate's renamecopy)."""
-    return path.removesuffix(b".tmp")
+    return path.removesuffix(_COPIED)
 
 
 def is_named_after(path: bytes, original: bytes) -> bool:

@@ -625,7 +625,8 @@ class Sources:
         tail = before(file, goes_on.position)
         anew = not goes_on.known and goes_on.source is not described
         if anew:
-            # What it held when it was described is another source's.
+            # What it held when it was described is another source's, or another file's that had its inode.
+            goes_on = replace(goes_on, source=replace(goes_on.source, path=follower.path or described.path))
             facts = file.facts()
             follower.begin_anew(0 if facts is None else facts.size)
         follower.settle(goes_on.source, goes_on.position, tail)

@@ -1,0 +1,130 @@
+"""Many logs that are rotated by renamecopy while the collector looks, starts or has no descriptors left."""
+
+from random import Random
+
+import pytest
+
+from histories.crowds import play_crowd
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy
+from histories.world import World
+
+_SEEDS = 24
+_ROUNDS = 5
+_FEW = [8, 100, 4]
+
+
+@pytest.mark.case(94)
+@pytest.mark.parametrize("first", range(0, _SEEDS, 8))
+def test_seeded_crowds(first: int) -> None:
+    for seed in range(first, first + 8):
+        _play(seed)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        10364,  # in the very look in which a log was found by that, its copy had got the inode of another file
+        10101,  # a copy waited in the inode and with the name of one before, which was closed
+        10787,  # a copy was opened before its log could be
+        11386,  # a log got the inode of another that was closed, and had waited to be read
+    ],
+)
+def test_crowds_that_once_failed(seed: int) -> None:
+    _play(seed)
+
+
+def test_a_copy_that_got_the_inode_of_one_before_and_is_deleted_before_it_is_looked_at_comes_once() -> None:
+    play_crowd(14, 4, logs=4, most_open=8, compressed=True, restless=True)
+    play_crowd(136, 5, compressed=True, restless=True)
+
+
+def _play(seed: int) -> None:
+    play_crowd(
+        seed,
+        _ROUNDS,
+        logs=[3, 8][seed // 16 % 2],
+        most_open=_FEW[seed // 4 % 3],
+        compressed=seed % 2 == 1,
+        restless=True,
+        torn=seed // 2 % 2 == 1,
+    )
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_copy_of_a_log_that_was_found_when_it_was_to_be_copied_comes_once(acknowledged: bool) -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log.tmp", 5)
+    (let_pass if acknowledged else look)(world, 2)
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 30)
+    assert count_lines(world) == 5
+    assert count_lost(world) == 0
+
+
+def test_an_archive_has_the_rest_of_a_log_that_was_found_when_it_was_to_be_copied() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log.tmp", 3)
+    let_pass(world, 8)
+    world.kill()
+    world.append(log, 2)
+    make_archive(world, b"/logs/a.log.1.gz", bytes(log.generation.content))
+    world.disk.unlink(b"/logs/a.log.tmp")
+    world.start()
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 2
+
+
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.tmp"])
+def test_a_copy_that_a_directory_tells_of_before_its_log_comes_once(name: bytes) -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    copy = world.add(b"/logs/a.log.1", 5)
+    make_copy(world, name, copy)
+    look(world, 1)
+    world.disk.unlink(name)
+    let_pass(world, 30)
+    assert count_lines(world) == 5
+    assert count_lost(world) == 0
+
+
+def test_a_copy_waits_until_its_log_can_be_opened() -> None:
+    """Though it can be opened before: both wait for a descriptor."""
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    old = world.add(b"/logs/a.log.1", 2)
+    let_pass(world, 2)
+    log = world.add(b"/logs/a.log", 5)
+    let_pass(world, 2)
+    world.truncate(old)
+    world.disk.append(old, bytes(log.generation.content))
+    world.disk.most_open = 1
+    let_pass(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 3)
+    world.disk.unlink(b"/logs/a.log")
+    let_pass(world, 30)
+    assert count_lines(world) == 5
+
+
+def test_what_was_not_read_of_a_log_is_lost_if_another_has_its_inode_and_told_and_that_comes_as_its_own() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    look(world, 2)
+    world.disk.most_open = 0
+    let_pass(world, 30)
+    world.append(log, 3)
+    look(world, 2)
+    assert not log.open
+    world.disk.unlink(b"/logs/a.log")
+    other = world.add(b"/logs/b.log", 5)
+    assert other.number == log.number
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert [row.source.path for row in world.aggregator.ledger.values() if row.shipped] == [b"/logs/b.log"]
+    assert count_lost(world) == 1
