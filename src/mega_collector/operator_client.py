@@ -47,6 +47,9 @@ _CAUSES = {
 _ENDED = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))
 """What a socket says on which nobody listens any more, or that is gone."""
 
+_BROKEN = ("Stream removed", "Socket closed", "Connection reset", "Broken pipe", "GOAWAY")
+"""What gRPC 1.85 says of a call that was under way when the other side ended."""
+
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -118,6 +121,13 @@ def unheard(error: grpc.RpcError) -> str | None:
     if any(each in details for each in _ENDED):
         return "it has ended meanwhile: try again when it runs"
     return "it does not answer: see whether it hangs, and try again"
+
+
+def broken(error: grpc.RpcError) -> bool:
+    """Whether the half has ended, or is about to, while the call was under way: nobody knows what became of that."""
+    if error.code() is grpc.StatusCode.CANCELLED:
+        return True
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(each in str(error.details()) for each in _BROKEN)
 
 
 def look(operator: api_pb2_grpc.OperatorStub) -> View:

@@ -845,3 +845,15 @@ def test_ranges_hold_the_bytes_that_were_discarded_and_not_cleared(
 def ledger_of_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     with _ledger(tmp_path_factory.mktemp("ledger")) as ledger:
         yield ledger
+
+
+def test_what_was_opened_again_further_on_before_anything_came_begins_there(tmp_path: Path) -> None:
+    ledger, source = Ledger(tmp_path), make_source("a")
+    for at in (1, 200):
+        ledger.commit([Advance(source, at, at, 0, Marker.of(b"%d" % at))])
+    (record,) = ledger.records()
+    assert (record.first, record.position, record.before) == (200, 200, Marker.of(b"200"))
+    ledger.commit([Advance(source, 200, 300, 1, HEAD)])
+    (record,) = ledger.records()
+    assert (record.first, record.position, record.before) == (200, 300, HEAD)
+    ledger.close(clean=True)

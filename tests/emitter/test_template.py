@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given, strategies as st
@@ -125,3 +125,19 @@ def test_a_mistake_in_a_template_is_an_error(text: str) -> None:
 def test_a_path_in_which_nothing_varies_is_none() -> None:
     assert not is_template("/a{{b}}%%.log")
     assert literal("/a{{b}}%%.log") == "/a{b}%.log"
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("{path}", True),
+        ("{host}/{path}", True),
+        ("{host}/{path}.log", False),
+        ("logs-{host}/{path}", False),
+        ("state/{tag:name}", True),
+        ("state/logs/{path}", False),
+        ("elsewhere/{path}", False),
+    ],
+)
+def test_it_is_known_where_a_collector_may_lead(tmp_path: Path, text: str, may: bool) -> None:
+    assert Template(f"{tmp_path}/{text}").may_be(tmp_path / "state" / "ledger.sqlite3") is may

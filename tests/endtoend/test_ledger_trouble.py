@@ -174,6 +174,7 @@ def test_what_the_ledger_could_not_note_before_the_end_comes_once(site: Site) ->
     aggregator.wait_for("ledger_failed")
     assert aggregator.stop() == 0
     assert aggregator.events("stopped", complete=False)
+    assert aggregator.events("shutdown_incomplete", reason="the ledger could not be written in time")
     (state / "elsewhere").rename(state / "ledger.sqlite3")
     site.aggregator()
     site.assert_delivered()

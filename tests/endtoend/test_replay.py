@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,18 @@ def test_an_aggregator_killed_in_the_middle_again_and_again_delivers_each_line_o
     assert drain.replay().wait() == 0
     assert drain.left() == []
     assert_exactly(drain.site.output(), drain.site.written)
+
+
+@pytest.mark.parametrize("end", [Process.stop, Process.kill])
+def test_an_aggregator_that_ends_in_the_middle_is_told_as_that(drain: Drain, end: Callable[[Process], object]) -> None:
+    aggregator = drain.aggregator()
+    drain.discard(LINES)
+    replay = drain.replay()
+    _wait_for(replay, drain.site, 1)
+    end(aggregator)
+    assert replay.wait() == 1
+    (line,) = replay.said().splitlines()
+    assert re.search(r": (the aggregator|not delivered: it) has ended meanwhile: |: .* is shutting down: ", line), line
 
 
 def test_a_destination_that_fails_again_keeps_the_dead_letters_as_they_are(drain: Drain) -> None:

@@ -97,6 +97,30 @@ def test_an_output_that_is_a_directory(tmp_path: Path) -> None:
     refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", "names a directory")
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        "state/ledger.sqlite3",
+        "link/ledger.sqlite3-wal",
+        "{host}/{path}",
+        "link/{path}",
+        "{host}/{collector}/{path}.dead",
+    ],
+)
+def test_an_output_that_may_be_what_the_aggregator_keeps_for_itself(tmp_path: Path, output: str) -> None:
+    """A template too: a collector's host, path and id are whatever it says."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "link").symlink_to("state")
+    says = f"{tmp_path}/{output}: lines could go into {tmp_path}/state/"
+    changed = {
+        "file_configuration": str(tmp_path / output),
+        "dead_letter_directory": str(tmp_path / "state/dead/letters"),
+    }
+    refused(tmp_path, "AGGREGATOR_FILE_CONFIGURATION", says, "the aggregator's own: name another place", **changed)
+    looked = attempt("check", "aggregator", cwd=tmp_path, environ=settings(tmp_path, **changed))
+    assert any(line.startswith("BAD destination: ") and says in line for line in looked.stdout.splitlines()), looked
+
+
 @pytest.mark.case(99)
 def test_an_output_that_may_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "out.log").touch(0o444)

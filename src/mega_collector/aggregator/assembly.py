@@ -20,6 +20,7 @@ from mega_collector.aggregator.ledger import Ledger, LedgerError
 from mega_collector.aggregator.listener import Listener
 from mega_collector.aggregator.operator_address import OperatorAddress
 from mega_collector.aggregator.operator_server import AggregatorOnlooker, AggregatorOperator
+from mega_collector.aggregator.own_files import own_files
 from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.pipeline import Pipeline
 from mega_collector.aggregator.server import AggregatorServicer
@@ -358,7 +359,7 @@ def _where(settings: AggregatorSettings) -> str:
 
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:
     """Find out what is made only after the ledger, and could fail: a refusal must not leave a ledger behind."""
-    require(settings.file_configuration)
+    require(settings.file_configuration, own_files(settings))
     directory = settings.dead_letter_directory
     if after_retries is AfterRetries.DISCARD and directory is not None:
         try:

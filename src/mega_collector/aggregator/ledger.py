@@ -106,11 +106,14 @@ _EVERYTHING = ("SELECT * FROM sources", "SELECT * FROM ranges", OUTPUTS, HOLDERS
 _PUT_SOURCE = """
 INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
-    before_length = iif(?13 OR ?8 = ?9, before_length, ?11), before_digest = iif(?13 OR ?8 = ?9, before_digest, ?12),
+    first_position = iif(first_position = position AND position < ?8, ?8, first_position),
+    before_length = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_length, ?11),
+    before_digest = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_digest, ?12),
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
-# What only says where a source stands that is known changes no marker of its bytes: it has none, or the same.
+# What only says where a source stands that is known changes no marker of its bytes: it has none, or the same. One of
+# which nothing came before it was opened again, further on, begins there: what is between is as unknown.
 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"

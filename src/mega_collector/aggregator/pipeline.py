@@ -157,7 +157,9 @@ class Pipeline:
             if not self.complete:
                 _log.warning("shutdown_incomplete", reason="some outputs take nothing")
         except Stopping:
-            _log.warning("shutdown_incomplete", reason="the destination did not take everything in time")
+            unwritten = "the ledger could not be written in time"
+            untaken = "the destination did not take everything in time"
+            _log.warning("shutdown_incomplete", reason=untaken if self._committing else unwritten)
         except MegaCollectorError as error:
             self.failure = error
             self._on_failure()

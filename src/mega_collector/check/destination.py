@@ -3,16 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from mega_collector.aggregator.own_files import own_files
 from mega_collector.block import Source
 from mega_collector.check.finding import Finding
 from mega_collector.check.ground import DEADLINE, check_room, writable
 from mega_collector.check.leave import forbidden
 from mega_collector.emitter.choice import choose_kind, require
 from mega_collector.emitter.configuration import FileConfiguration
-from mega_collector.emitter.preflight import require_output
+from mega_collector.emitter.preflight import require_apart, require_output
 from mega_collector.emitter.template import Template
 from mega_collector.errors import SettingError, StartError
 from mega_collector.marker import Marker
@@ -37,17 +38,18 @@ def check_destination(settings: AggregatorSettings, *, running: bool) -> Iterato
         yield Finding(True, f"destination: {kind}")
         return
     path = settings.file_configuration.path
+    own = own_files(settings)
     if isinstance(path, Template):
-        yield from _outputs(settings.file_configuration, path)
+        yield from _outputs(settings.file_configuration, path, own)
         return
-    yield in_time(path, lambda: list(_output(path, running=running)))
+    yield in_time(path, lambda: list(_output(path, own, running=running)))
     yield in_time(path, lambda: [check_room("destination", path)])
 
 
-def _outputs(configuration: FileConfiguration, template: Template) -> Iterator[Finding]:
+def _outputs(configuration: FileConfiguration, template: Template, own: Iterable[Path]) -> Iterator[Finding]:
     """Which of their directories can be written is seen when there is something for them."""
     try:
-        require(configuration)
+        require(configuration, own)
     except SettingError as error:
         yield Finding(False, f"destination: {error}")
         return
@@ -75,7 +77,12 @@ def in_time(path: Path, look: Callable[[], list[Finding]], *, deadline: float = 
     return found[0]
 
 
-def _output(path: Path, *, running: bool) -> Iterator[Finding]:
+def _output(path: Path, own: Iterable[Path], *, running: bool) -> Iterator[Finding]:
+    try:
+        require_apart(path, own)
+    except StartError as error:
+        yield Finding(False, f"destination: file {error}")
+        return
     if os.path.lexists(path):
         yield _existing(path, running=running)
         return

@@ -10,7 +10,7 @@ from mega_collector.emitter.blackhole import BlackholeEmitter
 from mega_collector.emitter.configuration import AfterRetries, FileConfiguration, TextConfiguration
 from mega_collector.emitter.file import FileEmitter
 from mega_collector.emitter.file_tree import FileTree
-from mega_collector.emitter.preflight import require_output, require_root
+from mega_collector.emitter.preflight import require_apart, require_output, require_root
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.emitter.stop import Stop
 from mega_collector.emitter.template import Template
@@ -54,8 +54,8 @@ def choose_kind(*, text: TextConfiguration | None, file: FileConfiguration | Non
     raise SettingError(chosen[0][1], f"only one destination can be used: unset this one or {others}")
 
 
-def require(file: FileConfiguration | None) -> None:
-    """Look whether the file, if that is the destination, can be written. Nothing is made.
+def require(file: FileConfiguration | None, own: Iterable[Path] = ()) -> None:
+    """Look whether the file, if that is the destination, can be written, and is none of the `own`. Nothing is made.
 
     Raises:
         SettingError: it cannot.
@@ -66,6 +66,10 @@ def require(file: FileConfiguration | None) -> None:
         if not file.is_single:
             raise SettingError(_FILE, f"{file.path}: it is no regular file, and cannot be rotated")
         return
+    try:
+        require_apart(file.path, own)
+    except StartError as error:
+        raise SettingError(_FILE, str(error)) from error
     try:
         if isinstance(file.path, Template):
             require_root(file.path.root)

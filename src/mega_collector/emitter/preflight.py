@@ -1,10 +1,12 @@
 """Looks whether files and directories can be used, before anything is made or opened for good."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from mega_collector.emitter.cause import cause
 from mega_collector.emitter.output import Output
+from mega_collector.emitter.template import Template
 from mega_collector.errors import EmitError, StartError
 
 
@@ -22,6 +24,18 @@ def require_output(path: Path) -> None:
             _require_room(Path(os.path.realpath(path)).parent, path)
     except EmitError as error:
         raise StartError(str(error)) from error
+
+
+def require_apart(path: Path | Template, own: Iterable[Path]) -> None:
+    """Look whether no line goes into a file that is the aggregator's `own`, whatever a collector calls itself.
+
+    Raises:
+        StartError: one may.
+    """
+    for each in own:
+        real = Path(os.path.realpath(each.parent), each.name)
+        if path.may_be(real) if isinstance(path, Template) else os.path.realpath(path) == str(real):
+            raise StartError(f"{path}: lines could go into {each}, which is the aggregator's own: name another place")
 
 
 def require_directory(path: Path) -> None:

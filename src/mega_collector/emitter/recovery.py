@@ -99,7 +99,8 @@ class Recovery:
             # Half of it would only take room, where there is none, and the place of what was laid aside before.
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
-            raise StartError(cause(aside, error)) from error
+            why = f"what is to be cut from {output.path} after a kill is laid aside there first, and cannot be"
+            raise StartError(f"{cause(aside, error)}: {why}") from error
         return aside
 
     def _make_room(self, prefix: str) -> None:

@@ -6,7 +6,7 @@ import grpc
 
 from mega_collector.api import api_pb2 as pb
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operator_client import operator_of, unheard
+from mega_collector.operator_client import broken, operator_of, unheard
 from mega_collector.telemetry.printable import text
 
 _PATIENCE = 30.0
@@ -33,6 +33,9 @@ def release(state_directory: Path, collector: str, holder: str | None) -> str:
 
 
 def _why(error: grpc.RpcError) -> str:
+    why = unheard(error)
+    if why is None and broken(error):
+        return "the aggregator has ended meanwhile: `mega-collector ledger` shows whether it has done so all the same"
     match error.code():
         case grpc.StatusCode.NOT_FOUND:
             return f"{error.details()}: `mega-collector ledger` shows those that are held"
@@ -41,4 +44,4 @@ def _why(error: grpc.RpcError) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return "the aggregator does not answer: `mega-collector ledger` shows whether it has done so all the same"
         case _:
-            return f"nothing is released: {unheard(error) or error.details()}"
+            return f"nothing is released: {why or error.details()}"

@@ -10,7 +10,7 @@ import grpc
 from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.emitter.dead_letter import content
 from mega_collector.errors import MegaCollectorError
-from mega_collector.operator_client import operator_of, unheard
+from mega_collector.operator_client import broken, operator_of, unheard
 
 _SUFFIX = ".dead"
 
@@ -133,7 +133,9 @@ def _why(error: grpc.RpcError) -> str:
         return "this aggregator cannot replay: it is of another version than this command"
     if code not in _NOT_NOW:
         return f"the aggregator failed: {details}"
-    return f"not delivered: {unheard(error) or details}"
+    if (why := unheard(error)) is None and broken(error):
+        return "the aggregator has ended meanwhile: when it runs, try again; what is delivered is not delivered twice"
+    return f"not delivered: {why or details}"
 
 
 def _told(replayed: Replayed) -> str:

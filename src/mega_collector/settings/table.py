@@ -66,6 +66,8 @@ made.
   empty becomes `_`. What is too long (a name of 200 bytes, a path of 2000) is cut and ends with a digest. So
   different files go to different files; those whose fields are all the same go to one. Where files are rotated or
   compressed, a name that ends like a rotated one's (`.1`, `.gz`) has `%2E` for that dot.
+- A path or a template that may lead into the aggregator's own files (its ledger, its dead letters) is refused at the
+  start: lines in the ledger would be its end.
 - `{path}` is the name by which the collector knows a file. One that is rotated keeps it, unless the collector is
   started anew meanwhile: then the rest of the file goes where its new name leads.
 - No symbolic link is followed below the root, neither to a directory nor to a file.
