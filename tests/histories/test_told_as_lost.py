@@ -483,6 +483,26 @@ def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_if_no_copy_has_it(na
     assert count_lost(world) == (copied == "not")
 
 
+@pytest.mark.parametrize("sooner", [False, True])
+@pytest.mark.parametrize("longer", [0, 1])
+def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_though_another_of_its_size_waits_beside_it(
+    longer: int, sooner: bool
+) -> None:
+    """It is no copy, as it begins otherwise: so it is seen at a glance when the first of them is found."""
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    contents = {b"/logs/a.log": b"1 mine\n", b"/logs/a.log.1": b"2 none\n" + longer * b"more\n"}
+    for name in sorted(contents, reverse=sooner):
+        world.disk.append(world.disk.create(name), contents[name])
+        look(world, 1)
+    world.disk.unlink(b"/logs/a.log")
+    look(world, 4)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 1 + longer + 8
+    assert count_lost(world) == 1
+
+
 @pytest.mark.parametrize("copied", [False, True])
 def test_what_waits_for_a_descriptor_and_is_made_anew_just_before_it_is_opened_is_lost_if_no_copy_has_it(
     copied: bool,

@@ -84,7 +84,7 @@ class Newcomers:
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file))
+        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file=file))
 
     def _open(self, identity: Identity, path: bytes, now: float, waited: Waiting | None) -> None:
         self._missed.pop(identity, None)
@@ -127,18 +127,24 @@ class Newcomers:
         self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
     ) -> None:
         if waited is None or waited.until is None:
-            waited = self._waits(path, waited.size if waited else self._size_of(identity, path), now, waited)
+            size, head = (waited.size, waited.head) if waited is not None else self._glance(identity, path)
+            waited = self._waits(path, size, now, waited, head=head)
         self._waiting.add(identity, path, waited)
         self._crowd.warn(error)
 
-    def _size_of(self, identity: Identity, path: bytes) -> int:
-        """As far as can be seen by a glance: of what is deleted before it could be opened, so much is lost."""
+    def _glance(self, identity: Identity, path: bytes) -> tuple[int, Marker]:
+        """Its size and how it begins, if that can be seen.
+
+        Of what is deleted before it could be opened, so much is lost, if no copy has it.
+        """
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
+                if facts is not None and (facts.device, facts.inode) == identity:
+                    return facts.size, head_of(file)
         except OSError:
-            return 0
-        return facts.size if facts is not None and (facts.device, facts.inode) == identity else 0
+            pass
+        return 0, Marker()
 
     def seen(self, identity: Identity, size: int, now: float) -> None:
         """A file that waits has this size now."""
@@ -147,6 +153,8 @@ class Newcomers:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
         else:
+            if size < waiting.size:
+                waiting.head = Marker()
             waiting.size = size
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
@@ -155,7 +163,7 @@ class Newcomers:
         if name is not None:
             if waiting.file is None and waiting.until is None and not _is_moved(waiting.path, name):
                 # Another file has its inode by now.
-                waiting.scan, waiting.found_at = self._finder.scans, now
+                waiting.scan, waiting.found_at, waiting.head = self._finder.scans, now, Marker()
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -398,12 +406,14 @@ class Newcomers:
         now: float,
         waited: Waiting | None,
         *,
+        head: Marker | None = None,
         file: File | None = None,
         until: float | None = None,
     ) -> Waiting:
         """As what it waits from now on, found when it was first."""
         found_at = now if waited is None else waited.found_at
-        return Waiting(path, size, self._scan_of(waited), found_at, file, until)
+        head = head or (Marker() if waited is None else waited.head)
+        return Waiting(path, size, self._scan_of(waited), found_at, head, file, until)
 
     def _scan_of(self, waited: Waiting | None) -> int:
         """How many scans there were before that which found it."""
@@ -436,6 +446,8 @@ class Newcomers:
             self._forget_end(self._remembered.of(waiting.path, identity[1]))
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
+        if entry is None and waiting.head.length:
+            entry = Entry(b"", waiting.path, *identity, waiting.head, 0, Marker())
         older = partial(self._is_older, since, waiting.size)
         return self._copies.lies_near(waiting.path, entry, waiting.size, since=since, older=older)
 
