@@ -26,6 +26,8 @@ from mega_collector.collector.sources import Sources
 from mega_collector.collector.waiting import Waiting, WaitingFiles
 from mega_collector.marker import Marker
 
+_UNOPENED = "it was deleted before it could be opened"
+
 
 class Newcomers:
     """Opens what appears and begins to follow it."""
@@ -152,18 +154,24 @@ class Newcomers:
         if size != waiting.size and waiting.until is not None:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
-        else:
-            if size < waiting.size:
-                waiting.head = Marker()
-            waiting.size = size
+            return
+        if size < waiting.size:
+            self._tell_unread(identity, waiting, "the file was truncated before it was read")
+            _, waiting.head = self._glance(identity, waiting.path)
+        waiting.size = size
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if waiting.file is None and waiting.until is None and not _is_moved(waiting.path, name):
-                # Another file has its inode by now.
-                waiting.scan, waiting.found_at, waiting.head = self._finder.scans, now, Marker()
+            if waiting.file is None and waiting.until is None:
+                another = self._is_another(waiting, identity, name)
+                if another:
+                    self._tell_unread(identity, waiting, _UNOPENED)
+                    waiting.size, waiting.head = self._glance(identity, name)
+                if another or not _is_moved(waiting.path, name):
+                    # Another file has its inode by now.
+                    waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -183,7 +191,32 @@ class Newcomers:
         entry = self._remembered.of(waiting.path, inode)
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._sources.follower(source, None, facts, now)
-        self._departures.lost(follower, "it was deleted before it could be opened")
+        self._departures.lost(follower, _UNOPENED)
+
+    def _is_another(self, waiting: Waiting, identity: Identity, name: bytes) -> bool:
+        """Whether what has the inode of a file that waits begins otherwise, now that it has this name."""
+        try:
+            with self._files.looking(name) as file:
+                facts = file.facts()
+                if facts is None or (facts.device, facts.inode) != identity:
+                    return False
+                return not _begins_so(file, waiting)
+        except OSError:
+            return False
+
+    def _tell_unread(self, identity: Identity, waiting: Waiting, reason: str) -> None:
+        """What waited is not in that file any more: if no copy has it, it is lost.
+
+        If something of it is remembered, that is known when its source is settled.
+        """
+        known = self._is_standing(identity) or self._remembered.of(waiting.path, identity[1]) is not None
+        if not waiting.size or known or self._lies_on(identity, waiting):
+            return
+        entry = waiting.entry(identity)
+        if self._waiting.hold_copy(waiting.path, entry, waiting.size, since=waiting.found_at):
+            return
+        source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
+        self._losses.end(source, 0, waiting.size, reason)
 
     def leave_out(self, outputs: Collection[Identity]) -> None:
         """The aggregator writes to these files: they are not to be followed."""
@@ -296,7 +329,7 @@ class Newcomers:
                 del self._missed[identity]
                 if archived or not self._archives.are_of(path):
                     source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
-                    self._losses.end(source, 0, None, "it was deleted before it could be opened")
+                    self._losses.end(source, 0, None, _UNOPENED)
             else:
                 self._finder.hurry()
 
@@ -337,6 +370,9 @@ class Newcomers:
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
+        if waited is not None and waited.until is None and not _begins_so(file, waited):
+            self._tell_unread(identity, waited, _UNOPENED)
+            waited = replace(waited, scan=self._finder.scans, found_at=now, size=facts.size, head=head_of(file))
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
@@ -447,7 +483,7 @@ class Newcomers:
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
         if entry is None and waiting.head.length:
-            entry = Entry(b"", waiting.path, *identity, waiting.head, 0, Marker())
+            entry = waiting.entry(identity)
         older = partial(self._is_older, since, waiting.size)
         return self._copies.lies_near(waiting.path, entry, waiting.size, since=since, older=older)
 
@@ -550,6 +586,15 @@ class Newcomers:
 def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
     """What was shipped of it; or that it is to begin at its end, if this turns out to be no copy."""
     return (known, None) if known is None or not known.unconfirmed else (None, known)
+
+
+def _begins_so(file: File, waiting: Waiting) -> bool:
+    """Whether it begins as what waited did when it was found.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return waiting.head.matches_head(file.read(waiting.head.length, 0))
 
 
 def _is_moved(old: bytes, new: bytes) -> bool:

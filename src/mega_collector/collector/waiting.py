@@ -39,6 +39,10 @@ class Waiting:
     parted: bool = False
     """Whether it looked like no copy any more when it was looked at last."""
 
+    def entry(self, identity: Identity) -> Entry:
+        """What is known of what it holds: nothing of it was read."""
+        return Entry(b"", self.path, *identity, self.head, 0, _UNKNOWN)
+
 
 class WaitingFiles:
     """Those that wait, by what they are: the finder tells of them as of what is followed."""
