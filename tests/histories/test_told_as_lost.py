@@ -527,24 +527,6 @@ def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_though_its_inode_is_
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_what_waits_for_a_descriptor_and_is_truncated_is_lost_if_no_copy_has_it(copied: bool) -> None:
-    world = World(Random(0), max_open_files=1)
-    _crowd(world)
-    log = world.add(b"/logs/a.log", 4)
-    look(world, 2)
-    assert log.open == 0
-    if copied:
-        make_copy(world, b"/logs/a.log.1", log)
-    world.disk.truncate(log)
-    world.append(log, 2)
-    look(world, 4)
-    world.reconnect()
-    let_pass(world, 60)
-    assert count_lines(world) == copied * 4 + 2 + 8
-    assert count_lost(world) == 1 - copied
-
-
-@pytest.mark.parametrize("copied", [False, True])
 def test_what_waits_for_a_descriptor_and_is_made_anew_just_before_it_is_opened_is_lost_if_no_copy_has_it(
     copied: bool,
 ) -> None:

@@ -1,5 +1,6 @@
 """Files that appear: they are opened, and followed from now on."""
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
@@ -72,11 +73,13 @@ class Newcomers:
         self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them. And
         whether an archive of that name was done already, which is of another file then."""
+        self._unread: list[tuple[Identity, Waiting, int]] = []
+        """Files that were deleted while they waited, of which another has the inode, and how many scans there were."""
 
     @property
     def doubtful(self) -> bool:
         """Whether it is still to be seen if what was not found is gone."""
-        return bool(self._missed)
+        return bool(self._missed or self._unread)
 
     # What the finder tells
 
@@ -156,7 +159,7 @@ class Newcomers:
             self._try_again(identity, now)
             return
         if size < waiting.size:
-            self._tell_unread(identity, waiting, "the file was truncated before it was read")
+            # Truncated, or another by now.
             _, waiting.head = self._glance(identity, waiting.path)
         waiting.size = size
 
@@ -167,7 +170,7 @@ class Newcomers:
             if waiting.file is None and waiting.until is None:
                 another = self._is_another(waiting, identity, name)
                 if another:
-                    self._tell_unread(identity, waiting, _UNOPENED)
+                    self._note_unread(identity, waiting)
                     waiting.size, waiting.head = self._glance(identity, name)
                 if another or not _is_moved(waiting.path, name):
                     # Another file has its inode by now.
@@ -204,19 +207,32 @@ class Newcomers:
         except OSError:
             return False
 
-    def _tell_unread(self, identity: Identity, waiting: Waiting, reason: str) -> None:
-        """What waited is not in that file any more: if no copy has it, it is lost.
+    def _note_unread(self, identity: Identity, waiting: Waiting) -> None:
+        """Another has the inode of what waited, which was deleted: if no copy has it, it is lost.
 
-        If something of it is remembered, that is known when its source is settled.
+        That is seen when the rotation is over, amid which it shows. If something of it is remembered, that is known
+        when its source is settled.
         """
         known = self._is_standing(identity) or self._remembered.of(waiting.path, identity[1]) is not None
-        if not waiting.size or known or self._lies_on(identity, waiting):
-            return
-        entry = waiting.entry(identity)
-        if self._waiting.hold_copy(waiting.path, entry, waiting.size, since=waiting.found_at):
-            return
-        source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
-        self._losses.end(source, 0, waiting.size, reason)
+        had = waiting.contained is not None and self._copies.is_had(*waiting.contained)
+        if waiting.size and not (known or had):
+            self._unread.append((identity, replace(waiting), self._finder.scans))
+            self._finder.hurry()
+
+    def _tell_unread(self) -> None:
+        for identity, waiting, scans in self._unread:
+            if self._finder.scans - scans <= MISSES:
+                self._finder.hurry()
+            elif not self._has_copy(waiting.path, waiting.entry(identity), waiting.size):
+                source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
+                self._losses.end(source, 0, waiting.size, _UNOPENED)
+        self._unread = [each for each in self._unread if self._finder.scans - each[2] <= MISSES]
+
+    def _has_copy(self, path: bytes, entry: Entry, size: int) -> bool:
+        """Whether one is there that begins so, shipped already or not."""
+        if self._waiting.hold_copy(path, entry, size):
+            return True
+        return self._copies.lies_near(path, entry, size, since=-math.inf, older=None)
 
     def leave_out(self, outputs: Collection[Identity]) -> None:
         """The aggregator writes to these files: they are not to be followed."""
@@ -316,6 +332,8 @@ class Newcomers:
 
         If something of it is remembered, that is to be sought.
         """
+        if not self._sources.recollecting:
+            self._tell_unread()
         for identity, (path, scans, archived) in list(self._missed.items()):
             if self._sources.follows(identity):
                 # It was sought, and has a name that no pattern matches.
@@ -371,7 +389,7 @@ class Newcomers:
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
         if waited is not None and waited.until is None and not _begins_so(file, waited):
-            self._tell_unread(identity, waited, _UNOPENED)
+            self._note_unread(identity, waited)
             waited = replace(waited, scan=self._finder.scans, found_at=now, size=facts.size, head=head_of(file))
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
