@@ -480,7 +480,50 @@ def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_if_no_copy_has_it(na
     world.reconnect()
     let_pass(world, 60)
     assert count_lines(world) == rest + 8
-    assert count_lost(world) == (copied == "not")
+    # What had the inode of the copy before is lost itself.
+    assert count_lost(world) == (copied in {"not", "in the inode of another"})
+
+
+@pytest.mark.parametrize("sooner", [False, True])
+@pytest.mark.parametrize("longer", [0, 1])
+def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_though_another_of_its_size_waits_beside_it(
+    longer: int, sooner: bool
+) -> None:
+    """It is no copy, as it begins otherwise: so it is seen at a glance when the first of them is found."""
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    contents = {b"/logs/a.log": b"1 mine\n", b"/logs/a.log.1": b"2 none\n" + longer * b"more\n"}
+    for name in sorted(contents, reverse=sooner):
+        world.disk.append(world.disk.create(name), contents[name])
+        look(world, 1)
+    world.disk.unlink(b"/logs/a.log")
+    look(world, 4)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == 1 + longer + 8
+    assert count_lost(world) == 1
+
+
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/b.log", b"/logs/a.log.2"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_waits_for_a_descriptor_and_is_deleted_is_lost_though_its_inode_is_another_s_at_once(
+    name: bytes, copied: bool
+) -> None:
+    """And under whatever name that is found."""
+    world = World(Random(0), max_open_files=1)
+    _crowd(world)
+    log = world.add(b"/logs/a.log.1", 4)
+    look(world, 2)
+    assert log.open == 0
+    if copied:
+        make_copy(world, b"/logs/a.log.1.old", log)
+    world.disk.unlink(b"/logs/a.log.1")
+    assert world.add(name, 5).number == log.number
+    look(world, 4)
+    world.reconnect()
+    let_pass(world, 60)
+    assert count_lines(world) == copied * 4 + 5 + 8
+    assert count_lost(world) == 1 - copied
 
 
 @pytest.mark.parametrize("copied", [False, True])

@@ -103,13 +103,13 @@ class Copies:
         size: int,
         *,
         since: float,
-        older: Callable[[bytes, FileFacts], bool] = lambda *_: False,
+        older: Callable[[bytes, FileFacts], bool] | None = lambda *_: False,
     ) -> bool:
         """Whether a copy of what had that name, or an archive, lies beside it or in a directory below.
 
         It is found next, or was after `since`, and not before. `entry` is what is remembered of that, and so many bytes
-        were seen of it. `older` tells of a file that is not followed whether it was there before. Of what was app.log.1
-        the archive may be called app.log.2.gz by then.
+        were seen of it. `older` tells of a file that is not followed whether it was there before; None: each counts,
+        however long it was there. Of what was app.log.1 the archive may be called app.log.2.gz by then.
         """
         renamed, path = path, uncopied(path)
         base = unnumbered(path)
@@ -138,7 +138,7 @@ class Copies:
         entry: Entry | None,
         size: int,
         since: float,
-        older: Callable[[bytes, FileFacts], bool],
+        older: Callable[[bytes, FileFacts], bool] | None,
         *,
         by_size: bool,
     ) -> bool:
@@ -150,16 +150,18 @@ class Copies:
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
-                if facts is None or older(path, facts):
+                if facts is None or (older is not None and older(path, facts)):
                     return False
-                new = self._found_at(facts, file) > since
+                new = older is None or self._found_at(facts, file) > since
                 if not is_archive(path, file):
                     just = 0 < facts.size == size and self._is_unread(facts)
                     return (new or just) and self.has_all(file, entry, size)
                 if not new:
                     return False
                 trailer = trailer_of(file)
-                if any(each.trailer == trailer for each in self._remembered.archives(facts.inode)):
+                if older is not None and any(
+                    each.trailer == trailer for each in self._remembered.archives(facts.inode)
+                ):
                     return False
                 if by_size and last_size(file) == size % (1 << 32):
                     return True

@@ -27,6 +27,8 @@ from mega_collector.collector.sources import Sources
 from mega_collector.collector.waiting import Waiting, WaitingFiles
 from mega_collector.marker import Marker
 
+_UNOPENED = "it was deleted before it could be opened"
+
 
 class Newcomers:
     """Opens what appears and begins to follow it."""
@@ -71,11 +73,13 @@ class Newcomers:
         self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
         """Files that were gone when they were to be opened, and how many scans there were: the next may find them. And
         whether an archive of that name was done already, which is of another file then."""
+        self._unread: list[tuple[Identity, Waiting, int]] = []
+        """Files that were deleted while they waited, of which another has the inode, and how many scans there were."""
 
     @property
     def doubtful(self) -> bool:
         """Whether it is still to be seen if what was not found is gone."""
-        return bool(self._missed)
+        return bool(self._missed or self._unread)
 
     # What the finder tells
 
@@ -85,7 +89,7 @@ class Newcomers:
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file))
+        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file=file))
 
     def _open(self, identity: Identity, path: bytes, now: float, waited: Waiting | None) -> None:
         self._missed.pop(identity, None)
@@ -128,18 +132,24 @@ class Newcomers:
         self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
     ) -> None:
         if waited is None or waited.until is None:
-            waited = self._waits(path, waited.size if waited else self._size_of(identity, path), now, waited)
+            size, head = (waited.size, waited.head) if waited is not None else self._glance(identity, path)
+            waited = self._waits(path, size, now, waited, head=head)
         self._waiting.add(identity, path, waited)
         self._crowd.warn(error)
 
-    def _size_of(self, identity: Identity, path: bytes) -> int:
-        """As far as can be seen by a glance: of what is deleted before it could be opened, so much is lost."""
+    def _glance(self, identity: Identity, path: bytes) -> tuple[int, Marker]:
+        """Its size and how it begins, if that can be seen.
+
+        Of what is deleted before it could be opened, so much is lost, if no copy has it.
+        """
         try:
             with self._files.looking(path) as file:
                 facts = file.facts()
+                if facts is not None and (facts.device, facts.inode) == identity:
+                    return facts.size, head_of(file)
         except OSError:
-            return 0
-        return facts.size if facts is not None and (facts.device, facts.inode) == identity else 0
+            pass
+        return 0, Marker()
 
     def seen(self, identity: Identity, size: int, now: float) -> None:
         """A file that waits has this size now."""
@@ -147,16 +157,24 @@ class Newcomers:
         if size != waiting.size and waiting.until is not None:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
-        else:
-            waiting.size = size
+            return
+        if size < waiting.size:
+            # Truncated, or another by now.
+            _, waiting.head = self._glance(identity, waiting.path)
+        waiting.size = size
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
-                # Another file has its inode by now.
-                waiting.scan, waiting.found_at = self._finder.scans, now
+            if waiting.file is None and waiting.until is None:
+                another = self._is_another(waiting, identity, name)
+                if another:
+                    self._note_unread(identity, waiting)
+                    waiting.size, waiting.head = self._glance(identity, name)
+                if another or not is_moved(waiting.path, name):
+                    # Another file has its inode by now.
+                    waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -176,7 +194,45 @@ class Newcomers:
         entry = self._remembered.of(waiting.path, inode)
         source = self._sources.make(waiting.path, facts, Marker(), entry)
         follower = self._sources.follower(source, None, facts, now)
-        self._departures.lost(follower, "it was deleted before it could be opened")
+        self._departures.lost(follower, _UNOPENED)
+
+    def _is_another(self, waiting: Waiting, identity: Identity, name: bytes) -> bool:
+        """Whether what has the inode of a file that waits begins otherwise, now that it has this name."""
+        try:
+            with self._files.looking(name) as file:
+                facts = file.facts()
+                if facts is None or (facts.device, facts.inode) != identity:
+                    return False
+                return not _begins_so(file, waiting)
+        except OSError:
+            return False
+
+    def _note_unread(self, identity: Identity, waiting: Waiting) -> None:
+        """Another has the inode of what waited, which was deleted: if no copy has it, it is lost.
+
+        That is seen when the rotation is over, amid which it shows. If something of it is remembered, that is known
+        when its source is settled.
+        """
+        known = self._is_standing(identity) or self._remembered.of(waiting.path, identity[1]) is not None
+        had = waiting.contained is not None and self._copies.is_had(*waiting.contained)
+        if waiting.size and not (known or had):
+            self._unread.append((identity, replace(waiting), self._finder.scans))
+            self._finder.hurry()
+
+    def _tell_unread(self) -> None:
+        for identity, waiting, scans in self._unread:
+            if self._finder.scans - scans <= MISSES:
+                self._finder.hurry()
+            elif not self._has_copy(waiting.path, waiting.entry(identity), waiting.size):
+                source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
+                self._losses.end(source, 0, waiting.size, _UNOPENED)
+        self._unread = [each for each in self._unread if self._finder.scans - each[2] <= MISSES]
+
+    def _has_copy(self, path: bytes, entry: Entry, size: int) -> bool:
+        """Whether one is there that begins so, shipped already or not."""
+        if self._waiting.hold_copy(path, entry, size):
+            return True
+        return self._copies.lies_near(path, entry, size, since=-math.inf, older=None)
 
     def leave_out(self, outputs: Collection[Identity]) -> None:
         """The aggregator writes to these files: they are not to be followed."""
@@ -287,6 +343,8 @@ class Newcomers:
 
         If something of it is remembered, that is to be sought.
         """
+        if not self._sources.recollecting:
+            self._tell_unread()
         for identity, (path, scans, archived) in list(self._missed.items()):
             if self._sources.follows(identity):
                 # It was sought, and has a name that no pattern matches.
@@ -300,7 +358,7 @@ class Newcomers:
                 del self._missed[identity]
                 if archived or not self._archives.are_of(path):
                     source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
-                    self._losses.end(source, 0, None, "it was deleted before it could be opened")
+                    self._losses.end(source, 0, None, _UNOPENED)
             else:
                 self._finder.hurry()
 
@@ -341,6 +399,9 @@ class Newcomers:
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
+        if waited is not None and waited.until is None and not _begins_so(file, waited):
+            self._note_unread(identity, waited)
+            waited = replace(waited, scan=self._finder.scans, found_at=now, size=facts.size, head=head_of(file))
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
@@ -411,12 +472,14 @@ class Newcomers:
         now: float,
         waited: Waiting | None,
         *,
+        head: Marker | None = None,
         file: File | None = None,
         until: float | None = None,
     ) -> Waiting:
         """As what it waits from now on, found when it was first."""
         found_at = now if waited is None else waited.found_at
-        return Waiting(path, size, self._scan_of(waited), found_at, file, until)
+        head = head or (Marker() if waited is None else waited.head)
+        return Waiting(path, size, self._scan_of(waited), found_at, head, file, until)
 
     def _scan_of(self, waited: Waiting | None) -> int:
         """How many scans there were before that which found it."""
@@ -449,6 +512,8 @@ class Newcomers:
             self._forget_end(self._remembered.of(waiting.path, identity[1]))
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
+        if entry is None and waiting.head.length:
+            entry = waiting.entry(identity)
         older = partial(self._is_older, since, waiting.size)
         return self._copies.lies_near(waiting.path, entry, waiting.size, since=since, older=older)
 
@@ -567,6 +632,15 @@ class Newcomers:
 def _as_begun(known: Entry | None) -> tuple[Entry | None, Entry | None]:
     """What was shipped of it; or that it is to begin at its end, if this turns out to be no copy."""
     return (known, None) if known is None or not known.unconfirmed else (None, known)
+
+
+def _begins_so(file: File, waiting: Waiting) -> bool:
+    """Whether it begins as what waited did when it was found.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return waiting.head.matches_head(file.read(waiting.head.length, 0))
 
 
 def _words(error: OSError) -> str:

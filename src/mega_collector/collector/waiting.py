@@ -14,6 +14,9 @@ from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import originals, uncopied
+from mega_collector.marker import Marker
+
+_UNKNOWN = Marker()
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Waiting:
     """How many scans there were when it was found."""
     found_at: float
     """When that was: what is found later may be its copy."""
+    head: Marker = _UNKNOWN
+    """How it began then, as far as could be seen by a glance: a copy of it begins so too."""
     file: File | None = None
     """Open, if it is perhaps a copy, so that it is there though it is deleted; but for those that are too many."""
     until: float | None = None
@@ -33,6 +38,10 @@ class Waiting:
     """The source that held all of it when that was looked at last, and how many bytes that was."""
     parted: bool = False
     """Whether it looked like no copy any more when it was looked at last."""
+
+    def entry(self, identity: Identity) -> Entry:
+        """What is known of what it holds: nothing of it was read."""
+        return Entry(b"", self.path, *identity, self.head, 0, _UNKNOWN)
 
 
 class WaitingFiles:
