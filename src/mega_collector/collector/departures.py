@@ -1,6 +1,6 @@
 """Files that have lost their name: read to their end, let go of, and told of where they cannot be read any more."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -10,6 +10,7 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.gzip_file import is_archive
 from mega_collector.collector.identity import agrees, head_of, is_still
+from mega_collector.collector.left_copies import LeftCopies
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.rotated_names import is_named_after
 from mega_collector.collector.shipper import Shipper
@@ -33,6 +34,7 @@ class Departures:
         shipper: Shipper,
         sources: Sources,
         turns: Turns,
+        left_copies: LeftCopies,
     ) -> None:
         self._finder = finder
         self._files = files
@@ -40,8 +42,7 @@ class Departures:
         self._shipper = shipper
         self._sources = sources
         self._turns = turns
-        self.lies_copy_of: Callable[[Follower], bool] = lambda _: False
-        """Whether there is a copy of what is gone, which has what could not be read of that."""
+        self._left_copies = left_copies
         self._leaving: dict[Follower, tuple[bytes, ...]] = {}
         """With the names that each had, near which it may be found again if it is not open."""
         self._reasons: dict[Follower, str] = {}
@@ -180,7 +181,7 @@ class Departures:
 
     def _bury(self, follower: Follower) -> None:
         reason = self._reasons.get(follower)
-        if reason is None and follower.lag and not self.lies_copy_of(follower):
+        if reason is None and follower.lag and not self._left_copies.lies_copy_of(follower):
             reason = "it was deleted before it could be read"
         self._sources.end(follower, lost=reason)
         self.let_go(follower)

@@ -10,7 +10,7 @@ from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
 from mega_collector.collector.inventories import Inventories
 from mega_collector.collector.losses import Losses
-from mega_collector.collector.newcomers import Newcomers
+from mega_collector.collector.missed import Missed
 from mega_collector.collector.search import Search
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.sources import Sources
@@ -39,7 +39,7 @@ class Once:
         waiting: WaitingFiles,
         archives: Archives,
         search: Search,
-        newcomers: Newcomers,
+        missed: Missed,
         losses: Losses,
         inventories: Inventories,
     ) -> None:
@@ -52,7 +52,7 @@ class Once:
         self._waiting = waiting
         self._archives = archives
         self._search = search
-        self._newcomers = newcomers
+        self._missed = missed
         self._losses = losses
         self._inventories = inventories
         self.done: set[Identity] = set()
@@ -70,7 +70,7 @@ class Once:
         """Whether there is nothing more to do."""
         if not self._finder.scanned:
             return False
-        undecided = self._archives.busy or self._waiting or self._newcomers.doubtful or self._search.doubtful
+        undecided = self._archives.busy or self._waiting or self._missed.doubtful or self._search.doubtful
         if self._followed or undecided or self._losses:
             self._answers_by = math.inf
             return False

@@ -11,9 +11,12 @@ from mega_collector.collector.file import Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower
+from mega_collector.collector.held_copies import HeldCopies
 from mega_collector.collector.inventories import Inventories
 from mega_collector.collector.laggards import Laggards
+from mega_collector.collector.left_copies import LeftCopies
 from mega_collector.collector.losses import Losses
+from mega_collector.collector.missed import Missed
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.once import Once
 from mega_collector.collector.open_files import OpenFiles
@@ -75,14 +78,6 @@ class Parts:
             recollection=self.recollection,
         )
         self.turns = Turns(files=self.files, shipper=shipper, max_line_size=options.max_line_size, once=options.once)
-        self.departures = Departures(
-            finder=finder,
-            files=self.files,
-            siblings=self.siblings,
-            shipper=shipper,
-            sources=self.sources,
-            turns=self.turns,
-        )
         self.waiting = WaitingFiles(finder=finder, files=self.files, copies=copies)
         self.archives = Archives(
             finder=finder,
@@ -94,6 +89,24 @@ class Parts:
             losses=self.losses,
             waiting=self.waiting,
             rotate_wait=options.rotate_wait,
+        )
+        left_copies = LeftCopies(
+            finder=finder,
+            remembered=remembered,
+            sources=self.sources,
+            archives=self.archives,
+            copies=copies,
+            losses=self.losses,
+            waiting=self.waiting,
+        )
+        self.departures = Departures(
+            finder=finder,
+            files=self.files,
+            siblings=self.siblings,
+            shipper=shipper,
+            sources=self.sources,
+            turns=self.turns,
+            left_copies=left_copies,
         )
         crowd = Crowd()
         self.failures = Failures(finder=finder, archives=self.archives, departures=self.departures, crowd=crowd)
@@ -108,6 +121,30 @@ class Parts:
             departures=self.departures,
             crowd=crowd,
         )
+        held_copies = HeldCopies(
+            finder=finder,
+            files=self.files,
+            remembered=remembered,
+            sources=self.sources,
+            copies=copies,
+            departures=self.departures,
+            search=self.search,
+            waiting=self.waiting,
+            rotate_wait=options.rotate_wait,
+            once=options.once,
+        )
+        self.missed = Missed(
+            finder=finder,
+            siblings=self.siblings,
+            remembered=remembered,
+            sources=self.sources,
+            archives=self.archives,
+            departures=self.departures,
+            losses=self.losses,
+            search=self.search,
+            waiting=self.waiting,
+            left_copies=left_copies,
+        )
         self.newcomers = Newcomers(
             finder=finder,
             files=self.files,
@@ -117,11 +154,11 @@ class Parts:
             archives=self.archives,
             copies=copies,
             departures=self.departures,
-            losses=self.losses,
             search=self.search,
             waiting=self.waiting,
             crowd=crowd,
-            rotate_wait=options.rotate_wait,
+            held_copies=held_copies,
+            missed=self.missed,
             start_at_end=options.start_at_end,
             once=options.once,
         )
@@ -132,6 +169,8 @@ class Parts:
             sources=self.sources,
             turns=self.turns,
             departures=self.departures,
+            left_copies=left_copies,
+            held_copies=held_copies,
             newcomers=self.newcomers,
             failures=self.failures,
         )
@@ -164,7 +203,7 @@ class Parts:
             waiting=self.waiting,
             archives=self.archives,
             search=self.search,
-            newcomers=self.newcomers,
+            missed=self.missed,
             losses=self.losses,
             inventories=self.inventories,
         )

@@ -9,7 +9,9 @@ from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
 from mega_collector.collector.follower import Follower, Sight
 from mega_collector.collector.gzip_file import is_archive
+from mega_collector.collector.held_copies import HeldCopies
 from mega_collector.collector.identity import holds
+from mega_collector.collector.left_copies import LeftCopies
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.rotated_names import is_moved
@@ -29,6 +31,8 @@ class Rewrites:
         sources: Sources,
         turns: Turns,
         departures: Departures,
+        left_copies: LeftCopies,
+        held_copies: HeldCopies,
         newcomers: Newcomers,
         failures: Failures,
     ) -> None:
@@ -38,6 +42,8 @@ class Rewrites:
         self._sources = sources
         self._turns = turns
         self._departures = departures
+        self._left_copies = left_copies
+        self._held_copies = held_copies
         self._newcomers = newcomers
         self._failures = failures
         self._suspects: dict[Follower, None] = {}
@@ -70,7 +76,7 @@ class Rewrites:
         # Of an archive: nothing was read of what had the inode, by which it could be told from this.
         archive = not follower.position and self._is_archive_now(follower)
         if another or archive:
-            unread = not archive and follower.lag and not self._departures.lies_copy_of(follower)
+            unread = not archive and follower.lag and not self._left_copies.lies_copy_of(follower)
             self._let_go_of_what_was(follower, lost="it was deleted before it could be read" if unread else None)
 
     def settled(self, follower: Follower, described: Source, now: float) -> bool:
@@ -136,7 +142,7 @@ class Rewrites:
             return False
 
     def _is_copy_now(self, follower: Follower) -> bool:
-        return self._newcomers.is_copy_now(follower, self._departures.name(follower))
+        return self._held_copies.is_copy_now(follower, self._departures.name(follower))
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
@@ -155,7 +161,7 @@ class Rewrites:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return
-        copied = self._newcomers.holds_copy_of(follower)
+        copied = self._left_copies.holds_copy_of(follower)
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)

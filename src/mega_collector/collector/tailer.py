@@ -102,6 +102,7 @@ class Tailer:
         self._waiting = parts.waiting
         self._archives = parts.archives
         self._failures = parts.failures
+        self._missed = parts.missed
         self._newcomers = parts.newcomers
         self._rewrites = parts.rewrites
         self._inventories = parts.inventories
@@ -328,7 +329,7 @@ class Tailer:
                     quiet = False
                 case _:
                     pass
-        self._newcomers.tell_missed()
+        self._missed.tell()
         if self._finder.stirred:
             self._turns.hurry()
             return False
