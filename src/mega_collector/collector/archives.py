@@ -8,6 +8,7 @@ import structlog
 
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
@@ -46,6 +47,7 @@ class Archives:
         remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
+        endings: Endings,
         losses: Losses,
         waiting: WaitingFiles,
         rotate_wait: float,
@@ -55,6 +57,7 @@ class Archives:
         self._remembered = remembered
         self._shipper = shipper
         self._sources = sources
+        self._endings = endings
         self._losses = losses
         self._waiting = waiting
         self._archives = KnownArchives()
@@ -73,6 +76,7 @@ class Archives:
             remembered=remembered,
             shipper=shipper,
             sources=sources,
+            endings=endings,
             waiting=waiting,
             rotate_wait=rotate_wait,
         )
@@ -186,7 +190,7 @@ class Archives:
         self._finder.forget(identity)
         if archive.entry is not None:
             # As that of any other source: moved to another filesystem, it has another inode there.
-            self._sources.conclude(archive.entry, recognisable=True)
+            self._endings.conclude(archive.entry, recognisable=True)
         coming = self._queue, self._delayed, self._unreadable
         waits = archive.tried is not None or any(archive in each for each in coming)
         if archive.entry is None and waits and not archive.skip and not self._shipped.know_origin(archive):
@@ -236,7 +240,7 @@ class Archives:
             # Else it was whole when it was gone through: it is seen now what it is.
             self._tell(archive, "cannot_read", error)
         self._shipped.leave(follower)
-        self._sources.end(follower, lost="the archive was deleted before it was read" if archive.gone else None)
+        self._endings.end(follower, lost="the archive was deleted before it was read" if archive.gone else None)
         if error is None or error.errno == errno.EBADMSG:
             self._look_anew(archive)
         else:
@@ -344,7 +348,7 @@ class Archives:
         self._finder.forget(archive.identity)
         self._finder.hurry()
         if not moved and archive.entry is not None:
-            self._sources.conclude(archive.entry, recognisable=True)
+            self._endings.conclude(archive.entry, recognisable=True)
 
     def _postpone(self, archive: Archive, error: OSError, event: str = "cannot_read") -> None:
         """It is looked at again at the next poll; or when it is seen next, if it has not that name any more."""

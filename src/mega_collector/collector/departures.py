@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
@@ -33,6 +34,7 @@ class Departures:
         siblings: Siblings,
         shipper: Shipper,
         sources: Sources,
+        endings: Endings,
         turns: Turns,
         left_copies: LeftCopies,
     ) -> None:
@@ -41,6 +43,7 @@ class Departures:
         self._siblings = siblings
         self._shipper = shipper
         self._sources = sources
+        self._endings = endings
         self._turns = turns
         self._left_copies = left_copies
         self._leaving: dict[Follower, tuple[bytes, ...]] = {}
@@ -82,7 +85,7 @@ class Departures:
         """Let go of what is done. While it is `undecided` what archives hold, nothing is said to be lost."""
         done = []
         for follower in list(self._leaving):
-            self._sources.keep(follower)
+            self._endings.keep(follower)
             if follower.complete:
                 # An archive holds what could not be read of it any more.
                 self._leaving.pop(follower, None)
@@ -98,7 +101,7 @@ class Departures:
     def retire(self, now: float) -> None:
         """Let go of those that, as they were seen last, gave all that they had; nothing else is looked for."""
         for follower in self._leaving:
-            self._sources.keep(follower)
+            self._endings.keep(follower)
         self._retire([each for each in self._leaving if each in self._files and self._is_done(each, now)])
 
     def lost(self, follower: Follower, reason: str) -> None:
@@ -183,7 +186,7 @@ class Departures:
         reason = self._reasons.get(follower)
         if reason is None and follower.lag and not self._left_copies.lies_copy_of(follower):
             reason = "it was deleted before it could be read"
-        self._sources.end(follower, lost=reason)
+        self._endings.end(follower, lost=reason)
         self.let_go(follower)
 
     def _retire(self, done: Sequence[Follower]) -> None:
@@ -192,7 +195,7 @@ class Departures:
         for follower in done:
             head, linked = self._look_at_last(follower)
             any_linked = any_linked or linked
-            if self._sources.remember_end(follower, head, linked=linked):
+            if self._endings.remember_end(follower, head, linked=linked):
                 kept.add(follower)
         if any_linked:
             # Before the aggregator hears of the end: from then on only this tells the file from a new one.

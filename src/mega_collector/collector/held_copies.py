@@ -6,6 +6,7 @@ from dataclasses import replace
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.departures import Departures
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
@@ -16,6 +17,7 @@ from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import originals
 from mega_collector.collector.search import Search
 from mega_collector.collector.sources import Sources
+from mega_collector.collector.starts_at_end import StartsAtEnd
 from mega_collector.collector.waiting import Waiting, WaitingFiles
 
 
@@ -29,6 +31,8 @@ class HeldCopies:
         files: OpenFiles,
         remembered: Remembered,
         sources: Sources,
+        endings: Endings,
+        starts_at_end: StartsAtEnd,
         copies: Copies,
         departures: Departures,
         search: Search,
@@ -40,6 +44,8 @@ class HeldCopies:
         self._files = files
         self._remembered = remembered
         self._sources = sources
+        self._endings = endings
+        self._starts_at_end = starts_at_end
         self._copies = copies
         self._departures = departures
         self._search = search
@@ -93,7 +99,7 @@ class HeldCopies:
             return False
         if until is not None and now >= until and self._takes_the_place_of(original, size):
             # What it takes over it may go on from.
-            self._sources.end(original)
+            self._endings.end(original)
             self._departures.let_go(original)
         until = now + self._rotate_wait if until is None else until
         contained = waited.contained if waited is not None else None
@@ -133,12 +139,12 @@ class HeldCopies:
             if entry is None and self._copies.is_contained(path, file, facts.size):
                 if end is not None:
                     # It was a copy: it does not matter where it was to begin if it was none.
-                    self._sources.forget(end)
+                    self._starts_at_end.forget(end)
                 file.close()
                 return
             if entry is not None and end is not None and entry is not end:
-                self._sources.forget(end)
-            entry = entry or (end and self._sources.begin_at(end))
+                self._starts_at_end.forget(end)
+            entry = entry or (end and self._starts_at_end.begin_at(end))
             source = self._sources.make(path, facts, head_of(file), entry)
         except OSError:
             file.close()

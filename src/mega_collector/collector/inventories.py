@@ -5,10 +5,10 @@ import structlog
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.newcomers import Newcomers
+from mega_collector.collector.recollected import Recollected
 from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.search import Search
 from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.sources import Sources
 from mega_collector.collector.stocktaking import Stocktaking
 from mega_collector.collector.waiting import WaitingFiles
 from mega_collector.protocol import Holdings
@@ -27,7 +27,7 @@ class Inventories:
         *,
         finder: Finder,
         shipper: Shipper,
-        sources: Sources,
+        recollected: Recollected,
         archives: Archives,
         waiting: WaitingFiles,
         recollection: Recollection,
@@ -37,7 +37,7 @@ class Inventories:
     ) -> None:
         self._finder = finder
         self._shipper = shipper
-        self._sources = sources
+        self._recollected = recollected
         self._archives = archives
         self._waiting = waiting
         self._recollection = recollection
@@ -62,7 +62,7 @@ class Inventories:
 
     def hear(self, holdings: Holdings, now: float) -> None:
         if not self._recollection.hear(holdings, self._search.wanted):
-            self._stocktaking.hear(holdings, now, self._sources.unknown)
+            self._stocktaking.hear(holdings, now, self._recollected.unknown)
         elif not self._recollection.pending:
             self._recollect(now)
 

@@ -14,6 +14,7 @@ from mega_collector.collector.remembered import Remembered, entry_of
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import is_moved
 from mega_collector.collector.sources import Sources
+from mega_collector.collector.starts_at_end import StartsAtEnd
 from mega_collector.collector.waiting import Waiting, WaitingFiles
 from mega_collector.marker import Marker
 
@@ -27,6 +28,7 @@ class LeftCopies:
         finder: Finder,
         remembered: Remembered,
         sources: Sources,
+        starts_at_end: StartsAtEnd,
         archives: Archives,
         copies: Copies,
         losses: Losses,
@@ -35,6 +37,7 @@ class LeftCopies:
         self._finder = finder
         self._remembered = remembered
         self._sources = sources
+        self._starts_at_end = starts_at_end
         self._archives = archives
         self._copies = copies
         self._losses = losses
@@ -80,7 +83,7 @@ class LeftCopies:
             end = self._remembered.of(waiting.path, identity[1])
             if end is not None and end.unconfirmed:
                 # It was a copy: it does not matter where it was to begin if it was none.
-                self._sources.forget(end)
+                self._starts_at_end.forget(end)
             return True
         entry, since = self._remembered.of(waiting.path, identity[1]), waiting.found_at
         if entry is None and waiting.head.length:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from mega_collector.collector.archives import Archives
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.left_copies import LeftCopies
 from mega_collector.collector.losses import Losses
@@ -29,6 +30,7 @@ class Missed:
         siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
+        endings: Endings,
         archives: Archives,
         departures: Departures,
         losses: Losses,
@@ -40,6 +42,7 @@ class Missed:
         self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
+        self._endings = endings
         self._archives = archives
         self._departures = departures
         self._losses = losses
@@ -141,4 +144,4 @@ class Missed:
 
     def _is_standing(self, identity: Identity) -> bool:
         """Whether something of it is remembered that has not ended."""
-        return any(not self._sources.is_over(each.source_id) for each in self._remembered.standing(identity[1]))
+        return any(not self._endings.is_over(each.source_id) for each in self._remembered.standing(identity[1]))

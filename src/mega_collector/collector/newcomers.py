@@ -8,6 +8,7 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.crowd import Crowd
 from mega_collector.collector.departures import Departures
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.follower import Follower
@@ -16,12 +17,14 @@ from mega_collector.collector.identity import head_of
 from mega_collector.collector.lag import Hold, Seen
 from mega_collector.collector.missed import Missed
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.recollected import Recollected
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.roster import Identity
 from mega_collector.collector.rotated_names import is_moved, originals
 from mega_collector.collector.search import Search
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
+from mega_collector.collector.starts_at_end import StartsAtEnd
 from mega_collector.collector.waiting import Waiting, WaitingFiles
 from mega_collector.marker import Marker
 
@@ -37,6 +40,9 @@ class Newcomers:
         siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
+        endings: Endings,
+        recollected: Recollected,
+        starts_at_end: StartsAtEnd,
         archives: Archives,
         copies: Copies,
         departures: Departures,
@@ -53,6 +59,9 @@ class Newcomers:
         self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
+        self._endings = endings
+        self._recollected = recollected
+        self._starts_at_end = starts_at_end
         self._archives = archives
         self._copies = copies
         self._departures = departures
@@ -214,13 +223,13 @@ class Newcomers:
 
         `known`: the aggregator knows some of it. Then this is no first start, though the state is lost: all is shipped.
         """
-        failed = self._sources.reconsider()
+        failed = self._recollected.reconsider()
         if known:
             self._start_at_end = False
             self._archives.skip_none()
-            self._sources.begin_none_at_end(waiting=self._waiting, archives=self._archives)
+            self._starts_at_end.begin_none_at_end(waiting=self._waiting, archives=self._archives)
         else:
-            self._sources.begin_at_end(waiting=self._waiting)
+            self._starts_at_end.begin_at_end(waiting=self._waiting)
         for follower, error in failed.items():
             if follower.path is not None and self._sources.expected(follower) is None:
                 # It is found anew, when it can be read.
@@ -255,7 +264,7 @@ class Newcomers:
         known = known or self._departures.come_back(facts.inode, file)
         if known is not None and not self._may_be(known, path):
             # Nor is anything known to be lost of that.
-            self._sources.conclude(known)
+            self._endings.conclude(known)
             known = None
         known, end = as_begun(known)
         entry = known
@@ -271,12 +280,12 @@ class Newcomers:
                 self._held_copies.wait_for(identity, path, file, entry, size=facts.size, now=now, waited=waited)
                 return True
         if self._start_at_end and self._is_first(waited) and entry is None and known is None and end is None:
-            end = self._sources.note_end(path, facts, file)
+            end = self._starts_at_end.note_end(path, facts, file)
         if entry is None and self._held_copies.is_held(identity, path, file, size=facts.size, now=now, waited=waited):
             return True
         if entry is not None and end is not None:
-            self._sources.forget(end)
-        entry = entry or known or (end and self._sources.begin_at(end))
+            self._starts_at_end.forget(end)
+        entry = entry or known or (end and self._starts_at_end.begin_at(end))
         rewritten = entry is None and self._remembered.of(path, facts.inode) is not None
         source = self._sources.make(path, facts, head_of(file), entry)
         follower = self._sources.follower(source, path, facts, now)

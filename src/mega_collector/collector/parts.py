@@ -6,6 +6,7 @@ from mega_collector.collector.archives import Archives
 from mega_collector.collector.copies import Copies
 from mega_collector.collector.crowd import Crowd
 from mega_collector.collector.departures import Departures
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.failures import Failures
 from mega_collector.collector.file import Filesystem
 from mega_collector.collector.finder import Finder
@@ -20,15 +21,18 @@ from mega_collector.collector.missed import Missed
 from mega_collector.collector.newcomers import Newcomers
 from mega_collector.collector.once import Once
 from mega_collector.collector.open_files import OpenFiles
+from mega_collector.collector.recollected import Recollected
 from mega_collector.collector.recollection import Recollection
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.rewrites import Rewrites
 from mega_collector.collector.search import Search
 from mega_collector.collector.shipper import Shipper
 from mega_collector.collector.siblings import Siblings
-from mega_collector.collector.sources import Sources, Starts
+from mega_collector.collector.sources import Sources
+from mega_collector.collector.starts_at_end import StartsAtEnd
 from mega_collector.collector.tailer_options import TailerOptions
 from mega_collector.collector.turns import Turns
+from mega_collector.collector.unsettled import Unsettled
 from mega_collector.collector.waiting import WaitingFiles
 from mega_collector.protocol import Hello
 
@@ -55,27 +59,54 @@ class Parts:
         self.files = OpenFiles(
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self.siblings
         )
-        starts: Starts = {}
+        unsettled = Unsettled()
         copies = Copies(
             followed=self.followed,
             remembered=remembered,
             files=self.files,
             siblings=self.siblings,
             matches=finder.matches,
-            starts=starts,
+            starts=unsettled.starts,
+        )
+        self.endings = Endings(
+            hello=hello,
+            remembered=remembered,
+            unsettled=unsettled,
+            shipper=shipper,
+            losses=self.losses,
+            recollection=self.recollection,
         )
         self.sources = Sources(
             hello=hello,
-            max_line_size=options.max_line_size,
             rotate_wait=options.rotate_wait,
             followed=self.followed,
             files=self.files,
             remembered=remembered,
             copies=copies,
-            starts=starts,
+            unsettled=unsettled,
             shipper=shipper,
             losses=self.losses,
             recollection=self.recollection,
+            endings=self.endings,
+        )
+        starts_at_end = StartsAtEnd(
+            max_line_size=options.max_line_size,
+            remembered=remembered,
+            unsettled=unsettled,
+            shipper=shipper,
+            losses=self.losses,
+            recollection=self.recollection,
+            endings=self.endings,
+        )
+        recollected = Recollected(
+            followed=self.followed,
+            files=self.files,
+            remembered=remembered,
+            copies=copies,
+            unsettled=unsettled,
+            shipper=shipper,
+            losses=self.losses,
+            sources=self.sources,
         )
         self.turns = Turns(files=self.files, shipper=shipper, max_line_size=options.max_line_size, once=options.once)
         self.waiting = WaitingFiles(finder=finder, files=self.files, copies=copies)
@@ -86,6 +117,7 @@ class Parts:
             remembered=remembered,
             shipper=shipper,
             sources=self.sources,
+            endings=self.endings,
             losses=self.losses,
             waiting=self.waiting,
             rotate_wait=options.rotate_wait,
@@ -94,6 +126,7 @@ class Parts:
             finder=finder,
             remembered=remembered,
             sources=self.sources,
+            starts_at_end=starts_at_end,
             archives=self.archives,
             copies=copies,
             losses=self.losses,
@@ -105,6 +138,7 @@ class Parts:
             siblings=self.siblings,
             shipper=shipper,
             sources=self.sources,
+            endings=self.endings,
             turns=self.turns,
             left_copies=left_copies,
         )
@@ -117,6 +151,8 @@ class Parts:
             siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
+            endings=self.endings,
+            recollected=recollected,
             archives=self.archives,
             departures=self.departures,
             crowd=crowd,
@@ -126,6 +162,8 @@ class Parts:
             files=self.files,
             remembered=remembered,
             sources=self.sources,
+            endings=self.endings,
+            starts_at_end=starts_at_end,
             copies=copies,
             departures=self.departures,
             search=self.search,
@@ -138,6 +176,7 @@ class Parts:
             siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
+            endings=self.endings,
             archives=self.archives,
             departures=self.departures,
             losses=self.losses,
@@ -151,6 +190,9 @@ class Parts:
             siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
+            endings=self.endings,
+            recollected=recollected,
+            starts_at_end=starts_at_end,
             archives=self.archives,
             copies=copies,
             departures=self.departures,
@@ -167,6 +209,7 @@ class Parts:
             followed=self.followed,
             files=self.files,
             sources=self.sources,
+            endings=self.endings,
             turns=self.turns,
             departures=self.departures,
             left_copies=left_copies,
@@ -177,7 +220,7 @@ class Parts:
         self.inventories = Inventories(
             finder=finder,
             shipper=shipper,
-            sources=self.sources,
+            recollected=recollected,
             archives=self.archives,
             waiting=self.waiting,
             recollection=self.recollection,

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from mega_collector.block import Source
 from mega_collector.collector.departures import Departures
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.failures import Failures
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
@@ -29,6 +30,7 @@ class Rewrites:
         followed: Followed,
         files: OpenFiles,
         sources: Sources,
+        endings: Endings,
         turns: Turns,
         departures: Departures,
         left_copies: LeftCopies,
@@ -40,6 +42,7 @@ class Rewrites:
         self._followed = followed
         self._files = files
         self._sources = sources
+        self._endings = endings
         self._turns = turns
         self._departures = departures
         self._left_copies = left_copies
@@ -58,7 +61,7 @@ class Rewrites:
         if sight is Sight.GREW:
             if empty and follower.settled and self._is_copy_now(follower):
                 # Another has its inode, and its name, perhaps.
-                self._sources.end(follower)
+                self._endings.end(follower)
                 self._judge_anew(follower, now)
                 return False
             return self._turns.grew(follower, now)
@@ -83,7 +86,7 @@ class Rewrites:
         """Its handshake is done: whether it goes on as that was `described`."""
         if not (self._may_be_other(follower, described) and self._is_copy_now(follower)):
             return True
-        self._sources.end(follower)
+        self._endings.end(follower)
         self._judge_anew(follower, now)
         return False
 
@@ -174,7 +177,7 @@ class Rewrites:
 
     def _let_go_of_what_was(self, follower: Follower, *, lost: str | None = None) -> None:
         """Another file has its inode: the next scan finds it."""
-        self._sources.end(follower, lost=lost)
+        self._endings.end(follower, lost=lost)
         self._departures.let_go(follower)
         self._finder.hurry()
 

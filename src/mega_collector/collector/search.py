@@ -9,10 +9,12 @@ from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.crowd import Crowd
 from mega_collector.collector.departures import Departures
 from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File, Filesystem
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.identity import agrees, head_of
 from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.recollected import Recollected
 from mega_collector.collector.remembered import Remembered
 from mega_collector.collector.siblings import Siblings
 from mega_collector.collector.sources import Sources
@@ -37,6 +39,8 @@ class Search:
         siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
+        endings: Endings,
+        recollected: Recollected,
         archives: Archives,
         departures: Departures,
         crowd: Crowd,
@@ -47,6 +51,8 @@ class Search:
         self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
+        self._endings = endings
+        self._recollected = recollected
         self._archives = archives
         self._departures = departures
         self._crowd = crowd
@@ -77,7 +83,7 @@ class Search:
 
         Or whoever is the aggregator could have any file read.
         """
-        return [each for each in entries if self._finder.matches(each.path) and self._sources.is_news(each)]
+        return [each for each in entries if self._finder.matches(each.path) and self._recollected.is_news(each)]
 
     def recollect(self, entries: Iterable[Entry], *, others: bool) -> None:
         """The aggregator has told what it remembers: all that is not found is to be sought once more.
@@ -87,7 +93,7 @@ class Search:
         for entry in self.wanted(entries):
             # More is known: what was found may not be it after all.
             self._sought.discard(entry.source_id)
-            if self._sources.recollect(entry) and others and not entry.ended:
+            if self._recollected.recollect(entry) and others and not entry.ended:
                 self._theirs.add(entry.source_id)
         self._gone.clear()
         self.begin_anew()
@@ -104,7 +110,7 @@ class Search:
         """
         known = self._sought | self._theirs | self._gone | self._looked_for
         unknown = (each for each in self._remembered if each.source_id not in known)
-        sought = [each for each in unknown if not self._sources.is_over(each.source_id)]
+        sought = [each for each in unknown if not self._endings.is_over(each.source_id)]
         left = self._seek(sought, now)
         if left:
             self._looked_for.update({each.source_id for each in sought} - {each.source_id for each in left})
@@ -115,7 +121,7 @@ class Search:
     def seek_strangers(self, strangers: Iterable[Entry], now: float) -> list[Entry]:
         """Likewise of those that only the aggregator remembers; those for which it is to be called again."""
         # Its file may have been found since the aggregator was asked, or told as gone: then it is no stranger any more.
-        unknown = self._sources.unknown(strangers)
+        unknown = self._recollected.unknown(strangers)
         return self._seek([each for each in unknown if each.source_id not in self._sought], now)
 
     def is_called(self, path: bytes, inode: int) -> bool:
@@ -147,7 +153,7 @@ class Search:
                 # Whether it was to be passed over is still to be seen.
                 self._gone.add(entry.source_id)
             elif entry.trailer.length and not self._archives.know(entry):
-                self._sources.conclude(entry)
+                self._endings.conclude(entry)
         except TooManyOpenFiles as error:
             self._crowd.warn(error)
             return False
@@ -190,13 +196,13 @@ class Search:
             self._gone.add(entry.source_id)
             return True
         if self._archives.end_with(entry):
-            self._sources.conclude(entry)
+            self._endings.conclude(entry)
             return True
         if self._archives.looks_once_more(entry):
             return False
         if entry.source_id not in self._remembered:
             # Nor is it from now on: there may be any number of them.
-            self._sources.lose(entry, reason)
+            self._endings.lose(entry, reason)
             return True
         facts = FileFacts(entry.device, entry.inode, entry.position, 0)
         source = self._sources.make(entry.path, facts, entry.head, entry)

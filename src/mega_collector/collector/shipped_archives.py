@@ -9,6 +9,7 @@ import structlog
 
 from mega_collector.collector.checkpoint import Entry
 from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.endings import Endings
 from mega_collector.collector.file import File
 from mega_collector.collector.finder import Finder
 from mega_collector.collector.followed import Followed
@@ -78,6 +79,7 @@ class ShippedArchives:
         remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
+        endings: Endings,
         waiting: WaitingFiles,
         rotate_wait: float,
     ) -> None:
@@ -87,6 +89,7 @@ class ShippedArchives:
         self._remembered = remembered
         self._shipper = shipper
         self._sources = sources
+        self._endings = endings
         self._waiting = waiting
         self._rotate_wait = rotate_wait
         self._shipped: dict[Follower, tuple[Archive, Contents]] = {}
@@ -201,7 +204,7 @@ class ShippedArchives:
                 outdated = [original, *(each for each in outdated if each is not original)]
             # The file vanished while nobody looked; all of it was shipped.
             for each in outdated:
-                self._sources.conclude(each)
+                self._endings.conclude(each)
             return Fate.DONE
         self._ship(look, contents, original, follower, now)
         return Fate.SHIPPED
@@ -285,12 +288,12 @@ class ShippedArchives:
         entry = archive.entry_of(contents, new_id() if known is None else known.source_id)
         self.remember(archive, entry)
         if known is None:
-            self._sources.stand(entry)
+            self._endings.stand(entry)
 
     def remember(self, archive: Archive, entry: Entry) -> None:
         """That nothing of it is left to ship, for as long as it is there."""
         if archive.entry is not None and archive.entry.source_id != entry.source_id:
-            self._sources.conclude(archive.entry)
+            self._endings.conclude(archive.entry)
         archive.told.clear()
         archive.entry = entry
         self._remembered.end(entry)

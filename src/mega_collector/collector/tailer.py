@@ -96,6 +96,7 @@ class Tailer:
         self._losses = parts.losses
         self._siblings = parts.siblings
         self._files = parts.files
+        self._endings = parts.endings
         self._sources = parts.sources
         self._turns = parts.turns
         self._departures = parts.departures
@@ -277,7 +278,7 @@ class Tailer:
                 case Resumed(source_id):
                     self._turns.mark(self._followed.of(source_id), self._clock())
                 case Stopped(source):
-                    self._sources.stop(source)
+                    self._endings.stop(source)
                 case Decide():
                     self._decide(task)
         self._losses.poll()
