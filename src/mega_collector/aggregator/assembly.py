@@ -359,7 +359,7 @@ def _where(settings: AggregatorSettings) -> str:
 
 def _look_ahead(settings: AggregatorSettings, after_retries: AfterRetries) -> None:
     """Find out what is made only after the ledger, and could fail: a refusal must not leave a ledger behind."""
-    require(settings.file_configuration, own_files(settings))
+    require(settings.file_configuration, own_files(settings.state_directory, settings.dead_letter_directory))
     directory = settings.dead_letter_directory
     if after_retries is AfterRetries.DISCARD and directory is not None:
         try:

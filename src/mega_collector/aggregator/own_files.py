@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from mega_collector.aggregator.ledger_reader import NAME
-from mega_collector.settings import AggregatorSettings
 
 _OF_THE_LEDGER = "", "-wal", "-shm", "-journal"
 
 
-def own_files(settings: AggregatorSettings) -> list[Path]:
+def own_files(state_directory: Path, dead_letter_directory: Path | None) -> list[Path]:
     """Their paths, whether they are there or not: of many that are alike, one."""
-    state, letters = settings.state_directory, settings.dead_letter_directory
     names = [*(f"{NAME}{suffix}" for suffix in _OF_THE_LEDGER), "lock", "operator.sock"]
-    return [*(state / name for name in names), *([] if letters is None else [letters / "1.dead"])]
+    letters = [] if dead_letter_directory is None else [dead_letter_directory / "1.dead"]
+    return [*(state_directory / name for name in names), *letters]

@@ -38,7 +38,7 @@ def check_destination(settings: AggregatorSettings, *, running: bool) -> Iterato
         yield Finding(True, f"destination: {kind}")
         return
     path = settings.file_configuration.path
-    own = own_files(settings)
+    own = own_files(settings.state_directory, settings.dead_letter_directory)
     if isinstance(path, Template):
         yield from _outputs(settings.file_configuration, path, own)
         return

@@ -34,8 +34,14 @@ def require_apart(path: Path | Template, own: Iterable[Path]) -> None:
     """
     for each in own:
         real = Path(os.path.realpath(each.parent), each.name)
-        if path.may_be(real) if isinstance(path, Template) else os.path.realpath(path) == str(real):
+        if _leads_to(path, real) if isinstance(path, Template) else os.path.realpath(path) == str(real):
             raise StartError(f"{path}: lines could go into {each}, which is the aggregator's own: name another place")
+
+
+def _leads_to(template: Template, real: Path) -> bool:
+    """Below its root the template follows no link; the root may be one."""
+    root = Path(os.path.realpath(template.root))
+    return real.is_relative_to(root) and template.may_be(template.root / real.relative_to(root))
 
 
 def require_directory(path: Path) -> None:

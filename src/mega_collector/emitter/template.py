@@ -1,6 +1,5 @@
 """The path of an output file, made of what is known of a source and of the time: a machine."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -82,10 +81,8 @@ class Template:
         return self._render(source, self._period_at(received // 3_600_000_000_000) if self._format else "")
 
     def may_be(self, path: Path) -> bool:
-        """Whether something that a collector says leads to this path, in which no directory is a link."""
-        root = os.path.realpath(self.root)
-        below = os.path.relpath(path, root)
-        return not below.startswith("..") and self._pattern().fullmatch(str(self.root / below)) is not None
+        """Whether something that a collector says leads to this path, which is below the root."""
+        return self._pattern().fullmatch(str(path)) is not None
 
     def is_over(self, path: str, now: int) -> bool:
         """Whether nothing that is received from that time on goes to a file of this path."""
