@@ -8,8 +8,12 @@ import pytest
 from collector.entry import make_entry
 from mega_collector.collector import remembered as remembered_module
 from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.copies import Copies
 from mega_collector.collector.file import Disk
+from mega_collector.collector.followed import Followed
+from mega_collector.collector.open_files import OpenFiles
 from mega_collector.collector.remembered import Remembered
+from mega_collector.collector.siblings import Siblings
 from mega_collector.marker import Marker
 
 
@@ -95,4 +99,29 @@ def test_what_begins_as_an_archive_does_is_found_whatever_became_of_it_since(tmp
     remembered.give_back(longer)
     assert set(remembered.beginning(b"begin")) == {whole, longer, empty}
     assert set(remembered.beginning(b"end")) == {empty}
+    checkpoint.close()
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_of_what_was_passed_over_no_copy_is_taken_for_shipped(tmp_path: Path, *, read: bool) -> None:
+    """It was told as lost, and the collector was killed before its end was noted: the copy has it."""
+    checkpoint = Checkpoint(tmp_path / "state")
+    copy = tmp_path / "a.log.1"
+    copy.write_bytes(b"a line that was not read\n")
+    before = Marker.of(b"a line") if read else Marker()
+    entry = replace(make_entry(1), path=bytes(tmp_path / "a.log"), head=Marker.of(b"a line"), position=6, before=before)
+    checkpoint.put(entry)
+    disk = Disk()
+    siblings = Siblings(disk)
+    copies = Copies(
+        followed=Followed(),
+        remembered=Remembered(checkpoint),
+        files=OpenFiles(limit=1, expendable=lambda _: True, disk=disk, siblings=siblings),
+        siblings=siblings,
+        matches=lambda _: True,
+        starts={},
+    )
+    file = disk.open(bytes(copy))
+    assert copies.original(bytes(copy), file) == (entry if read else None)
+    file.close()
     checkpoint.close()

@@ -55,6 +55,7 @@ class Copies:
             for name in originals(path)
             for entry in self._remembered.named(name)
             if not entry.empty
+            and entry.marked
             and not entry.trailer.length
             and entry.source_id not in self._followed
             and agrees(file, position=entry.position, head=entry.head, tail=entry.before)

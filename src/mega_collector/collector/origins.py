@@ -145,7 +145,8 @@ class Origins:
         self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, size: int
     ) -> Iterator[Entry]:
         for entry in candidates:
-            if entry.position > 0 and entry.position in tails and entry.before.matches_tail(tails[entry.position]):
+            known = entry.position > 0 and entry.marked and entry.position in tails
+            if known and entry.before.matches_tail(tails[entry.position]):
                 # Of an archive that was begun already its inode tells, whatever its name was then.
                 named = self._is_named_after(path, entry.path) or (entry.inode == inode and not entry.ended)
                 if is_plausible(entry.position, entry.head, entry.path, of=path, size=size, named=named):

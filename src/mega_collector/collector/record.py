@@ -41,6 +41,11 @@ class Entry:
         return not self.ended or self.before.length > 0 or self.trailer.length > 0
 
     @property
+    def marked(self) -> bool:
+        """Whether the bytes before its position tell its file from others: of what was passed over none are known."""
+        return not self.position or self.before.length > 0
+
+    @property
     def empty(self) -> bool:
         """Whether its file was empty, as far as is known: any other agrees with that."""
         return not (self.position or self.head.length)

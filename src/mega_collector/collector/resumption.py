@@ -42,12 +42,14 @@ def resumption(
     looked through (`complete`), or, if it was described, behind a whole head or in a copy, which its name tells too. A
     file that was truncated may begin again as it did, and so may one that was deleted and made anew, which may be given
     its inode. A copy goes on under another id: once its inode is noted, nothing more would tell it from those. If the
-    end was lost, and passed over, and this is a copy that has it, it goes on before that, where `entry` says.
+    end was lost, and passed over, and this is a copy that has it, it goes on before that, where `entry` says; or it is
+    the file itself, which was cut behind that, and goes on as what it was shipped as since.
 
     Raises:
         OSError: the file cannot be read.
     """
-    agreeing = []
+    agreeing: list[Known] = []
+    lost_behind: int | None = None
     copy = entry is not None and entry.inode != described.inode
     for known in resume.known:
         own = known.source_id == described.id
@@ -55,16 +57,17 @@ def resumption(
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or (own and (copy or known.head.length == HEAD_SIZE))
-        if own and certain and _has_what_was_lost(file, known, entry):
-            assert entry is not None
-            return Resumption(replace(described, id=new_id()), entry.position, known=True)
-        if usable and certain and _agrees(file, known, entry):
+        if own and certain and entry is not None and _has_what_was_lost(file, known, entry):
+            lost_behind = entry.position
+        elif usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
-    if agreeing:
-        # Of two at one position, the one that has not ended went on from the other, and nobody noted that.
-        known = max(agreeing, key=lambda each: (each.position, not each.finished))
-        ended = copy and known.finished and known.source_id == described.id
-        return Resumption(replace(described, id=new_id() if ended else known.source_id), known.position, known=True)
+    # Of two at one position, the one that has not ended went on from the other, and nobody noted that.
+    best = max(agreeing, key=lambda each: (each.position, not each.finished), default=None)
+    if lost_behind is not None and (best is None or best.position <= lost_behind):
+        return Resumption(replace(described, id=new_id()), lost_behind, known=True)
+    if best is not None:
+        ended = copy and best.finished and best.source_id == described.id
+        return Resumption(replace(described, id=new_id() if ended else best.source_id), best.position, known=True)
     if any(known.source_id == described.id for known in resume.known):
         # What was committed by this id had other bytes, or has ended: this is another source.
         return Resumption(_anew(described, file), 0, known=False)
@@ -87,12 +90,11 @@ def _anew(described: Source, file: File) -> Source:
     return replace(described, id=new_id(), head=head_of(file))
 
 
-def _has_what_was_lost(file: File, known: Known, entry: Entry | None) -> bool:
+def _has_what_was_lost(file: File, known: Known, entry: Entry) -> bool:
     """Whether the file holds what was read of a source that has ended, and more that was passed over."""
     return (
         known.finished
         and not known.before.length
-        and entry is not None
         and 0 < entry.position < known.position
         and entry.before.length > 0
         and agrees(file, position=entry.position, head=entry.head, tail=entry.before)

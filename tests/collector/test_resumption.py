@@ -1,0 +1,37 @@
+"""Where a source goes on, of what the aggregator and the checkpoint know."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.entry import make_entry
+from mega_collector.block import Source
+from mega_collector.collector.file import Disk
+from mega_collector.collector.resumption import resumption
+from mega_collector.marker import HEAD_SIZE, Marker
+from mega_collector.protocol import Known, Resume
+
+_CONTENT = b"".join(b"a line of number %05d\n" % number for number in range(200))
+
+
+@pytest.mark.parametrize("since", [0, 1100, 3000])
+def test_what_was_cut_behind_what_was_read_goes_on_as_what_it_was_shipped_as_since(tmp_path: Path, since: int) -> None:
+    """The collector was killed when it had told the loss and read on, and before it had noted either."""
+    path = tmp_path / "a.log"
+    path.write_bytes(_CONTENT)
+    head = Marker.of(_CONTENT[:HEAD_SIZE])
+    noted = replace(make_entry(1), inode=9, position=2000, head=head, before=Marker.of(_CONTENT[1936:2000]))
+    described = Source(noted.source_id, bytes(path), noted.device, 9, head, "me")
+    lost = Known(noted.source_id, 6000, Marker(), head, finished=True)
+    known = [lost]
+    if since:
+        known.append(Known(b"since", since, Marker.of(_CONTENT[since - 64 : since]), head))
+    file = Disk().open(bytes(path))
+    goes_on = resumption(
+        described, Resume(described.id, tuple(known)), file, entry=noted, truncated=False, complete=False, taken=()
+    )
+    file.close()
+    assert goes_on.known
+    assert goes_on.position == max(since, 2000)
+    assert (goes_on.source.id == b"since") is (since > 2000)
