@@ -35,3 +35,22 @@ def test_what_was_cut_behind_what_was_read_goes_on_as_what_it_was_shipped_as_sin
     assert goes_on.known
     assert goes_on.position == max(since, 2000)
     assert (goes_on.source.id == b"since") is (since > 2000)
+
+
+@pytest.mark.parametrize("read", [0, 2000])
+def test_a_copy_of_what_was_told_as_lost_comes_from_where_that_was_read(tmp_path: Path, read: int) -> None:
+    """The collector was killed when it had told the loss, and before it had noted that."""
+    path = tmp_path / "a.log.1"
+    path.write_bytes(_CONTENT)
+    head = Marker.of(_CONTENT[:45])
+    before = Marker.of(_CONTENT[read - 64 : read] if read else b"")
+    noted = replace(make_entry(1), inode=9, position=read, head=head, before=before)
+    described = Source(noted.source_id, bytes(path), noted.device, 10, head, "me")
+    lost = Known(noted.source_id, 3000, Marker(), head, finished=True)
+    file = Disk().open(bytes(path))
+    goes_on = resumption(
+        described, Resume(described.id, (lost,)), file, entry=noted, truncated=False, complete=False, taken=()
+    )
+    file.close()
+    assert (goes_on.known, goes_on.position) == (True, read)
+    assert goes_on.source.id != described.id

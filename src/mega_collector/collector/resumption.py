@@ -57,7 +57,13 @@ def resumption(
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or (own and (copy or known.head.length == HEAD_SIZE))
-        if own and certain and entry is not None and _has_what_was_lost(file, known, entry):
+        if (
+            own
+            and certain
+            and entry is not None
+            and (copy or entry.position)
+            and _has_what_was_lost(file, known, entry)
+        ):
             lost_behind = entry.position
         elif usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
@@ -95,8 +101,8 @@ def _has_what_was_lost(file: File, known: Known, entry: Entry) -> bool:
     return (
         known.finished
         and not known.before.length
-        and 0 < entry.position < known.position
-        and entry.before.length > 0
+        and entry.position < known.position
+        and entry.marked
         and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
     )
 
