@@ -183,7 +183,7 @@ class Archives:
         """It goes by another name now, or by none."""
         archive = self._archives[identity]
         if name is not None:
-            self._archives.rename(archive, name)
+            archive.path = name
             self._finder.follow(identity, name)
             return
         self._archives.remove(archive)

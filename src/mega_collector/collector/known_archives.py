@@ -94,10 +94,6 @@ class KnownArchives:
         """It was found."""
         self._archives[archive.identity] = archive
 
-    def rename(self, archive: Archive, path: bytes) -> None:
-        """It goes by that name now."""
-        archive.path = path
-
     def remove(self, archive: Archive) -> None:
         """It is gone."""
         archive.gone = True
