@@ -7,7 +7,7 @@ from pathlib import Path
 from mega_collector.address import Address
 from mega_collector.aggregator.assembly import Aggregator
 from mega_collector.collector.assembly import Collector, watch
-from mega_collector.collector.pattern import names_one
+from mega_collector.collector.finding.pattern import names_one
 from mega_collector.emitter.configuration import FileConfiguration, TextConfiguration
 from mega_collector.errors import MegaCollectorError
 from mega_collector.memory import keep_for_blocks

@@ -9,7 +9,7 @@ from mega_collector.audit.row import Row
 from mega_collector.audit.sums import sent
 from mega_collector.block import SkipReason, Source
 from mega_collector.checksum import crc32
-from mega_collector.collector.discovery import FileFacts
+from mega_collector.collector.finding.discovery import FileFacts
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 from mega_collector.protocol import DISCARDED, Passage, Record
 

@@ -8,7 +8,7 @@ import pytest
 from mega_collector.audit.survey import Survey, Surveyor
 from mega_collector.block import Source
 from mega_collector.checksum import crc32
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.finding.discovery import Discovery
 from mega_collector.marker import Marker
 from mega_collector.protocol import Passage, Record
 

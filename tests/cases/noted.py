@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mega_collector.collector.checkpoint_file import read
-from mega_collector.collector.record import Entry
+from mega_collector.collector.state.checkpoint_file import read
+from mega_collector.collector.state.record import Entry
 
 
 def entries(state: Path) -> list[Entry]:

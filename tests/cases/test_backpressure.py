@@ -16,8 +16,8 @@ from harness.process import Process
 from harness.proxy import Proxy
 from harness.site import Site
 from harness.until import quiet, until
-from mega_collector.collector.inbox import Connected, Disconnected, Event
-from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.sending.inbox import Connected, Disconnected, Event
+from mega_collector.collector.sending.publisher import Publisher
 from mega_collector.protocol import Hello
 
 MIB = 1 << 20

@@ -95,7 +95,7 @@ def test_only_the_age_of_files_and_what_people_read_comes_from_the_wall_clock(si
         "publisher.py",  # when a block was read, told to the aggregator
         "checkpoint.py",  # the name of what is put aside
     }
-    assert {path.name for path in COLLECTOR.glob("*.py") if _wall_clock(path)} == told
+    assert {path.name for path in COLLECTOR.rglob("*.py") if _wall_clock(path)} == told
 
 
 def _wall_clock(path: Path) -> bool:

@@ -12,7 +12,7 @@ from harness.health import SERVING, health
 from harness.metrics import metric, unused_port
 from harness.site import Site, environ
 from harness.until import quiet, until
-from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.state.checkpoint import Checkpoint
 
 AUTHORITY = Authority()
 

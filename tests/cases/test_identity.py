@@ -17,7 +17,7 @@ from harness.lines import assert_exactly, make_line
 from harness.process import Process
 from harness.site import Site
 from harness.until import quiet, until
-from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.state.checkpoint import Checkpoint
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 

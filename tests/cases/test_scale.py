@@ -11,7 +11,7 @@ from cases.namespace import give_inotify, without_inotify
 from harness.lines import assert_exactly
 from harness.site import Site
 from harness.until import quiet, until
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.finding.discovery import Discovery
 
 LIVE = 300
 NAMES, MATCHING = 20_000, 10

@@ -10,7 +10,7 @@ import pytest
 from mega_collector.check.beginning import Beginnings
 from mega_collector.check.files import Files
 from mega_collector.check.finding import Finding
-from mega_collector.collector.checkpoint import Checkpoint, Entry
+from mega_collector.collector.state.checkpoint import Checkpoint, Entry
 from mega_collector.marker import Marker
 from mega_collector.settings import CollectorSettings
 from starting.attempt import attempt, give_away, unprivileged

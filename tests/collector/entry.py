@@ -1,6 +1,6 @@
 """Entries of a checkpoint, as tests need them."""
 
-from mega_collector.collector.record import Entry
+from mega_collector.collector.state.record import Entry
 from mega_collector.marker import Marker
 
 

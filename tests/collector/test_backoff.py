@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from mega_collector.collector.backoff import FIRST, SLOWEST, Backoff
+from mega_collector.collector.sending.backoff import FIRST, SLOWEST, Backoff
 
 
 @pytest.mark.case(63)

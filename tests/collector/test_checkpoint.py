@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry, is_fresh
-from mega_collector.collector.record import Edge, encode
+from mega_collector.collector.state.checkpoint import Checkpoint, CheckpointError, Entry, is_fresh
+from mega_collector.collector.state.record import Edge, encode
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
 
@@ -422,7 +422,7 @@ def test_a_newer_version_is_left_alone(directory: Path) -> None:
 
 @pytest.mark.case(58)
 def test_a_second_process_is_refused_and_a_killed_one_is_not_in_the_way(directory: Path) -> None:
-    program = "import sys; from pathlib import Path; from mega_collector.collector.checkpoint import Checkpoint;"
+    program = "import sys; from pathlib import Path; from mega_collector.collector.state.checkpoint import Checkpoint;"
     program += "c = Checkpoint(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
     with child(program, directory) as process:
         assert process.stdout
@@ -621,7 +621,7 @@ import sys
 from itertools import count
 from pathlib import Path
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint
+from mega_collector.collector.state.checkpoint import Checkpoint
 
 checkpoint = Checkpoint(Path(sys.argv[1]))
 first = max((entry.position for entry in checkpoint.entries.values()), default=0)

@@ -18,7 +18,7 @@ TWO_FLUSHES = """
 import sys
 from pathlib import Path
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint, CheckpointError
+from mega_collector.collector.state.checkpoint import Checkpoint, CheckpointError
 
 for start in range(2):
     checkpoint = Checkpoint(Path(sys.argv[1]))

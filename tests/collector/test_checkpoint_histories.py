@@ -9,7 +9,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint, Entry
+from mega_collector.collector.state.checkpoint import Checkpoint, Entry
 
 MEMORY = Path("/dev/shm")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.collector_id import machine_based_id
+from mega_collector.collector.state.checkpoint import Checkpoint
+from mega_collector.collector.state.collector_id import machine_based_id
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from blocks import SOURCE
 from collector.plain import entries_in, plain_entries
 from mega_collector.block import Block
-from mega_collector.collector.cut import Cut, cut
+from mega_collector.collector.reading.cut import Cut, cut
 
 # Few different bytes, so that lines of every length and newlines side by side are common.
 DATA = st.lists(st.sampled_from([b"x", b"xy", b"\n", b"\n", b"\r\n", b"\0", b"\xff", b"long line"])).map(b"".join)

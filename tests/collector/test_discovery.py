@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.collector.discovery import Discovery, FileFacts, NotAlone, Patterns
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, NotAlone, Patterns
 
 
 def make(root: Path, *names: str) -> None:
@@ -181,7 +181,7 @@ NOBODY: list[str | Path] = ["setpriv", "--reuid=65534", "--clear-groups", "--"] 
 
 AS_NOBODY = """
 import sys
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.finding.discovery import Discovery
 scan = Discovery([each.encode() for each in sys.argv[1:]]).scan()
 for path, error in sorted(scan.unobservable.items()):
     print("unobservable", path.decode(), error.strerror)
@@ -256,7 +256,7 @@ def test_without_descriptors_directories_are_unobservable_and_not_empty(tmp_path
     make(tmp_path, "logs/a.log")
     program = """
 import os, resource, sys
-from mega_collector.collector.discovery import Discovery
+from mega_collector.collector.finding.discovery import Discovery
 discovery = Discovery([os.fsencode(sys.argv[1])])
 highest = os.open("/", os.O_RDONLY)
 resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mega_collector.collector.file import SPARE, Disk, File
+from mega_collector.collector.reading.file import SPARE, Disk, File
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from mega_collector.collector.discovery import Discovery, FileFacts, Scan
-from mega_collector.collector.finder import Change, Finder
-from mega_collector.collector.roster import Appeared, Renamed, Roster
-from mega_collector.collector.watch import Watch
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.finding.finder import Change, Finder
+from mega_collector.collector.finding.roster import Appeared, Renamed, Roster
+from mega_collector.collector.finding.watch import Watch
 
 
 @pytest.fixture

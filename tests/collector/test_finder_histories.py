@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mega_collector.collector.discovery import Discovery, FileFacts, Scan
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
-from mega_collector.collector.slices import Slices
-from mega_collector.collector.watch import Watch
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.finding.roster import Appeared, Identity, Renamed, Roster
+from mega_collector.collector.finding.slices import Slices
+from mega_collector.collector.finding.watch import Watch
 
 
 class Counted(Discovery):

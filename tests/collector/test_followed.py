@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from blocks import make_source
-from mega_collector.collector.followed import Followed
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.rotated_names import is_named_after, unrotated
+from mega_collector.collector.finding.rotated_names import is_named_after, unrotated
+from mega_collector.collector.reading.followed import Followed
+from mega_collector.collector.reading.follower import Follower
 
 _NAMES = [
     b"/logs/%s" % name

@@ -3,7 +3,7 @@
 import pytest
 
 from blocks import SOURCE, make_source
-from mega_collector.collector.follower import Follower, Sight
+from mega_collector.collector.reading.follower import Follower, Sight
 from mega_collector.marker import TAIL_SIZE, Marker
 
 ROTATE_WAIT = 5.0

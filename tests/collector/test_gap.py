@@ -9,9 +9,9 @@ import pytest
 
 from blocks import SOURCE
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.collector.file import PlainFile
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.reader import Reading, read
+from mega_collector.collector.reading.file import PlainFile
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.reader import Reading, read
 
 HOLE = 1 << 20
 

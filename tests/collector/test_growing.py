@@ -8,7 +8,7 @@ import pytest
 from histories.aggregator import MemoryAggregator
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import Inode, MemoryDisk, NoWatch
-from mega_collector.collector.watch import Events
+from mega_collector.collector.finding.watch import Events
 
 _LOG, _OTHER = b"/logs/a.log", b"/logs/b.log"
 

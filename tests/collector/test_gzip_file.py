@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from mega_collector.collector.file import Disk
-from mega_collector.collector.gzip_file import GzipFile, Inspection, State
+from mega_collector.collector.reading.file import Disk
+from mega_collector.collector.reading.gzip_file import GzipFile, Inspection, State
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 NOISE = random.Random(1).randbytes(50_000)

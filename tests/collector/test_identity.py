@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mega_collector.collector.file import PlainFile
-from mega_collector.collector.identity import agrees, before, head_of
+from mega_collector.collector.reading.file import PlainFile
+from mega_collector.collector.recognition.identity import agrees, before, head_of
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 CONTENT = bytes(number % 251 for number in range(5000))

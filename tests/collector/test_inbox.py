@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from harness.aside import Aside
-from mega_collector.collector.inbox import Answered, Disconnected, Event, Inbox
+from mega_collector.collector.sending.inbox import Answered, Disconnected, Event, Inbox
 from mega_collector.protocol import Ack, Grant, Status
 
 _ACKNOWLEDGED = Answered(1, Ack({b"a": 7}))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hypothesis import given, strategies as st
 
-from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
+from mega_collector.collector.reading.lag import FileLag, Hold, Lags, Seen
 
 
 def seen(size: int, acknowledged: int, key: object = "a") -> Seen:

@@ -10,7 +10,7 @@ from blocks import make_source
 from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import MemoryDisk
-from mega_collector.collector import gzip_file
+from mega_collector.collector.reading import gzip_file
 
 _LOG = b"/logs/a.log"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from blocks import make_source
-from mega_collector.collector.file import Disk
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.siblings import Siblings
+from mega_collector.collector.reading.file import Disk
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
+from mega_collector.collector.reading.siblings import Siblings
 
 
 class Files:

@@ -7,7 +7,7 @@ from harness.aside import Aside
 from harness.until import quiet
 from mega_collector import wire
 from mega_collector.block import Block
-from mega_collector.collector.outbox import Outbox
+from mega_collector.collector.sending.outbox import Outbox
 from mega_collector.protocol import Describe, Flush, FromCollector, Open, Report
 
 FOREVER = 1000.0

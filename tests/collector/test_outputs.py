@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.outputs import Outputs
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.finding.outputs import Outputs
 
 
 def files(**inodes: int) -> dict[bytes, FileFacts]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mega_collector.collector.pattern import parse, path_matches
+from mega_collector.collector.finding.pattern import parse, path_matches
 
 
 @pytest.mark.parametrize(

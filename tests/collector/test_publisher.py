@@ -22,9 +22,9 @@ from collector.scripted_aggregator import (
 from harness.until import quiet, until
 from mega_collector import wire
 from mega_collector.api import api_pb2 as pb
-from mega_collector.collector.backoff import Backoff
-from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
-from mega_collector.collector.publisher import Publisher
+from mega_collector.collector.sending.backoff import Backoff
+from mega_collector.collector.sending.inbox import Answered, Connected, Disconnected, Event
+from mega_collector.collector.sending.publisher import Publisher
 from mega_collector.protocol import (
     Ack,
     Describe,

@@ -13,9 +13,9 @@ from hypothesis import example, given, strategies as st
 from blocks import SOURCE
 from collector.plain import entries_in, plain_entries
 from mega_collector.block import Block
-from mega_collector.collector.file import File, PlainFile
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.reader import Reading, read
+from mega_collector.collector.reading.file import File, PlainFile
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.reader import Reading, read
 from mega_collector.marker import TAIL_SIZE, Marker
 
 PIECES = st.lists(

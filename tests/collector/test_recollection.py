@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from blocks import make_source
-from mega_collector.collector.recollection import Recollection
-from mega_collector.collector.record import Entry
+from mega_collector.collector.state.recollection import Recollection
+from mega_collector.collector.state.record import Entry
 from mega_collector.marker import Marker
 from mega_collector.protocol import Holding, Holdings, Inventory
 

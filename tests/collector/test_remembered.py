@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from collector.entry import make_entry
-from mega_collector.collector import remembered as remembered_module
-from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.copies import Copies
-from mega_collector.collector.file import Disk
-from mega_collector.collector.followed import Followed
-from mega_collector.collector.open_files import OpenFiles
-from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.siblings import Siblings
+from mega_collector.collector.reading.file import Disk
+from mega_collector.collector.reading.followed import Followed
+from mega_collector.collector.reading.open_files import OpenFiles
+from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition import remembered as remembered_module
+from mega_collector.collector.recognition.copies import Copies
+from mega_collector.collector.recognition.remembered import Remembered
+from mega_collector.collector.state.checkpoint import Checkpoint
 from mega_collector.marker import Marker
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from collector.entry import make_entry
 from mega_collector.block import Source
-from mega_collector.collector.file import Disk
-from mega_collector.collector.resumption import resumption
+from mega_collector.collector.reading.file import Disk
+from mega_collector.collector.recognition.resumption import resumption
 from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.protocol import Known, Resume
 

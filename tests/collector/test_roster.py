@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, strategies as st
 
-from mega_collector.collector.roster import Appeared, Identity, Renamed, Roster
+from mega_collector.collector.finding.roster import Appeared, Identity, Renamed, Roster
 
 SECOND = 1_000_000_000
 NOW = 1_000_000 * SECOND

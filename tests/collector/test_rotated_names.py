@@ -2,7 +2,7 @@
 
 import pytest
 
-from mega_collector.collector.rotated_names import is_named_after, unnumbered, unrotated
+from mega_collector.collector.finding.rotated_names import is_named_after, unnumbered, unrotated
 
 
 @pytest.mark.parametrize(

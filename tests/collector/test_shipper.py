@@ -9,11 +9,11 @@ import pytest
 from blocks import make_block, make_source
 from mega_collector.block import Source
 from mega_collector.boot import boot_id
-from mega_collector.collector.checkpoint import Checkpoint, CheckpointError
-from mega_collector.collector.inbox import Answered, Connected, Disconnected, Inbox
-from mega_collector.collector.publisher import Publisher
-from mega_collector.collector.shipper import Reconnected, Shipper
-from mega_collector.collector.window import Window
+from mega_collector.collector.sending.inbox import Answered, Connected, Disconnected, Inbox
+from mega_collector.collector.sending.publisher import Publisher
+from mega_collector.collector.sending.shipper import Reconnected, Shipper
+from mega_collector.collector.sending.window import Window
+from mega_collector.collector.state.checkpoint import Checkpoint, CheckpointError
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Describe, Finish, FromCollector, Hello, Resume, Welcome
 

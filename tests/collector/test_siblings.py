@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mega_collector.collector.file import Disk
-from mega_collector.collector.siblings import Siblings
+from mega_collector.collector.reading.file import Disk
+from mega_collector.collector.reading.siblings import Siblings
 
 _BEGIN_WITH_7 = ["7.log", *(f"7{digit}.log" for digit in range(10))]
 

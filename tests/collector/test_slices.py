@@ -3,8 +3,8 @@
 from itertools import count
 from pathlib import Path
 
-from mega_collector.collector.discovery import Discovery
-from mega_collector.collector.slices import Slices
+from mega_collector.collector.finding.discovery import Discovery
+from mega_collector.collector.finding.slices import Slices
 
 
 def test_a_scan_goes_on_where_its_slice_ended_and_the_next_begins_anew(tmp_path: Path) -> None:

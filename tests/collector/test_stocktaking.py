@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from blocks import make_source
-from mega_collector.collector.record import Entry
-from mega_collector.collector.stocktaking import Stocktaking
+from mega_collector.collector.state.record import Entry
+from mega_collector.collector.state.stocktaking import Stocktaking
 from mega_collector.marker import Marker
 from mega_collector.protocol import Holding, Holdings, Inventory
 

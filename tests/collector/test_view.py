@@ -3,9 +3,9 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from mega_collector.collector.lag import FileLag, Hold
-from mega_collector.collector.publisher import PublisherStatistics
-from mega_collector.collector.shipper import ShipperStatistics
+from mega_collector.collector.reading.lag import FileLag, Hold
+from mega_collector.collector.sending.publisher import PublisherStatistics
+from mega_collector.collector.sending.shipper import ShipperStatistics
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import TailerStatistics
 from mega_collector.collector.view import Unfound, view

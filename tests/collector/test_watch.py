@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mega_collector.collector.watch import Events, Watch
+from mega_collector.collector.finding.watch import Events, Watch
 
 DEADLINE = 10.0
 
@@ -341,7 +341,7 @@ def namespace_with(limit: str) -> list[str]:
 def test_without_descriptors_there_is_no_watch_and_it_says_why() -> None:
     program = """
 import os, resource
-from mega_collector.collector.watch import Events, Watch
+from mega_collector.collector.finding.watch import Events, Watch
 highest = os.open("/", os.O_RDONLY)
 resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
 watch = Watch()
@@ -360,7 +360,7 @@ def test_exhausted_instances_are_told_and_found_again_when_there_are_more(tmp_pa
     program = f"""
 import os
 from pathlib import Path
-from mega_collector.collector.watch import Events, Watch
+from mega_collector.collector.finding.watch import Events, Watch
 most = Path("/proc/sys/user/max_inotify_instances")
 most.write_text("0")
 watch = Watch()
@@ -385,7 +385,7 @@ def test_exhausted_watches_are_told_and_found_again_when_there_are_more(tmp_path
     program = f"""
 import os
 from pathlib import Path
-from mega_collector.collector.watch import Watch
+from mega_collector.collector.finding.watch import Watch
 most = Path("/proc/sys/user/max_inotify_watches")
 watch = Watch()
 most.write_text("1")
@@ -408,7 +408,7 @@ def test_a_directory_that_may_not_be_read_cannot_be_trusted(tmp_path: Path) -> N
     for path in (tmp_path, *tmp_path.parents[:3]):
         path.chmod(0o755)
     program = f"""
-from mega_collector.collector.watch import Watch
+from mega_collector.collector.finding.watch import Watch
 watch = Watch()
 watch.update({{{bytes(hidden)!r}}})
 print(watch.failure)

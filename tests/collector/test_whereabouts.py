@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mega_collector.collector.lag import FileLag, Hold
+from mega_collector.collector.reading.lag import FileLag, Hold
 from mega_collector.collector.whereabouts import NOWHERE, Step, Surroundings, waiting, whereabouts
 from mega_collector.protocol import Stage, Status
 

@@ -9,7 +9,7 @@ import pytest
 from blocks import SOURCE, make_block, make_source
 from harness.aside import Aside
 from mega_collector.block import Block, Skip, SkipReason
-from mega_collector.collector.window import Acknowledged, Decide, Stopped, Told, Window
+from mega_collector.collector.sending.window import Acknowledged, Decide, Stopped, Told, Window
 from mega_collector.marker import TAIL_SIZE, Marker
 from mega_collector.protocol import Describe, Finish, Known, Open, Refusal, RefusalReason, Resume
 

@@ -24,7 +24,7 @@ from mega_collector.aggregator.peers import Peers
 from mega_collector.aggregator.replay import Replay
 from mega_collector.aggregator.turned_back import TurnedBack
 from mega_collector.block import Block, Skip, SkipReason, Source
-from mega_collector.collector.window import Acknowledged, Decide, Outcome, Stopped, Told, Window
+from mega_collector.collector.sending.window import Acknowledged, Decide, Outcome, Stopped, Told, Window
 from mega_collector.marker import Marker
 from mega_collector.protocol import Ack, Finish, Flush, FromAggregator, FromCollector, Grant, Hello, Refusal, Resume
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collector.entry import make_entry
-from mega_collector.collector.checkpoint import Checkpoint, CheckpointError, Entry
+from mega_collector.collector.state.checkpoint import Checkpoint, CheckpointError, Entry
 
 SIZE = 64 * 1024
 

@@ -13,8 +13,8 @@ from harness.process import Process
 from harness.site import Site
 from harness.until import until
 from harness.writer import Writer
-from mega_collector.collector.checkpoint_file import read
-from mega_collector.collector.record import Entry
+from mega_collector.collector.state.checkpoint_file import read
+from mega_collector.collector.state.record import Entry
 
 SOON = "300ms"
 """After which what has ended is forgotten."""

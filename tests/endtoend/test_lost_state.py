@@ -17,8 +17,8 @@ from harness.site import Site
 from harness.until import until
 from harness.writer import Writer
 from mega_collector.block import Source
-from mega_collector.collector.checkpoint_file import CheckpointFile, read
-from mega_collector.collector.record import Entry
+from mega_collector.collector.state.checkpoint_file import CheckpointFile, read
+from mega_collector.collector.state.record import Entry
 from mega_collector.marker import HEAD_SIZE, Marker
 from mega_collector.protocol import Holding, Holdings
 

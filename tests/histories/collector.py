@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 from histories.aggregator import MemoryAggregator
 from histories.disk import DEVICE, MemoryDisk, NoWatch
-from mega_collector.collector.checkpoint import Entry
-from mega_collector.collector.finder import Finder, Watch
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.inbox import Answered, Connected, Disconnected, Event
-from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.roster import Roster
-from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.finding.finder import Finder, Watch
+from mega_collector.collector.finding.roster import Roster
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.recognition.remembered import Remembered
+from mega_collector.collector.sending.inbox import Answered, Connected, Disconnected, Event
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sending.window import Window
+from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.collector.tailer import Tailer
 from mega_collector.collector.tailer_options import TailerOptions
-from mega_collector.collector.window import Window
 from mega_collector.protocol import FromCollector, Hello, Welcome
 
 POLL_INTERVAL = 1.0

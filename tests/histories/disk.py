@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mega_collector.collector.discovery import FileFacts, Scan
-from mega_collector.collector.file import SPARE
-from mega_collector.collector.watch import Events
+from mega_collector.collector.finding.discovery import FileFacts, Scan
+from mega_collector.collector.finding.watch import Events
+from mega_collector.collector.reading.file import SPARE
 
 if TYPE_CHECKING:
     from random import Random

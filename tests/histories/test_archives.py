@@ -9,7 +9,8 @@ import pytest
 from histories.collector import ROTATE_WAIT
 from histories.scenes import count_lines, count_lost, let_pass, make_archive
 from histories.world import World
-from mega_collector.collector import origins, remembered
+from mega_collector.collector.recognition import remembered
+from mega_collector.collector.rotation import origins
 
 _LOGS = 25
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive
 from histories.world import World
-from mega_collector.collector import gzip_file
+from mega_collector.collector.reading import gzip_file
 
 Logs = Sequence[MutableMapping[str, Any]]
 

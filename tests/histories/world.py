@@ -16,7 +16,7 @@ from histories.aggregator import MemoryAggregator, Row
 from histories.collector import MemoryCheckpoint, MemoryCollector
 from histories.disk import Generation, Inode, MemoryDisk, is_matched
 from mega_collector.block import Source
-from mega_collector.collector.follower import Follower
+from mega_collector.collector.reading.follower import Follower
 
 _NAMES = [b"/logs/%c.log" % letter for letter in b"abc"]
 _TURNS = [b"", b".1", b".2", b".3"]

@@ -5,8 +5,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from certificates import Material
-from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.record import Edge, encode
+from mega_collector.collector.state.checkpoint import Checkpoint
+from mega_collector.collector.state.record import Edge, encode
 
 
 def tls(material: Material, **changed: str) -> dict[str, str]:

@@ -7,11 +7,11 @@ import pytest
 from blocks import SOURCE
 from harness.site import Site
 from harness.template import Template
-from mega_collector.collector.checkpoint import Entry
-from mega_collector.collector.file import PlainFile
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.reader import Reading, read
-from mega_collector.collector.resumption import resumption
+from mega_collector.collector.reading.file import PlainFile
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.reader import Reading, read
+from mega_collector.collector.recognition.resumption import resumption
+from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 from mega_collector.protocol import Known, Resume
 from torture.history import History, Operation

@@ -9,17 +9,17 @@ from types import FrameType
 import pytest
 
 from mega_collector.block import Block
-from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.discovery import Discovery
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.inbox import Answered, Connected, Inbox
-from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.roster import Roster
-from mega_collector.collector.shipper import Shipper
+from mega_collector.collector.finding.discovery import Discovery
+from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.finding.roster import Roster
+from mega_collector.collector.finding.watch import Watch
+from mega_collector.collector.recognition.remembered import Remembered
+from mega_collector.collector.sending.inbox import Answered, Connected, Inbox
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sending.window import Window
+from mega_collector.collector.state.checkpoint import Checkpoint
 from mega_collector.collector.tailer import Tailer
 from mega_collector.collector.tailer_options import TailerOptions
-from mega_collector.collector.watch import Watch
-from mega_collector.collector.window import Window
 from mega_collector.protocol import Ack, Describe, FromCollector, Hello, Resume, Welcome
 
 _FILES = 200

@@ -10,7 +10,7 @@ import grpc
 
 from mega_collector import wire
 from mega_collector.block import Source
-from mega_collector.collector.channel import channel_options, open_channel
+from mega_collector.collector.sending.channel import channel_options, open_channel
 from mega_collector.errors import MegaCollectorError, WireError
 from mega_collector.protocol import Hello, Record
 from mega_collector.unavailable import explain

@@ -11,9 +11,9 @@ from mega_collector.audit.remembered import records_of
 from mega_collector.audit.survey import Survey, Surveyor
 from mega_collector.block import Source
 from mega_collector.boot import boot_id
-from mega_collector.collector.checkpoint import Entry, peek
-from mega_collector.collector.discovery import Discovery
-from mega_collector.collector.pattern import names_one
+from mega_collector.collector.finding.discovery import Discovery
+from mega_collector.collector.finding.pattern import names_one
+from mega_collector.collector.state.checkpoint import Entry, peek
 from mega_collector.errors import SettingError, StartError
 from mega_collector.protocol import Hello, Record
 from mega_collector.settings import CollectorSettings, tls_material

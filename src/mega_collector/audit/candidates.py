@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from mega_collector.collector.rotated_names import is_named_after, originals, places
+from mega_collector.collector.finding.rotated_names import is_named_after, originals, places
 from mega_collector.marker import Marker
 from mega_collector.protocol import Record
 

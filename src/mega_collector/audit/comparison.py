@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from mega_collector.audit.row import Row
 from mega_collector.audit.sums import Sum, passages, together
-from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.file import File
-from mega_collector.collector.identity import agrees, before
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.reading.file import File
+from mega_collector.collector.recognition.identity import agrees, before
 from mega_collector.protocol import Record
 
 PIECE = 1 << 20

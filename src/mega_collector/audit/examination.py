@@ -9,10 +9,10 @@ from mega_collector.audit.candidates import Candidates
 from mega_collector.audit.comparison import compare, is_copied, is_of, with_earlier
 from mega_collector.audit.original import compare_with_original
 from mega_collector.audit.row import Row
-from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.file import File, Filesystem
-from mega_collector.collector.gzip_file import GzipFile, Inspection, State, is_archive
-from mega_collector.collector.rotated_names import is_named_after, is_plausible
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.finding.rotated_names import is_named_after, is_plausible
+from mega_collector.collector.reading.file import File, Filesystem
+from mega_collector.collector.reading.gzip_file import GzipFile, Inspection, State, is_archive
 from mega_collector.protocol import Record
 
 Similar = Callable[[Candidates], Iterable[Record]]

@@ -6,7 +6,7 @@ from contextlib import closing
 from mega_collector.audit.comparison import PIECE, is_of
 from mega_collector.audit.row import Row
 from mega_collector.audit.sums import passages
-from mega_collector.collector.file import File, Filesystem
+from mega_collector.collector.reading.file import File, Filesystem
 from mega_collector.entries import newlines
 from mega_collector.protocol import Record
 

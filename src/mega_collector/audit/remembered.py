@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mega_collector.block import Source
-from mega_collector.collector.checkpoint import Entry
+from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.protocol import Record
 
 

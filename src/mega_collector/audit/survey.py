@@ -10,8 +10,8 @@ from mega_collector.audit.examination import Examined, Examiner
 from mega_collector.audit.gone import Gone, gone
 from mega_collector.audit.row import Row
 from mega_collector.block import Source
-from mega_collector.collector.discovery import Discovery, FileFacts
-from mega_collector.collector.file import Disk
+from mega_collector.collector.finding.discovery import Discovery, FileFacts
+from mega_collector.collector.reading.file import Disk
 from mega_collector.marker import Marker
 from mega_collector.protocol import Record
 

@@ -4,12 +4,12 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from mega_collector.collector.checkpoint import Entry, is_fresh, peek
-from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.file import Disk, File
-from mega_collector.collector.gzip_file import MAGIC
-from mega_collector.collector.identity import agrees
-from mega_collector.collector.rotated_names import originals
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.finding.rotated_names import originals
+from mega_collector.collector.reading.file import Disk, File
+from mega_collector.collector.reading.gzip_file import MAGIC
+from mega_collector.collector.recognition.identity import agrees
+from mega_collector.collector.state.checkpoint import Entry, is_fresh, peek
 from mega_collector.errors import StartError
 
 Beginning = tuple[str, str, int | None]

@@ -17,7 +17,7 @@ from mega_collector.check.ground import (
     runs,
 )
 from mega_collector.check.limits import collector_disk, collector_memory, open_files
-from mega_collector.collector.checkpoint import look
+from mega_collector.collector.state.checkpoint import look
 from mega_collector.settings import CollectorSettings
 
 

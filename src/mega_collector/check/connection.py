@@ -10,7 +10,7 @@ from mega_collector import __version__, wire
 from mega_collector.address import Address
 from mega_collector.check.finding import Finding
 from mega_collector.check.ground import DEADLINE
-from mega_collector.collector.channel import channel_options, open_channel
+from mega_collector.collector.sending.channel import channel_options, open_channel
 from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
 from mega_collector.tls import client_credentials

@@ -10,7 +10,7 @@ from mega_collector.check.beginning import Beginnings
 from mega_collector.check.finding import Finding
 from mega_collector.check.leave import forbidden, shown
 from mega_collector.check.nothing import why_nothing
-from mega_collector.collector.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, Scan
 from mega_collector.settings import CollectorSettings
 
 _MOST = 20

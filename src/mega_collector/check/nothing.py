@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from mega_collector.check.leave import forbidden, shown
-from mega_collector.collector.pattern import ANY_DEPTH, Part, parse
+from mega_collector.collector.finding.pattern import ANY_DEPTH, Part, parse
 
 _MOST_DIRECTORIES = 100
 _MOST_NAMES = 10_000

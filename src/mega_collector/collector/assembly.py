@@ -13,22 +13,22 @@ import structlog
 from mega_collector import __version__
 from mega_collector.boot import boot_id
 from mega_collector.collector import view
-from mega_collector.collector.checkpoint import Checkpoint
-from mega_collector.collector.discovery import Discovery, Patterns
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.inbox import Inbox
-from mega_collector.collector.publisher import Publisher
-from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.roster import Roster
-from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.slices import Slices
+from mega_collector.collector.finding.discovery import Discovery, Patterns
+from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.finding.roster import Roster
+from mega_collector.collector.finding.slices import Slices
+from mega_collector.collector.finding.watch import Watch
+from mega_collector.collector.recognition.remembered import Remembered
+from mega_collector.collector.sending.inbox import Inbox
+from mega_collector.collector.sending.publisher import Publisher
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sending.window import Window
+from mega_collector.collector.state.checkpoint import Checkpoint
 from mega_collector.collector.statistics import CollectorStatistics
 from mega_collector.collector.tailer import Tailer
 from mega_collector.collector.tailer_options import TailerOptions
 from mega_collector.collector.view import Unfound
-from mega_collector.collector.watch import Watch
 from mega_collector.collector.whereabouts import Surroundings, waiting
-from mega_collector.collector.window import Window
 from mega_collector.errors import SettingError, StartError
 from mega_collector.memory import collect_rarely, keep_for_blocks
 from mega_collector.operator_server import OperatorServer, OperatorServicer

@@ -2,15 +2,15 @@
 
 import structlog
 
-from mega_collector.collector.archives import Archives
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.newcomers import Newcomers
-from mega_collector.collector.recollected import Recollected
-from mega_collector.collector.recollection import Recollection
-from mega_collector.collector.search import Search
-from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.stocktaking import Stocktaking
-from mega_collector.collector.waiting import WaitingFiles
+from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.rotation.archives import Archives
+from mega_collector.collector.rotation.newcomers import Newcomers
+from mega_collector.collector.rotation.search import Search
+from mega_collector.collector.rotation.waiting import WaitingFiles
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sources.recollected import Recollected
+from mega_collector.collector.state.recollection import Recollection
+from mega_collector.collector.state.stocktaking import Stocktaking
 from mega_collector.protocol import Holdings
 
 _log = structlog.get_logger(__name__)

@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from mega_collector.collector.followed import Followed
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.lag import FileLag, Hold, Lags, Seen
-from mega_collector.collector.newcomers import Newcomers
-from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.sources import Sources
-from mega_collector.collector.turns import Turns
+from mega_collector.collector.reading.followed import Followed
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.lag import FileLag, Hold, Lags, Seen
+from mega_collector.collector.rotation.newcomers import Newcomers
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sources.sources import Sources
+from mega_collector.collector.sources.turns import Turns
 
 _INTERVAL = 1.0
 """Seconds between two looks at how far behind the files are."""

@@ -3,22 +3,22 @@
 import math
 from typing import TYPE_CHECKING
 
-from mega_collector.collector.archives import Archives
-from mega_collector.collector.departures import Departures
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.followed import Followed
-from mega_collector.collector.follower import Follower
+from mega_collector.collector.finding.finder import Finder
 from mega_collector.collector.inventories import Inventories
-from mega_collector.collector.losses import Losses
-from mega_collector.collector.missed import Missed
-from mega_collector.collector.search import Search
-from mega_collector.collector.shipper import Shipper
-from mega_collector.collector.sources import Sources
-from mega_collector.collector.turns import Turns
-from mega_collector.collector.waiting import WaitingFiles
+from mega_collector.collector.reading.followed import Followed
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.rotation.archives import Archives
+from mega_collector.collector.rotation.departures import Departures
+from mega_collector.collector.rotation.missed import Missed
+from mega_collector.collector.rotation.search import Search
+from mega_collector.collector.rotation.waiting import WaitingFiles
+from mega_collector.collector.sending.shipper import Shipper
+from mega_collector.collector.sources.losses import Losses
+from mega_collector.collector.sources.sources import Sources
+from mega_collector.collector.sources.turns import Turns
 
 if TYPE_CHECKING:
-    from mega_collector.collector.roster import Identity
+    from mega_collector.collector.finding.roster import Identity
 
 _LAST_WORDS = 10.0
 """Seconds that the end waits for an answer to what is told last."""

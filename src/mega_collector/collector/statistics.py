@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mega_collector.collector.lag import FileLag, Hold
-from mega_collector.collector.publisher import PublisherStatistics
-from mega_collector.collector.shipper import ShipperStatistics
+from mega_collector.collector.reading.lag import FileLag, Hold
+from mega_collector.collector.sending.publisher import PublisherStatistics
+from mega_collector.collector.sending.shipper import ShipperStatistics
 from mega_collector.collector.tailer import TailerStatistics
 from mega_collector.collector.whereabouts import NOWHERE, Surroundings, whereabouts
 from mega_collector.protocol import Stage

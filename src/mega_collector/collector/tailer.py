@@ -9,20 +9,20 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from mega_collector.collector.discovery import FileFacts
-from mega_collector.collector.file import SPARE, Disk, Filesystem
-from mega_collector.collector.finder import Finder
-from mega_collector.collector.follower import Follower
-from mega_collector.collector.inbox import Inbox
-from mega_collector.collector.lag import FileLag
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.finding.roster import Appeared, Identity, Renamed
 from mega_collector.collector.parts import Parts
-from mega_collector.collector.remembered import Remembered
-from mega_collector.collector.roster import Appeared, Identity, Renamed
-from mega_collector.collector.shipper import Reconnected, Resumed, Shipper
+from mega_collector.collector.reading.file import SPARE, Disk, Filesystem
+from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.lag import FileLag
+from mega_collector.collector.recognition.remembered import Remembered
+from mega_collector.collector.sending.inbox import Inbox
+from mega_collector.collector.sending.shipper import Reconnected, Resumed, Shipper
+from mega_collector.collector.sending.window import Decide, Stopped
+from mega_collector.collector.sources.turns import Rewritten, Trouble, Unreadable
 from mega_collector.collector.tailer_options import TailerOptions
-from mega_collector.collector.turns import Rewritten, Trouble, Unreadable
 from mega_collector.collector.whereabouts import Step
-from mega_collector.collector.window import Decide, Stopped
 from mega_collector.protocol import Hello, Holdings
 
 _PACE = 10

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mega_collector import __version__
-from mega_collector.collector.lag import Hold
+from mega_collector.collector.reading.lag import Hold
 from mega_collector.collector.statistics import CollectorStatistics, FileState
 from mega_collector.protocol import Hello
 from mega_collector.telemetry.live import readable

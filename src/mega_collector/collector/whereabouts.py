@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mega_collector.collector.lag import FileLag, Hold
+from mega_collector.collector.reading.lag import FileLag, Hold
 from mega_collector.protocol import Stage, Status
 from mega_collector.stuck import Waiting
 

@@ -1,0 +1,1 @@
+"""Files: what can be read of them, and what each is."""

@@ -1,0 +1,1 @@
+"""What shows that a file was shipped already, or in part."""

@@ -1,0 +1,1 @@
+"""What comes and goes: new files, copies, archives, departures, losses."""

@@ -1,0 +1,1 @@
+"""The stream, and what is in flight on it."""

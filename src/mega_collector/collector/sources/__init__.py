@@ -1,0 +1,1 @@
+"""As what a file is shipped, from its beginning to its end."""

@@ -1,0 +1,1 @@
+"""What outlives the process, and what is asked of the aggregator about it."""
