@@ -37,6 +37,7 @@ from mega_collector.protocol import (
     RefusalReason,
     Report,
     Resume,
+    Sent,
     Stage,
     Status,
     Welcome,
@@ -49,7 +50,9 @@ NUMBERS = st.integers(0, (1 << 64) - 1)
 POSITIONS = st.integers(0, wire.MAX_POSITION)
 MARKERS = st.binary(max_size=100).map(Marker.of)
 HELLOS = st.builds(Hello, TEXT.filter(bool), TEXT, st.dictionaries(TEXT, TEXT, max_size=4), TEXT)
-KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS)
+KNOWN = st.builds(Known, IDS, POSITIONS, MARKERS, MARKERS, st.booleans()) | st.builds(
+    Known, IDS, st.just(wire.MAX_POSITION), MARKERS, MARKERS, st.booleans(), st.builds(Sent, POSITIONS, MARKERS)
+)
 DATA = st.binary(min_size=1, max_size=300)
 
 SECONDS = st.integers(0, (1 << 32) - 1)
@@ -122,8 +125,9 @@ HELD = pb.Description(source=b"a")
         {"holdings": pb.Holdings(holdings=[pb.Holding(source=HELD, before=pb.Marker(length=1 << 31, digest=b"x"))])},
         {"resume": pb.Resume(source=b"a", known=[pb.Known(source=b"a", position=1 << 63)])},
         {"resume": pb.Resume(source=b"a", known=[pb.Known(head=pb.Marker(length=1 << 31, digest=b"x"))])},
+        {"resume": pb.Resume(source=b"a", known=[pb.Known(position=5, sent=pb.Sent(position=6))])},
     ],
-    ids=["too many", "a position", "a marker", "a known position", "a known marker"],
+    ids=["too many", "a position", "a marker", "a known position", "a known marker", "more than is known"],
 )
 def test_what_an_aggregator_says_that_could_not_be_looked_at_in_a_file_is_no_answer(answer: dict[str, Any]) -> None:
     with pytest.raises(WireError):

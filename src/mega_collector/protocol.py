@@ -101,6 +101,14 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Up to where a source was sent, and the bytes that end there."""
+
+    position: int
+    before: Marker
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the aggregator has committed of a source; `finished` if nothing more was to come of it."""
 
@@ -109,6 +117,8 @@ class Known:
     before: Marker
     head: Marker
     finished: bool = False
+    sent: Sent | None = None
+    """Where what is before the position was lost; None: it was not, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A source, as far as the aggregator has committed it."""
+    """A source, as far as the aggregator has committed it; or, where what is before that was lost, as it was sent."""
 
     source: Source
     position: int

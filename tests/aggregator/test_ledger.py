@@ -25,7 +25,7 @@ from mega_collector.block import Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import Known, Passage, Record
+from mega_collector.protocol import Known, Passage, Record, Sent
 
 BEFORE = Marker.of(b"the bytes before")
 HEAD = Marker.of(b"the first bytes")
@@ -272,6 +272,15 @@ def test_the_end_of_a_source_keeps_what_recognises_it(tmp_path: Path) -> None:
         ledger.commit([Advance(SOURCE, 100, 100, 0, Marker(), finished=True)])
         assert _known(ledger) == (Known(SOURCE.id, 100, BEFORE, HEAD, finished=True),)
     assert _rows(tmp_path, "SELECT finished, entries, first_position FROM sources") == [(1, 1, 0)]
+
+
+@pytest.mark.parametrize("begun", [0, 40])
+def test_of_a_source_of_which_nothing_was_sent_before_all_was_lost_no_byte_is_known(tmp_path: Path, begun: int) -> None:
+    with _ledger(tmp_path) as ledger:
+        ledger.commit([Advance(SOURCE, begun, 100, 0, None)], [Range(SOURCE, begun, 100, "lost")])
+        assert _known(ledger) == (Known(SOURCE.id, 100, Marker(), HEAD, sent=Sent(begun, Marker())),)
+        ledger.commit([_advance(120, start=100)])
+        assert _known(ledger) == (Known(SOURCE.id, 120, BEFORE, HEAD),)
 
 
 def test_a_source_whose_file_is_gone_is_known_like_one_that_goes_on(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from mega_collector.checksum import crc32
 from mega_collector.emitter.protocol import OutputState, Taken
 from mega_collector.errors import DestinationGone, EmitError, RetriesExhausted, Stopping
 from mega_collector.marker import TAIL_SIZE, Marker
-from mega_collector.protocol import Ack, Finish, Flush
+from mega_collector.protocol import Ack, Finish, Flush, Sent
 
 A, B = make_source("a", collector="me"), make_source("b", collector="me", inode=3)
 FULL = EmitError("the disk is full")
@@ -328,6 +328,21 @@ def test_positions_move_in_order_over_skips_and_ends(tmp_path: Path) -> None:
         rows = rig.ledger._reader.read("SELECT start, end, reason FROM ranges ORDER BY start")
         assert rows == [(0, 100, "start at end"), (107, 200, "lost")]
         assert rig.ledger._reader.read("SELECT finished, position FROM sources") == [(1, 207)]
+
+
+def test_of_what_was_lost_behind_what_was_sent_it_is_known_up_to_where_that_was(tmp_path: Path) -> None:
+    hole = Skip(A, 7, 100, SkipReason.HOLE, Marker.of(b"a hole"))
+    items: list[Item] = [make_block(b"a line\n", 0, A), hole, Skip(A, 100, 150, SkipReason.LOST)]
+    with closing(
+        Rig(tmp_path, max_age=60).put(*items, Skip(A, 150, 200, SkipReason.LOST), Finish(A, 200)).run()
+    ) as rig:
+        (known,) = rig.ledger.known(A.collector, A.id, A.device, A.inode)
+        assert (known.position, known.finished, known.before) == (200, True, Marker())
+        assert known.sent == Sent(100, hole.before)
+        (holding,) = rig.ledger.ended(A.collector, None, 8).holdings
+        assert (holding.position, holding.before) == (100, hole.before)
+        (record,) = rig.ledger.records()
+        assert (record.position, record.before) == (200, Marker())
 
 
 @pytest.mark.parametrize("item", [Skip(A, 7, 100, SkipReason.HOLE), Finish(A, 7)])

@@ -10,7 +10,7 @@ from mega_collector.block import Source
 from mega_collector.collector.reading.file import Disk
 from mega_collector.collector.recognition.resumption import resumption
 from mega_collector.marker import HEAD_SIZE, Marker
-from mega_collector.protocol import Known, Resume
+from mega_collector.protocol import Known, Resume, Sent
 
 _CONTENT = b"".join(b"a line of number %05d\n" % number for number in range(200))
 
@@ -53,4 +53,26 @@ def test_a_copy_of_what_was_told_as_lost_comes_from_where_that_was_read(tmp_path
     )
     file.close()
     assert (goes_on.known, goes_on.position) == (True, read)
+    assert goes_on.source.id != described.id
+
+
+@pytest.mark.parametrize("noted", [0, 2000])
+@pytest.mark.parametrize("copy", [False, True])
+def test_what_was_sent_before_the_rest_was_lost_counts_and_not_what_was_noted_of_it(
+    tmp_path: Path, noted: int, copy: bool
+) -> None:
+    """The copy comes from there; or the file itself goes on there, if it was cut behind that."""
+    path = tmp_path / ("a.log.1" if copy else "a.log")
+    path.write_bytes(_CONTENT)
+    head = Marker.of(_CONTENT[:HEAD_SIZE])
+    entry = replace(make_entry(1), inode=9, position=noted, head=head, before=Marker.of(_CONTENT[:noted][-64:]))
+    described = Source(entry.source_id, bytes(path), entry.device, 9 + copy, head, "me")
+    sent = Sent(3000, Marker.of(_CONTENT[3000 - 64 : 3000]))
+    lost = Known(entry.source_id, 3500 if copy else 6000, Marker(), head, finished=True, sent=sent)
+    file = Disk().open(bytes(path))
+    goes_on = resumption(
+        described, Resume(described.id, (lost,)), file, entry=entry, truncated=False, complete=False, taken=()
+    )
+    file.close()
+    assert (goes_on.known, goes_on.position) == (True, 3000)
     assert goes_on.source.id != described.id

@@ -22,6 +22,7 @@ from mega_collector.protocol import (
     Refusal,
     RefusalReason,
     Resume,
+    Sent,
 )
 
 Item = Block | Skip | Finish | Open
@@ -37,12 +38,20 @@ class Row:
     source: Source
     position: int
     before: Marker = field(default_factory=Marker)
+    sent: Sent | None = None
+    """Up to where it was sent, if what is behind that was lost."""
     shipped: list[tuple[int, bytes]] = field(default_factory=list)
     finished: bool = False
     gone: bool = False
     """Whether its file was lost before its end was read."""
     ended_at: int = 0
     """How many ends there were before, with this."""
+
+    @property
+    def holding(self) -> Holding:
+        """As it is told."""
+        sent = self.sent or Sent(self.position, self.before)
+        return Holding(self.source, sent.position, sent.before)
 
     def is_elsewhere(self, source: Source) -> bool:
         """Whether it goes on in another file than this says, or was gone."""
@@ -154,6 +163,8 @@ class MemoryAggregator:
             source = replace(source, head=Marker.of(bytes(item.data)[:HEAD_SIZE]))
         row = self.ledger.setdefault(source.id, Row(source, item.start))
         assert item.start == row.position, f"{item} does not follow {row}"
+        lost = isinstance(item, Skip) and item.reason is SkipReason.LOST
+        row.sent = (row.sent or Sent(row.position, row.before)) if lost else None
         row.position, row.finished, row.gone = item.end, False, False
         if isinstance(item, Block):
             row.shipped.append((item.start, bytes(item.data)))
@@ -189,7 +200,7 @@ class MemoryAggregator:
         ids = sorted(each for each in self.ledger if after is None or each > after.id)[:_PAGE]
         rows = [self.ledger[each] for each in ids]
         unknown = [
-            Holding(row.source, row.position, row.before)
+            row.holding
             for row in rows
             if not (row.finished or row.gone or self._admission.opened(row.source.id, b"%d" % self._life))
         ]
@@ -201,7 +212,7 @@ class MemoryAggregator:
         ids = [row.source.id for row in rows]
         start = 0 if after is None else ids.index(after.id) + 1
         page = rows[start : start + _PAGE]
-        holdings = tuple(Holding(row.source, row.position, row.before) for row in page)
+        holdings = tuple(row.holding for row in page)
         return Holdings(holdings, page[-1].source if len(page) == _PAGE else None)
 
     def _known(self, source: Source) -> list[Known]:
@@ -213,4 +224,4 @@ class MemoryAggregator:
         ]
         others.sort(key=lambda row: row.finished)
         rows = [own, *others] if own is not None else others
-        return [Known(row.source.id, row.position, row.before, row.source.head, row.finished) for row in rows]
+        return [Known(row.source.id, row.position, row.before, row.source.head, row.finished, row.sent) for row in rows]

@@ -1,12 +1,13 @@
 """What is told as lost, and what is not, where files are compressed, deleted, and made anew between two looks."""
 
 import gzip
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from histories.disk import DEVICE, Inode, MemoryFile
-from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, make_copy_of, note_opened
 from histories.world import World
 
 
@@ -563,3 +564,31 @@ def test_how_much_is_lost_of_what_could_not_be_opened_is_known_though_no_look_ha
     assert world.collector is not None
     waiting = world.collector.tailer._waiting[DEVICE, log.number]
     assert waiting.size == size
+
+
+@pytest.mark.parametrize("made", [make_archive, make_copy_of], ids=["an archive", "a copy"])
+@pytest.mark.parametrize("noted", ["nothing", "that it was empty", "the first of it", "its end"])
+def test_of_what_was_told_as_lost_a_copy_that_the_next_process_finds_comes_behind_what_was_sent(
+    noted: str, made: Callable[[World, bytes, bytes], object]
+) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    checkpoints = {}
+    for each, lines in {"that it was empty": 0, "the first of it": 2, "the rest": 3}.items():
+        world.append(log, lines)
+        let_pass(world, 8)
+        checkpoints[each] = dict(world.checkpoint.durable)
+    _write_unread(world, log)
+    content = bytes(log.generation.content)
+    world.truncate(log)
+    world.append(log, 1)
+    look(world, 1)
+    world.reconnect()
+    let_pass(world, 8)
+    assert count_lost(world) == 1
+    world.checkpoint.durable = checkpoints.get(noted, world.checkpoint.durable)
+    (world.wipe if noted == "nothing" else world.kill)()
+    made(world, b"/logs/a.log.1" + (b".gz" if made is make_archive else b""), content)
+    world.start()
+    let_pass(world, 40)
+    assert count_lines(world) == 2 + 3 + 5 + 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mega_collector.aggregator.ledger_reader import (
     FINISHED,
@@ -18,6 +19,7 @@ from mega_collector.aggregator.ledger_reader import (
     OUTPUTS,
     PAGE,
     REPLACE,
+    SENT,
     UNREADABLE,
     VERSION,
     LedgerError,
@@ -30,7 +32,7 @@ from mega_collector.block import SkipReason, Source
 from mega_collector.emitter.protocol import OutputState
 from mega_collector.errors import StartError
 from mega_collector.marker import Marker
-from mega_collector.protocol import DISCARDED, Holdings, Known, Record
+from mega_collector.protocol import DISCARDED, Holdings, Known, Record, Sent
 from mega_collector.state_lock import InUse, StateLock
 
 __all__ = ["DISCARDED", "VERSION", "Advance", "Committed", "Ledger", "LedgerError", "Range", "look"]
@@ -104,16 +106,19 @@ FROM sqlite_master AS each JOIN pragma_index_info(each.name) AS "column" WHERE e
 _EVERYTHING = ("SELECT * FROM sources", "SELECT * FROM ranges", OUTPUTS, HOLDERS, "SELECT * FROM ends")
 
 _PUT_SOURCE = """
-INSERT INTO sources VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?16, ?15, 0))
+INSERT INTO sources VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?11, 0), coalesce(?12, x''), ?13, ?14, coalesce(?16, ?15, 0)
+)
 ON CONFLICT (id) DO UPDATE SET path = ?3, position = max(position, ?9), entries = entries + ?10,
     first_position = iif(first_position = position AND position < ?8, ?8, first_position),
-    before_length = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_length, ?11),
-    before_digest = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_digest, ?12),
+    before_length = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_length, coalesce(?11, before_length)),
+    before_digest = iif(?13 OR (?8 = ?9 AND ?8 <= position), before_digest, coalesce(?12, before_digest)),
     finished = ?13, updated_at = ?14, checksum = coalesce(?15, checksum)
 """
 
-# What only says where a source stands that is known changes no marker of its bytes: it has none, or the same. One of
-# which nothing came before it was opened again, further on, begins there: what is between is as unknown.
+# What only says where a source stands that is known changes no marker of its bytes: it has none, or the same. What is
+# lost leaves it, too: by what was sent a copy is recognised. One of which nothing came before it was opened again,
+# further on, begins there: what is between is as unknown.
 
 _LOST = SkipReason.LOST.value
 _PUT_FILE = "UPDATE sources SET device = ?, inode = ? WHERE id = ?"
@@ -139,12 +144,14 @@ _MAY_COME_BACK = """
 SELECT 1 FROM sources JOIN ranges ON source = id WHERE finished <> 0 AND updated_at < ? AND reason = ? LIMIT 1
 """
 
-_KNOWN = """
-SELECT id, position, before_length, before_digest, head_length, head_digest, finished FROM (
+_STANDS = "SELECT id, position, before_length, before_digest, head_length, head_digest, finished"
+_OF_FILE = """
+FROM (
     SELECT * FROM sources WHERE id = ?2 AND collector = ?1
     UNION SELECT * FROM sources WHERE collector = ?1 AND inode = ?3 AND device = ?4
 ) ORDER BY id = ?2 DESC, finished = 1, updated_at DESC LIMIT ?5
 """
+_KNOWN = f"{_STANDS}, {SENT} {_OF_FILE}"
 # A union, so that each half has its index: with OR, SQLite looks at every source of the collector.
 
 
@@ -159,7 +166,8 @@ class Advance:
     start: int
     position: int
     entries: int
-    before: Marker
+    before: Marker | None
+    """None: it stays as it is, as what is between is lost."""
     finished: bool = False
     gone: bool = False
     checksum: int | None = None
@@ -224,9 +232,7 @@ class Ledger:
     def known(self, collector: str, source_id: bytes, device: int, inode: int, most: int = 8) -> tuple[Known, ...]:
         """What is committed of a source and of others of that collector with its device and inode, the latest first."""
         rows = self._reader.read(_KNOWN, collector, source_id, str(inode), str(device), most)
-        return tuple(
-            Known(row[0], row[1], Marker(row[2], row[3]), Marker(row[4], row[5]), row[6] == FINISHED) for row in rows
-        )
+        return tuple(map(_known, rows))
 
     def committed(self, source_id: bytes) -> Committed | None:
         """How far a source has come, whosever it is."""
@@ -551,6 +557,14 @@ def _in_use(directory: Path) -> StartError:
     return StartError(f"the state directory {directory} is in use by another {_HOLDER}")
 
 
+def _known(row: tuple[Any, ...]) -> Known:
+    source_id, position, length, digest, head_length, head_digest, finished, sent = row
+    before, head = Marker(length, digest), Marker(head_length, head_digest)
+    if sent == position:
+        return Known(source_id, position, before, head, finished == FINISHED)
+    return Known(source_id, position, Marker(), head, finished == FINISHED, Sent(sent, before))
+
+
 def _row(advance: Advance, now: int) -> tuple[object, ...]:
     source = advance.source
     return (
@@ -564,8 +578,8 @@ def _row(advance: Advance, now: int) -> tuple[object, ...]:
         advance.start,
         advance.position,
         advance.entries,
-        advance.before.length,
-        advance.before.digest,
+        None if advance.before is None else advance.before.length,
+        None if advance.before is None else advance.before.digest,
         GONE if advance.gone else advance.finished,
         now,
         advance.checksum,

@@ -42,24 +42,34 @@ _ADVICE = {
 }
 """What to do, by the cause: https://www.sqlite.org/rescode.html."""
 
-_COLUMNS = """
-SELECT id, path, device, inode, head_length, head_digest, collector, first_position, position, entries, checksum,
-    before_length, before_digest, finished, updated_at
+SENT = """
+coalesce((
+    SELECT iif(end = position AND reason = 'lost', start, position) FROM ranges
+    WHERE source = id AND start < position ORDER BY start DESC LIMIT 1
+), position) AS sent
+"""
+"""Up to where a source was sent: what is between that and its position was lost, and its marker is of what was sent."""
+
+_FILE = "SELECT id, path, device, inode, head_length, head_digest"
+_COLUMNS = f"""
+{_FILE}, collector, first_position, position, entries, checksum,
+    before_length, before_digest, finished, updated_at, {SENT}
 FROM sources
 """
 _RECORDS = f"{_COLUMNS} WHERE id > ?1 AND (?2 IS NULL OR collector = ?2) ORDER BY id LIMIT ?3"
 _RECORD = f"{_COLUMNS} WHERE id = ?"
-_OF_COLLECTOR = """
-SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest FROM sources
+_HOLDING = f"{_FILE}, position, before_length, before_digest, {SENT} FROM sources"
+_OF_COLLECTOR = f"""
+{_HOLDING}
 WHERE collector = ? AND finished = 0 AND (inode, device, id) > (?, ?, ?) ORDER BY inode, device, id LIMIT ?
 """
 # In the order of the index by file: of others' sources none is looked at.
-_ENDED = """
-SELECT id, path, device, inode, head_length, head_digest, position, before_length, before_digest FROM sources
+_ENDED_OF_COLLECTOR = """
 INDEXED BY sources_by_file WHERE collector = ?1 AND finished <> 0
 AND (?2 IS NULL OR (updated_at, id) < (SELECT updated_at, id FROM sources WHERE id = ?2))
 ORDER BY updated_at DESC, id DESC LIMIT ?3
 """
+_ENDED = f"{_HOLDING} {_ENDED_OF_COLLECTOR}"
 # By the same index: the one by time has all collectors' in it.
 _RANGES = "SELECT source, start, end, reason FROM ranges WHERE source BETWEEN ? AND ? ORDER BY source, start, end"
 
@@ -231,7 +241,7 @@ def _page(held: list[Holding], most: int) -> Holdings:
 
 def _holding(collector: str, row: tuple[Any, ...]) -> Holding:
     source = Source(row[0], row[1], int(row[2]), int(row[3]), Marker(row[4], row[5]), collector)
-    return Holding(source, row[6], Marker(row[7], row[8]))
+    return Holding(source, row[9], Marker(row[7], row[8]))
 
 
 def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:
@@ -241,7 +251,7 @@ def _record(row: tuple[Any, ...], ranges: tuple[Passage, ...]) -> Record:
         position=row[8],
         entries=row[9],
         checksum=row[10],
-        before=Marker(row[11], row[12]),
+        before=Marker(row[11], row[12]) if row[15] == row[8] else Marker(),
         finished=row[13] == FINISHED,
         gone=row[13] == GONE,
         updated_at=row[14],

@@ -488,8 +488,8 @@ def _tell_lost(lost: Range) -> None:
 
 def _move(item: Move) -> Advance:
     match item:
-        case Skip(source, start, end, _, before):
-            return Advance(source, start, end, 0, before)
+        case Skip(source, start, end, reason, before):
+            return Advance(source, start, end, 0, None if reason is SkipReason.LOST else before)
         case Finish(source, position, lost):
             return Advance(source, position, position, 0, Marker(), finished=True, gone=lost)
         case Open(source, position, before):

@@ -205,18 +205,28 @@ class Resume(_message.Message):
     def __init__(self, source: _Optional[bytes] = ..., known: _Optional[_Iterable[_Union[Known, _Mapping]]] = ...) -> None: ...
 
 class Known(_message.Message):
-    __slots__ = ("source", "position", "before", "head", "finished")
+    __slots__ = ("source", "position", "before", "head", "finished", "sent")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
     source: bytes
     position: int
     before: Marker
     head: Marker
     finished: bool
-    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ..., finished: _Optional[bool] = ...) -> None: ...
+    sent: Sent
+    def __init__(self, source: _Optional[bytes] = ..., position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ..., head: _Optional[_Union[Marker, _Mapping]] = ..., finished: _Optional[bool] = ..., sent: _Optional[_Union[Sent, _Mapping]] = ...) -> None: ...
+
+class Sent(_message.Message):
+    __slots__ = ("position", "before")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    before: Marker
+    def __init__(self, position: _Optional[int] = ..., before: _Optional[_Union[Marker, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
     __slots__ = ("source", "position", "before")

@@ -27,6 +27,7 @@ from mega_collector.protocol import (
     RefusalReason,
     Report,
     Resume,
+    Sent,
     Status,
     Welcome,
 )
@@ -290,7 +291,11 @@ def _decode_holdings(message: pb.Holdings) -> Holdings:
 
 def _decode_known(known: pb.Known) -> Known:
     before, head = decode_marker(known.before), decode_marker(known.head)
-    return Known(known.source, _decode_committed(known.position), before, head, known.finished)
+    position = _decode_committed(known.position)
+    sent = Sent(known.sent.position, decode_marker(known.sent.before)) if known.HasField("sent") else None
+    if sent is not None and sent.position > position:
+        raise WireError(f"{sent.position} bytes of a source were sent, and {position} committed: that cannot be")
+    return Known(known.source, position, before, head, known.finished, sent)
 
 
 def _decode_committed(position: int) -> int:

@@ -23,6 +23,7 @@ from mega_collector.protocol import (
     Refusal,
     Report,
     Resume,
+    Sent,
     Status,
     Welcome,
 )
@@ -211,6 +212,7 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
                     before=encode_marker(each.before),
                     head=encode_marker(each.head),
                     finished=each.finished,
+                    sent=_encode_sent(each.sent),
                 )
                 for each in message.known
             ]
@@ -249,6 +251,10 @@ def encode_answer(message: FromAggregator) -> pb.AggregatorMessage:
             return pb.AggregatorMessage(status=status)
         case Holdings():
             return pb.AggregatorMessage(holdings=_encode_holdings(message))
+
+
+def _encode_sent(sent: Sent | None) -> pb.Sent | None:
+    return None if sent is None else pb.Sent(position=sent.position, before=encode_marker(sent.before))
 
 
 def _encode_holdings(message: Holdings) -> pb.Holdings:

@@ -9,7 +9,7 @@ from mega_collector.collector.reading.file import File
 from mega_collector.collector.recognition.identity import agrees, head_of
 from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.marker import HEAD_SIZE
-from mega_collector.protocol import Known, Resume
+from mega_collector.protocol import Known, Resume, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def resumption(
     looked through (`complete`), or, if it was described, behind a whole head or in a copy, which its name tells too. A
     file that was truncated may begin again as it did, and so may one that was deleted and made anew, which may be given
     its inode. A copy goes on under another id: once its inode is noted, nothing more would tell it from those. If the
-    end was lost, and passed over, and this is a copy that has it, it goes on before that, where `entry` says; or it is
-    the file itself, which was cut behind that, and goes on as what it was shipped as since.
+    end was lost, and passed over, and this is a copy that has it, it goes on where that began; or it is the file
+    itself, which was cut behind that, and goes on as what it was shipped as since.
 
     Raises:
         OSError: the file cannot be read.
@@ -57,14 +57,9 @@ def resumption(
         recognised = known.position > 0 and known.before.length > 0
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or (own and (copy or known.head.length == HEAD_SIZE))
-        if (
-            own
-            and certain
-            and entry is not None
-            and (copy or entry.position)
-            and _has_what_was_lost(file, known, entry)
-        ):
-            lost_behind = entry.position
+        behind = _lost_behind(file, known, entry) if own and certain else None
+        if behind is not None and (copy or behind):
+            lost_behind = behind
         elif usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
     # Of two at one position, the one that has not ended went on from the other, and nobody noted that.
@@ -96,15 +91,19 @@ def _anew(described: Source, file: File) -> Source:
     return replace(described, id=new_id(), head=head_of(file))
 
 
-def _has_what_was_lost(file: File, known: Known, entry: Entry) -> bool:
-    """Whether the file holds what was read of a source that has ended, and more that was passed over."""
-    return (
-        known.finished
-        and not known.before.length
-        and entry.position < known.position
-        and entry.marked
-        and agrees(file, position=entry.position, head=entry.head, tail=entry.before)
-    )
+def _lost_behind(file: File, known: Known, entry: Entry | None) -> int | None:
+    """Up to where a source was sent that has ended behind what was lost, if the file holds that; else None.
+
+    An aggregator that does not tell so knows no less than the checkpoint.
+    """
+    if not known.finished or known.before.length:
+        return None
+    head, sent = known.head, known.sent
+    if sent is None and entry is not None and entry.marked and entry.position < known.position:
+        head, sent = entry.head, Sent(entry.position, entry.before)
+    if sent is None or not agrees(file, position=sent.position, head=head, tail=sent.before):
+        return None
+    return sent.position
 
 
 def _agrees(file: File, known: Known, entry: Entry | None) -> bool:

@@ -13,7 +13,7 @@ from mega_collector.collector.sources.unsettled import Unsettled
 from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.collector.state.recollection import Recollection
 from mega_collector.marker import Marker
-from mega_collector.protocol import Hello, Known
+from mega_collector.protocol import Hello, Known, Sent
 
 
 class Endings:
@@ -156,8 +156,8 @@ class Endings:
     def _learn_end(self, decide: Decide) -> None:
         """What has ended before it was settled was shipped up to where the aggregator says: of a copy the rest is."""
         described = decide.source
-        own = (each for each in decide.resume.known if each.source_id == described.id)
-        known = next((each for each in own if each.position > 0 and each.before.length > 0), None)
+        own = (entry_of_known(described, each) for each in decide.resume.known if each.source_id == described.id)
+        known = next((each for each in own if each.recognises), None)
         acknowledged = known is not None and not self._losses.lack(described.id, known.position)
         # First, or what is kept to tell the end would be written over what recognises the file.
         self._losses.settle(decide)
@@ -165,7 +165,7 @@ class Endings:
         if entry is None:
             return
         if known is not None:
-            entry = entry_of_known(replace(described, path=entry.path), known)
+            entry = replace(known, path=entry.path)
         self._remembered.end(replace(entry, inode=0, ended=True, untold=True), acknowledged=acknowledged)
         self._shipper.changed()
 
@@ -179,14 +179,15 @@ def _is_recognisable(follower: Follower) -> bool:
 
 
 def entry_of_known(source: Source, known: Known) -> Entry:
-    """What the aggregator tells of a source that has ended, as it is remembered."""
+    """What the aggregator tells of a source that has ended, as it is remembered: as far as it was sent."""
+    sent = known.sent or Sent(known.position, known.before)
     return Entry(
         source_id=known.source_id,
         path=source.path,
         device=source.device,
         inode=0,
         head=known.head,
-        position=known.position,
-        before=known.before,
+        position=sent.position,
+        before=sent.before,
         ended=True,
     )

@@ -213,7 +213,7 @@ class Sources:
             if not known.finished and self._copies.lies_near(path, entry, known.position, since=since):
                 self._endings.conclude(entry, recognisable=True)
                 continue
-            if known.position > 0 and known.before.length > 0:
+            if entry.recognises:
                 # An archive or a copy of that may be there: then not all of it is shipped again.
                 self._remembered.end(entry, acknowledged=False)
             if not known.finished:
