@@ -136,6 +136,19 @@ def test_what_is_damaged_or_foreign_is_kept_and_said_and_does_not_stop_the_rest(
     assert site.output() == b""
 
 
+def test_a_link_that_leads_nowhere_is_left(site: Site) -> None:
+    site.aggregator()
+    link = site.directory / "aggregator" / "dead-letters" / "1.dead"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("elsewhere")
+    ended = replay(site.directory)
+    assert (ended.code, ended.stderr) == (1, "")
+    line, total = ended.stdout.splitlines()
+    assert line == f"{link}: kept: it is a link that leads nowhere"
+    assert total.startswith("1 dead letter, 1 kept: ")
+    assert link.is_symlink()
+
+
 def test_a_letter_larger_than_a_message_usually_is_passes(site: Site) -> None:
     site.aggregator()
     source = make_source("large", collector="me")

@@ -75,6 +75,8 @@ class Replaying:
         try:
             answer: pb.ReplayResponse = operator.Replay(pb.ReplayRequest(dead_letter=content(path)))
         except FileNotFoundError:
+            if path.is_symlink():
+                return self._keep("it is a link that leads nowhere")
             return "gone: it was replayed by somebody else, or has made room for later ones"
         except OSError as error:
             return self._keep(f"it cannot be read: {error.strerror}")
