@@ -15,13 +15,12 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from certificates import Authority, Material
 from cli.command import mega_collector
+from hostile.client import Stream, connect
 from hostile.served import Served
 from mega_collector.address import Address
-from mega_collector.audit.asking import ask
 from mega_collector.check.collector import check_collector
-from mega_collector.protocol import Hello
 from mega_collector.settings import CollectorSettings
-from mega_collector.tls import client_credentials, server_credentials
+from mega_collector.tls import server_credentials
 
 AUTHORITY = Authority()
 STRANGER = Authority()
@@ -142,10 +141,11 @@ def test_anothers_id_is_found_out_and_one_that_is_nobodys_stays_so(tmp_path: Pat
         for _ in range(2):
             for each in (one, other):
                 assert _connection(tmp_path, served.address, id="machine 1", **each)[0]
-        hello = Hello("machine 1", "web-1", {}, "1")
-        material = AUTHORITY.material("web-1", common_name="web-1")
-        credentials = client_credentials(material.ca, material.certificate, material.key)
-        ask(served.target, hello, credentials=credentials, server_name=None)
+        with (
+            connect(served.target, AUTHORITY.material("web-1", common_name="web-1")) as channel,
+            Stream(channel) as stream,
+        ):
+            stream.greet("machine 1")
         assert _connection(tmp_path, served.address, id="machine 1", **one)[0]
         ok, text = _connection(tmp_path, served.address, id="machine 1", **other)
     assert not ok

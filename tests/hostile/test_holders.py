@@ -79,11 +79,32 @@ def test_an_id_is_refused_to_whoever_else_comes_with_it_on_every_call_and_others
     assert served.events("collector_refused")[0]["bound_to"] == "CN=web-1"
 
 
-@CALLS
+@pytest.mark.parametrize("call", [publish, greet])
 def test_whichever_call_comes_first_binds_the_id(served: Served, call: Any) -> None:
     with connect(served.target, ONE) as channel:
         call(channel, "machine 1")
     assert "CN=web-1" in refusal(audit, served.target, TWO)
+
+
+def test_an_audit_of_an_id_that_was_mistyped_keeps_it_from_nobody(served: Served) -> None:
+    with connect(served.target, ONE) as channel:
+        assert audit(channel, "machine 2") == []
+    with connect(served.target, TWO) as channel:
+        assert publish(channel, "machine 2") == 4
+        assert audit(channel, "machine 2")[0].records[0].position == 4
+    assert "CN=web-2" in refusal(lambda channel, _: audit(channel, "machine 2"), served.target, ONE)
+
+
+def test_what_is_held_under_an_id_that_is_nobodys_is_told_to_nobody(served: Served) -> None:
+    """As when it was shipped without TLS, or handed over to whoever comes."""
+    with connect(served.target, ONE) as channel:
+        publish(channel, "machine 1")
+    assert hand_over(served, "--release", "machine 1").code == 0
+    for material in (ONE, TWO):
+        assert "nobody's yet" in refusal(audit, served.target, material)
+    with connect(served.target, TWO) as channel:
+        greet(channel, "machine 1")
+        assert audit(channel, "machine 1")[0].records[0].position == 4
 
 
 def test_a_renewed_certificate_with_the_same_name_goes_on(served: Served) -> None:
@@ -157,8 +178,8 @@ def test_an_id_is_handed_over_to_another_holder(served: Served, to: tuple[str, .
     now = "held by CN=web-2" if to else "whoever's comes first with it"
     assert ended.stdout == f"collector machine 1: was held by CN=web-1, is {now} from now on\n"
     with connect(served.target, TWO) as channel:
-        assert audit(channel, "machine 1")[0].records[0].position == 4
         assert publish(channel, "machine 1", b"source b") == 4
+        assert {each.position for each in audit(channel, "machine 1")[0].records} == {4}
         with pytest.raises(grpc.RpcError, match="CN=web-1"):
             publish(channel, "machine 2", b"source c")
     assert "is CN=web-2, and this one shows CN=web-1" in refusal(publish, served.target, ONE)

@@ -23,18 +23,33 @@ class Holders:
         # A fact, and not an event: it stays as it is until a person mends it.
         self._told = Once(interval=math.inf)
 
-    def require(self, hello: Hello, context: grpc.ServicerContext, *, bind: bool = True) -> None:
-        """End the call if the collector's id is another's. One that is nobody's is this one's from now on if `bind`.
+    def require(self, hello: Hello, context: grpc.ServicerContext) -> None:
+        """End the call if the collector's id is another's. One that is nobody's is this one's from now on.
+
+        Raises:
+            LedgerError: nobody can say whose it is.
+        """
+        holder = holder_of(context)
+        if holder is not None:
+            self._refuse_others(hello, context, holder, self._ledger.bind(hello.collector, holder))
+
+    def may_read(self, hello: Hello, context: grpc.ServicerContext) -> bool:
+        """End the call if the collector's id is another's; whether it is this one's. One that is nobody's stays so.
 
         Raises:
             LedgerError: nobody can say whose it is.
         """
         holder = holder_of(context)
         if holder is None:
-            return
-        ledger = self._ledger
-        bound = ledger.bind(hello.collector, holder) if bind else ledger.holder(hello.collector)
-        if bound is None or bound == holder:
+            return True
+        bound = self._ledger.holder(hello.collector)
+        if bound is None:
+            return False
+        self._refuse_others(hello, context, holder, bound)
+        return True
+
+    def _refuse_others(self, hello: Hello, context: grpc.ServicerContext, holder: str, bound: str) -> None:
+        if bound == holder:
             return
         if self._told.due((hello.collector, holder, bound), time.monotonic()) is not None:
             who = {"collector": hello.collector, "host": hello.host, "peer": context.peer()}

@@ -307,6 +307,14 @@ class Ledger:
         found = self._reader.read("SELECT holder FROM collectors WHERE id = ?", collector)
         return str(found[0][0]) if found else None
 
+    def holds(self, collector: str) -> bool:
+        """Whether anything is known of a collector's sources.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        return bool(self._reader.read("SELECT 1 FROM sources WHERE collector = ? LIMIT 1", collector))
+
     def release(self, collector: str, holder: str | None = None) -> str | None:
         """Take a collector's id from whoever holds it, and give it to `holder`, or to whoever comes first with it.
 

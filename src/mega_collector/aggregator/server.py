@@ -26,6 +26,9 @@ from mega_collector.telemetry.once import Once
 
 _SHUTTING_DOWN = "the aggregator is shutting down: try again"
 _NO_LEDGER = "the aggregator cannot use its ledger: try again"
+_NOBODYS = (
+    "the id is nobody's yet, and what is held under it is told to its holder alone: try again when it has connected"
+)
 
 _HELLO_TIMEOUT = 10.0
 """Seconds in which a stream must say who it is: until then it costs a slot for nothing."""
@@ -135,14 +138,17 @@ class AggregatorServicer(api_pb2_grpc.AggregatorServicer):
         with self._slot(context):
             try:
                 hello = wire.decode_hello(request.collector)
-                self._holders.require(hello, context, bind=not request.whose)
+                own = self._holders.may_read(hello, context)
                 if request.whose:
                     return
                 if request.files:
                     files = wire.decode_asked_files(request, hello)
                     yield pb.AuditResponse(own=[each.id for each in files if self._writes(each, hello)])
                     return
-                yield from wire.encode_records(self._ledger.records(hello.collector))
+                if own:
+                    yield from wire.encode_records(self._ledger.records(hello.collector))
+                elif self._ledger.holds(hello.collector):
+                    context.abort(grpc.StatusCode.PERMISSION_DENIED, _NOBODYS)
             except WireError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LedgerError as error:

@@ -70,7 +70,8 @@ class AggregatorServicer:
 
     def Audit(self, request, context):
         """Everything that the ledger holds of a collector's own sources, in pages. With TLS a collector's id is its own: of the
-        holder of the certificate that it first came with. Whoever else comes with it gets PERMISSION_DENIED, here as above.
+        holder of the certificate that it first came with. Whoever else comes with it gets PERMISSION_DENIED, here as above. This
+        binds no id: of one that is nobody's nothing is answered if nothing is held under it, else likewise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
