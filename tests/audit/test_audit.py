@@ -300,6 +300,28 @@ def test_a_path_that_is_no_file_is_told_and_is_not_well(site: Site) -> None:
     assert "cannot be read: it is a directory" in ended.stdout
 
 
+def test_a_pattern_that_was_asked_for_and_matches_nothing_is_told_and_is_not_well(site: Site) -> None:
+    site.shipped(10)
+    settled(site)
+    writes, nothing = str(site.logs / "*.log"), str(site.logs / "*.lgo")  # which is the first in order
+    ended = run_audit(site, writes, nothing, paths=None)
+    assert ended.code == 1
+    rows = ended.stdout.splitlines()[1:3]
+    assert rows[1].endswith("complete")
+    assert rows[0].split()[0] == nothing
+    assert rows[0].endswith("cannot be read: no file matches it, and the aggregator knows of none that did")
+    (site.logs / "a.log").rename(site.directory / "a.away")
+    assert run_audit(site, writes, paths=None).code == 0, "the aggregator knows of one"
+    assert run_audit(site, paths=nothing).code == 0, "a collector may wait for what its patterns match"
+
+
+def test_a_path_may_be_relative(site: Site) -> None:
+    site.shipped(10)
+    settled(site)
+    ended = run_audit(site, os.path.relpath(site.logs / "a.log", site.directory), paths=None)
+    assert (ended.code, len(ended.stdout.splitlines())) == (0, 3), ended.stdout
+
+
 @pytest.mark.parametrize("name", ["a.log.1", "a.log-20261123", "a.log~"])
 def test_a_copy_that_a_rotation_made_is_as_complete_as_its_original(site: Site, name: str) -> None:
     everything = f"{site.logs}/*"
@@ -525,7 +547,10 @@ def test_an_id_that_is_set_is_asked_for(site: Site) -> None:
     site.assert_delivered()
     assert settled(site, id="one").states() == {"a.log": "complete"}
     elsewhere = str(site.directory / "elsewhere")
-    assert audited(site, id="two", state_directory=elsewhere).states() == {"a.log": f"behind by {site.bytes_written}"}
+    nobody = run_audit(site, id="two", state_directory=elsewhere)
+    assert nobody.code == 1
+    assert nobody.stdout.splitlines()[1].endswith(f"behind by {site.bytes_written}")
+    assert "knows of a collector two: see whether COLLECTOR_ID" in nobody.stdout
     # What is remembered here is where another id would go on.
     assert collector.stop() == 0
     assert audited(site, id="two").states() == {"a.log": f"unknown before {site.bytes_written}"}

@@ -23,8 +23,10 @@ _WHILE = 2.0
 """Seconds until what differs is looked at once more: a file that is truncated while it is looked at is another then."""
 
 
-def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.sleep) -> tuple[str, Survey]:
-    """The collector's id, and what was found of its files.
+def audit(
+    settings: CollectorSettings, *, asked: bool = False, pause: Callable[[float], None] = time.sleep
+) -> tuple[str, Survey]:
+    """The collector's id, and what was found of its files. `asked`: the paths are a person's, for this once.
 
     Raises:
         SettingError: a setting cannot be used, or nobody knows who the collector is.
@@ -32,7 +34,7 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
     """
     # What certificates warn of goes where it is not in the way.
     configure("warning", settings.log_format)
-    collector, entries = _collector(settings)
+    collector, kept, entries = _collector(settings)
     hello = Hello(collector, settings.host, settings.tags, __version__, boot=boot_id())
     credentials = _credentials(settings)
     target, name = settings.remote_address.target, settings.tls_server_name
@@ -49,6 +51,8 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
         own=settings.state_directory,
         remembered=remembered,
         named=[path for path in settings.paths if names_one(path)],
+        known=collector == kept,
+        asked=[path for path in settings.paths if asked and not names_one(path)],
         own_among=own_among,
     )
     survey = surveyor.look(records())
@@ -58,14 +62,14 @@ def audit(settings: CollectorSettings, *, pause: Callable[[float], None] = time.
     return collector, survey
 
 
-def _collector(settings: CollectorSettings) -> tuple[str, list[Entry]]:
-    """Its id, and what it remembers."""
+def _collector(settings: CollectorSettings) -> tuple[str, str | None, list[Entry]]:
+    """Its id, that of the collector of this state directory, and what that one remembers."""
     try:
         kept, entries = peek(settings.state_directory)
     except StartError as error:
         if settings.id is not None:
             # It can be asked for all the same.
-            return settings.id, []
+            return settings.id, None, []
         raise SettingError("COLLECTOR_STATE_DIRECTORY", f"{error}; or set COLLECTOR_ID") from error
     found = settings.id or kept
     if found is None:
@@ -74,7 +78,7 @@ def _collector(settings: CollectorSettings) -> tuple[str, list[Entry]]:
             f"is not set, and no collector has been started with the state directory {settings.state_directory};"
             " give one of them as the collector has it",
         )
-    return found, entries
+    return found, kept, entries
 
 
 def _credentials(settings: CollectorSettings) -> grpc.ChannelCredentials | None:

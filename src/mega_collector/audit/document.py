@@ -15,6 +15,7 @@ def document(collector: str, survey: Survey) -> dict[str, Any]:
     rows = survey.rows
     return {
         "collector": collector,
+        "known": survey.known,
         "sound": survey.sound,
         "files": [_file(row) for row in rows],
         "gone": [_gone(record) for record in survey.gone.records],

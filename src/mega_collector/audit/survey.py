@@ -10,7 +10,7 @@ from mega_collector.audit.examination import Examined, Examiner
 from mega_collector.audit.gone import Gone, gone
 from mega_collector.audit.row import Row
 from mega_collector.block import Source
-from mega_collector.collector.finding.discovery import Discovery, FileFacts
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, Patterns, absolute
 from mega_collector.collector.reading.file import Disk
 from mega_collector.marker import Marker
 from mega_collector.protocol import Record
@@ -27,11 +27,13 @@ class Survey:
 
     rows: tuple[Row, ...]
     gone: Gone
+    known: bool = True
+    """Whether the aggregator or this machine knows of the collector."""
 
     @property
     def sound(self) -> bool:
         """Whether everything can be read, nothing differs, and nothing is lost."""
-        return self.gone.sound and all(row.sound for row in self.rows)
+        return self.known and self.gone.sound and all(row.sound for row in self.rows)
 
     @property
     def differs(self) -> bool:
@@ -42,8 +44,9 @@ class Surveyor:
     """Looks at each file once, by whatever names it has; at none that lies in `own`, which is the collector's state.
 
     `remembered` is what the collector's checkpoint has, of which the ledger may know nothing. `own_among` tells which
-    of some files the aggregator writes, by their ids. Where one of the `named` paths is no file, that is told: a
-    mistyped name must not look as if all were well.
+    of some files the aggregator writes, by their ids. Where one of the `named` paths is no file, or one of the patterns
+    that were `asked` for matches none, that is told: a mistyped name must not look as if all were well. Nor must the id
+    of a collector of which nobody knows: `known` says whether it is this machine's.
     """
 
     def __init__(
@@ -53,16 +56,22 @@ class Surveyor:
         own: Path,
         remembered: Sequence[Record] = (),
         named: Sequence[bytes] = (),
+        asked: Sequence[bytes] = (),
+        known: bool = True,
         own_among: Callable[[Sequence[Source]], Container[bytes]] = lambda _: (),
     ) -> None:
         self._discovery = discovery
-        self._named = named
+        self._named = [absolute(path) for path in named]
+        self._asked = Patterns(asked)
+        self._known = known
         self._remembered = remembered
         self._own = own
         self._own_among = own_among
         self._disk = Disk()
         self._examined: dict[Identity, Examined] = {}
         self._failed: dict[bytes, Row] = {}
+        self._found: set[bytes] = set()
+        """All names of files."""
         self._unread: set[int] = set()
         """Inodes of files that are there and cannot be read."""
 
@@ -87,6 +96,7 @@ class Surveyor:
         scan = self._discovery.scan()
         own = set(_identities(self._own))
         missed = False
+        self._found.update(scan.files)
         for path, error in scan.unobservable.items():
             self._failed[path] = Row(path, error=error.strerror or str(error))
         for path in self._named:
@@ -118,7 +128,7 @@ class Surveyor:
         self._recognise_own()
         claimed = {record.source.id for examined in self._examined.values() for record in examined.records}
         strangers = _strangers(records, claimed)
-        rows = list(self._failed.values())
+        rows = [*self._failed.values(), *self._unmatched(records)]
         for examined in self._examined.values():
             is_unknown = not (examined.records or examined.row.own)
             stranger = strangers.get(examined.facts[:2]) if is_unknown else None
@@ -129,7 +139,14 @@ class Surveyor:
                 rows.append(examined.row)
         ours = [each for each in records if self._discovery.matches(each.source.path)]
         claimed.update(each.source.id for each in ours if each.source.inode in self._unread)
-        return Survey(tuple(sorted(rows, key=lambda row: row.path)), gone(ours, claimed))
+        known = self._known or bool(records)
+        return Survey(tuple(sorted(rows, key=lambda row: row.path)), gone(ours, claimed), known)
+
+    def _unmatched(self, records: Iterable[Record]) -> Iterator[Row]:
+        """What was asked for, and is neither here nor known to the aggregator."""
+        paths = [*self._found, *self._failed, *(record.source.path for record in records)]
+        for pattern in self._asked.without_match(paths):
+            yield Row(absolute(pattern), error="no file matches it, and the aggregator knows of none that did")
 
     def _recognise_own(self) -> None:
         """Ask of the files that nothing is known of, and that hold something, whether the aggregator writes them."""

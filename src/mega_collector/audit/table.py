@@ -15,7 +15,7 @@ class Line(NamedTuple):
     sound: bool = True
 
 
-def table(survey: Survey) -> Iterator[Line]:
+def table(collector: str, survey: Survey) -> Iterator[Line]:
     """A line for each file, those of files that are gone summed up, and a total."""
     cells = [("path", "size", "committed", "entries", "state"), *map(_cells, survey.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -26,6 +26,15 @@ def table(survey: Survey) -> Iterator[Line]:
     yield Line(_total(survey), survey.sound)
     if survey.gone.records:
         yield Line(survey.gone.words, survey.gone.sound)
+    if not survey.known:
+        yield Line(_unknown(collector), sound=False)
+
+
+def _unknown(collector: str) -> str:
+    return (
+        f"neither the aggregator nor the state directory knows of a collector {printable(collector)}: see whether"
+        " COLLECTOR_ID and COLLECTOR_STATE_DIRECTORY are as the collector has them"
+    )
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:

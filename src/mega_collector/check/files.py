@@ -10,7 +10,7 @@ from mega_collector.check.beginning import Beginnings
 from mega_collector.check.finding import Finding
 from mega_collector.check.leave import forbidden, shown
 from mega_collector.check.nothing import why_nothing
-from mega_collector.collector.finding.discovery import Discovery, FileFacts, Scan
+from mega_collector.collector.finding.discovery import Discovery, FileFacts, Scan, absolute
 from mega_collector.settings import CollectorSettings
 
 _MOST = 20
@@ -27,7 +27,7 @@ class Files:
         self._beginnings = beginnings
         self._own = _identities_in(settings.state_directory)
         self._everything = Discovery(settings.paths, settings.exclude)
-        self._scans = {_absolute(pattern): Discovery([pattern]).scan() for pattern in settings.paths}
+        self._scans = {absolute(pattern): Discovery([pattern]).scan() for pattern in settings.paths}
         found = {path: facts for scan in self._scans.values() for path, facts in scan.files.items()}
         self._followed = {
             path for path, facts in found.items() if self._everything.matches(path) and not self._is_own(facts)
@@ -146,7 +146,3 @@ def _hidden(scan: Scan) -> Iterator[Finding]:
 def _more(count: int, *, ok: bool = True) -> Iterator[Finding]:
     if count > _MOST:
         yield Finding(ok, f"and {count - _MOST} more", facts={"more": count - _MOST})
-
-
-def _absolute(pattern: bytes) -> bytes:
-    return os.fsencode(Path(os.path.normpath(Path.cwd() / os.fsdecode(pattern))))

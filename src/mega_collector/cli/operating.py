@@ -31,8 +31,10 @@ def make_audit() -> click.Command:
     def start(loaded: "Loaded[CollectorSettings]", *, as_json: bool) -> int:
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         from mega_collector.audit.assembly import audit
+        from mega_collector.settings import Source
 
-        return _report(*audit(loaded.settings), as_json=as_json)
+        asked = loaded.origins["paths"].source is Source.FLAG
+        return _report(*audit(loaded.settings, asked=asked), as_json=as_json)
 
     what = "Hold files against what the aggregator has committed of them. 0 if nothing differs or is lost; else 1."
     return half_command("audit", CollectorSettings, start, what, [paths(), as_json(default="a table")], only=_AUDITED)
@@ -45,7 +47,9 @@ def _report(collector: str, survey: "Survey", *, as_json: bool) -> int:
     if as_json:
         said = json.dumps(document(collector, survey), indent=1)
     else:
-        said = "\n".join(line.text if line.sound else click.style(line.text, fg="red") for line in table(survey))
+        said = "\n".join(
+            line.text if line.sound else click.style(line.text, fg="red") for line in table(collector, survey)
+        )
     say(said)
     return CLEAN if survey.sound else FAILED
 

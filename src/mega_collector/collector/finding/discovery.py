@@ -102,8 +102,8 @@ class Discovery:
         passes_over: Callable[[FileFacts], bool] = lambda _: False,
     ) -> None:
         self._passes_over = passes_over
-        self._patterns = [parse(_absolute(pattern)) for pattern in patterns]
-        self._excluded = [parse(_absolute(pattern)) for pattern in exclude]
+        self._patterns = [parse(absolute(pattern)) for pattern in patterns]
+        self._excluded = [parse(absolute(pattern)) for pattern in exclude]
 
     def scan(self) -> Scan:
         """Look. Nothing is opened but directories, one at a time, each once."""
@@ -226,9 +226,9 @@ class Patterns:
     """The patterns by themselves, each as it was given."""
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
-        absolute = {pattern: _absolute(pattern) for pattern in patterns}
-        self._single = {pattern: path for pattern, path in absolute.items() if names_one(path)}
-        self._others = {pattern: parse(path) for pattern, path in absolute.items() if not names_one(path)}
+        paths = {pattern: absolute(pattern) for pattern in patterns}
+        self._single = {pattern: path for pattern, path in paths.items() if names_one(path)}
+        self._others = {pattern: parse(path) for pattern, path in paths.items() if not names_one(path)}
 
     def without_match(self, paths: Sequence[bytes]) -> Iterator[bytes]:
         """Those that match none of the paths. There may be ten thousand, of one file each: a shell makes such."""
@@ -239,7 +239,8 @@ class Patterns:
                 yield pattern
 
 
-def _absolute(pattern: bytes) -> bytes:
+def absolute(pattern: bytes) -> bytes:
+    """As it is matched, from the root on."""
     # Two slashes at the front are kept by abspath, as POSIX lets them mean something; on Linux they do not.
     return b"/" + os.path.abspath(pattern).lstrip(b"/")  # noqa: PTH100 - bytes
 
