@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -716,6 +717,31 @@ def test_a_value_that_makes_no_sense_while_it_runs_is_a_ledger_that_cannot_be_re
         assert ledger.read_again()
         assert ledger.read_error is None
         ledger.commit([], cleared=[Range(SOURCE, 0, 10, DISCARDED)])
+
+
+def test_who_asks_for_pages_without_end_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    with _ledger(tmp_path) as ledger, ThreadPoolExecutor() as beside:
+        ledger.commit([_advance(10)])
+        with ledger._pages._lock:  # as while one is read
+            for ask in (_known, lambda each: each.committed(SOURCE.id), lambda each: each.holder("me")):
+                beside.submit(ask, ledger).result(timeout=10)
+            page = beside.submit(ledger.holdings, "me", None, 8)
+        assert len(page.result(timeout=10).holdings) == 1
+
+
+def test_what_either_cannot_read_is_told_until_both_can(tmp_path: Path) -> None:
+    _fill(tmp_path)
+    with _ledger(tmp_path) as ledger, closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as hand:
+        hand.executescript("UPDATE sources SET position = 'many'; UPDATE collectors SET holder = x'00'")
+        for ask in (lambda: ledger.holder("me"), lambda: ledger.ended("me", None, 8), lambda: list(ledger.records())):
+            with suppress(LedgerError):
+                ask()
+        hand.executescript("UPDATE collectors SET holder = 'CN=me'")
+        assert not ledger.read_again()
+        assert "no position" in str(ledger.read_error)
+        hand.executescript("UPDATE sources SET position = 10")
+        assert ledger.read_again()
+        assert ledger.read_error is None
 
 
 def _fill(directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -25,7 +26,7 @@ from mega_collector.api import api_pb2 as pb, api_pb2_grpc
 from mega_collector.block import Block, Skip, SkipReason, Source
 from mega_collector.emitter.blackhole import BlackholeEmitter
 from mega_collector.marker import Marker
-from mega_collector.protocol import Finish, Flush
+from mega_collector.protocol import Finish, Flush, Holdings
 
 A = b"source a"
 SOURCE = Source(A, b"/a", 1, 2, Marker())
@@ -91,6 +92,32 @@ def test_who_never_listens_does_not_hold_up_another_stream_of_the_same_collector
         stream.say(block=block(b"another", 0, b"one\n"))
         stream.hear_position(b"another", 4)
         torrent.call.cancel()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_of_one_collector_one_page_at_a_time_is_read_however_many_of_its_streams_ask(
+    served: Served, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    ledger, asking, most = served.aggregator._ledger, SimpleQueue[None](), 0
+
+    def read_slowly(*_: object) -> Holdings:
+        nonlocal most
+        asking.put(None)
+        most = max(most, asking.qsize())
+        time.sleep(0.05)
+        asking.get()
+        return Holdings()
+
+    monkeypatch.setattr(ledger, "ended", read_slowly)
+    monkeypatch.setattr(ledger, "holdings", read_slowly)
+    with connect(served.target) as channel, ExitStack() as opened:
+        streams = [opened.enter_context(Stream(channel)) for _ in range(5)]
+        for stream in streams:
+            stream.greet("same")
+            stream.say(inventory=pb.Inventory(ended=ended))
+        for stream in streams:
+            stream.hear("holdings")
+    assert most == 1
 
 
 @pytest.mark.parametrize(

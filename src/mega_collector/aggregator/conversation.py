@@ -245,7 +245,9 @@ class Conversation:
         if inventory.after is None:
             # This process does not know what is in flight, and is to hear of it next.
             self._settle(lambda: self._peer.admission.left(None, self._life))
-        answer = self._ledger.ended(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
+        with self._peer.lock:
+            # One at a time of each collector, however many of its streams ask: others are to have their turn.
+            answer = self._ledger.ended(self._hello.collector, inventory.after, wire.MAX_HOLDINGS)
         self._outbox.say(answer, alone=True)
 
     def _require_listener(self) -> None:
