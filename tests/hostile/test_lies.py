@@ -257,6 +257,21 @@ def test_the_source_of_another_collector_is_not_opened(served: Served, beside: B
         stream.say(finish=pb.Finish(source=source, position=position))
 
 
+def test_nor_is_one_of_which_nothing_is_committed_yet_wherever_it_is_said_to_stand(served: Served) -> None:
+    with connect(served.target) as channel, Stream(channel) as owner, Stream(channel) as thief:
+        owner.greet("owner")
+        owner.open(A)
+        owner.say(describe=pb.Describe(source=describe(A)))
+        owner.hear("resume")  # it is open by then
+        thief.greet("thief")
+        thief.open(A, 1000)
+        assert thief.hear("refusal").reason == pb.REFUSAL_REASON_NOT_YOURS
+        owner.say(block=block(A, 0, b"one\n"))
+        owner.hear_position(A, 4)
+    (record,) = served.aggregator._ledger.records()
+    assert (record.source.collector, record.first, record.position) == ("owner", 0, 4)
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["as it is", "packed"])
 def test_every_lie_in_one_group_is_refused_by_itself_and_what_is_sound_is_taken(served: Served, packed: bool) -> None:
     sources = {name: b"source of %d" % number for number, name in enumerate(LIES)}

@@ -164,7 +164,7 @@ class Conversation:
             committed, theirs = self._committed(source)
             at = None if committed is None else committed.position
             begins = self._peer.admission.begins(source.id, at, self._life)
-            new = committed is None and begins
+            new = committed is None and begins and not theirs
             elsewhere = committed is not None and not theirs and _is_elsewhere(source, committed)
             if begins and not theirs and self._is_stale(source.id):
                 self._buffer.put(Anew(source.id))
