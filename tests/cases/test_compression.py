@@ -1,6 +1,7 @@
 """Rotated files that are compressed where the patterns find them: each line once, and never the archive's own bytes."""
 
 import gzip
+import lzma
 import os
 import shutil
 from collections.abc import Callable
@@ -409,6 +410,30 @@ def test_a_file_that_is_only_named_like_an_archive_is_shipped_as_it_is(site: Sit
     (site.logs / "a.log.gz").write_bytes(_lines(site, "plain", 100))
     site.assert_delivered()
     assert not [event for event in collector.events() if event["event"].startswith("archive")]
+
+
+@pytest.mark.case(30)
+def test_an_archive_that_gzip_has_not_made_is_told_once_and_nothing_of_it_is_shipped(site: Site) -> None:
+    site.aggregator()
+    collector = _collector(site)
+    writer = site.writer()
+    writer.write(100)
+    site.assert_delivered()
+    plain, archive = site.logs / "a.log.1", site.logs / "a.log.1.xz"
+    writer.rotate(plain)
+    with archive.open("wb", 0) as file:
+        until(lambda: collector.events("not_followed"), "an archive should be known by its name before it is written")
+        file.write(lzma.compress(plain.read_bytes()))
+    plain.unlink()
+    writer.write(10)
+    site.assert_delivered()
+    told = collector.wait_for("not_followed", path=str(archive))
+    assert told["reason"] == "it is compressed by xz, and only gzip's archives are read"
+    quiet(lambda: len(collector.events("not_followed")), "an archive that is not read")
+    # What is only named so is a log.
+    (site.logs / "a.log.2.xz").write_bytes(_lines(site, "plain", 100))
+    site.assert_delivered()
+    assert len(collector.events("not_followed")) == 1
 
 
 @pytest.mark.case(30)

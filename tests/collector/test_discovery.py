@@ -1,5 +1,8 @@
 """Which files the patterns match, in real directories."""
 
+import bz2
+import gzip
+import lzma
 import os
 import re
 import resource
@@ -89,6 +92,52 @@ def test_what_is_no_file_is_told_with_what_it_is(tmp_path: Path) -> None:
     assert len(scan.odd) == 6
     assert set(scan.files) == {bytes(tmp_path / "regular.x")}
     assert not scan.unobservable
+
+
+@pytest.mark.case(30)
+def test_what_is_compressed_otherwise_than_by_gzip_is_odd_by_its_name_and_its_first_bytes(tmp_path: Path) -> None:
+    contents = {
+        "a.log.1.xz": lzma.compress(b"1\n"),
+        "a.log.2.bz2": bz2.compress(b"2\n"),
+        "a.log.zst.tmp": b"\x28\xb5\x2f\xfd\x04",
+        "a.log.lz4": b"",  # its first bytes are still to be written
+        "b.log.xz": b"a line\n",
+        "c.log": lzma.compress(b"3\n"),
+        "c.log.gz": gzip.compress(b"4\n"),
+        "d.xzz.log": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    discovery = Discovery([bytes(tmp_path / "*")])
+    scan = discovery.scan()
+    assert set(scan.files) == {bytes(tmp_path / name) for name in ("b.log.xz", "c.log", "c.log.gz", "d.xzz.log")}
+    kinds = {"a.log.1.xz": "xz", "a.log.2.bz2": "bzip2", "a.log.zst.tmp": "zstd", "a.log.lz4": "lz4"}
+    expected = {name: f"compressed by {kind}, and only gzip's archives are read" for name, kind in kinds.items()}
+    assert scan.odd == {bytes(tmp_path / name): what for name, what in expected.items()}
+    for name in kinds:
+        with pytest.raises(NotAlone):
+            discovery.look(bytes(tmp_path / name))
+    assert discovery.look(bytes(tmp_path / "b.log.xz")) == scan.files[bytes(tmp_path / "b.log.xz")]
+
+
+@pytest.mark.case(30)
+def test_what_seems_to_be_compressed_and_cannot_be_opened_could_not_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be garbage: so it is no file before somebody has seen."""
+    path = tmp_path / "a.log.1.xz"
+    path.write_bytes(lzma.compress(b"1\n"))
+    discovery = Discovery([bytes(path)])
+    monkeypatch.setattr(os, "open", _refused)
+    scan = discovery.scan()
+    assert not scan.files
+    assert scan.unobservable.keys() == {bytes(path)}
+    with pytest.raises(NotAlone):
+        discovery.look(bytes(path))
+
+
+def _refused(*_: object) -> int:
+    raise PermissionError
 
 
 def test_directories_are_odd_where_they_are_named_but_not_where_all_is_meant(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mega_collector.collector.finding.compressed import compressed_by
 from mega_collector.collector.finding.pattern import ANY_DEPTH, ANYTHING, Part, Parts, names_one, parse, path_matches
 
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -73,7 +74,8 @@ class Scan:
     unobservable: dict[bytes, OSError] = field(default_factory=dict)
     """Files and directories that could not be looked at: they are not gone."""
     odd: dict[bytes, str] = field(default_factory=dict)
-    """What matches and is no regular file, with what it is. A directory that only a bare `*` matches is not odd."""
+    """What matches and is no regular file, or none that can be read as lines, with what it is. A directory that only a
+    bare `*` matches is not odd."""
     listed: dict[bytes, Wanted] = field(default_factory=dict)
     """Directories whose names can be looked at one by one when they change, all but the `knots`."""
     knots: set[bytes] = field(default_factory=set)
@@ -106,7 +108,7 @@ class Discovery:
         self._excluded = [parse(absolute(pattern)) for pattern in exclude]
 
     def scan(self) -> Scan:
-        """Look. Nothing is opened but directories, one at a time, each once."""
+        """Look. Nothing is opened but directories, one at a time, each once; and what is named as if compressed."""
         scan = Scan()
         for _ in self.steps(scan):
             pass
@@ -140,6 +142,12 @@ class Discovery:
         except OSError as error:
             raise NotAlone from error
         if not stat.S_ISREG(facts.st_mode):
+            raise NotAlone
+        try:
+            compressed = compressed_by(path)
+        except OSError as error:
+            raise NotAlone from error
+        if compressed:
             raise NotAlone
         return FileFacts(
             facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
@@ -207,10 +215,13 @@ class Discovery:
             if stat.S_ISLNK(facts.st_mode):
                 _add_way(path, scan)
                 facts = os.stat(path)  # noqa: PTH116 - bytes
+            compressed = compressed_by(path) if stat.S_ISREG(facts.st_mode) else None
         except OSError as error:
             _note(path, error, scan)
             return
-        if stat.S_ISREG(facts.st_mode):
+        if compressed:
+            scan.odd[path] = f"compressed by {compressed}, and only gzip's archives are read"
+        elif stat.S_ISREG(facts.st_mode):
             found = FileFacts(
                 facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
             )
