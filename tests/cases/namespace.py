@@ -35,6 +35,19 @@ def mounted(directory: Path, *, size: str) -> Sequence[str]:
     return _wrapped(["--user", "--map-root-user", "--mount"], f"mount -t tmpfs -o size={size} tmpfs {directory}")
 
 
+def bound(disk: Path, directory: Path) -> Sequence[str]:
+    """`disk` is a disk of its own, empty at first, and `directory` shows what it holds: see `within`."""
+    return _wrapped(
+        ["--user", "--map-root-user", "--mount"], f"mount -t tmpfs tmpfs {disk} && mount --bind {disk} {directory}"
+    )
+
+
+def within(pid: int, *command: str | Path) -> None:
+    """Run something where the process has its mounts."""
+    enter = ["nsenter", f"--target={pid}", "--user", "--mount", "--preserve-credentials"]
+    subprocess.run([*enter, *command], check=True, timeout=30)
+
+
 def _wrapped(namespaces: Sequence[str], prepare: str) -> Sequence[str]:
     wrapper = ["unshare", *namespaces, "sh", "-c", f'{prepare} && exec "$@"', "sh"]
     tried = subprocess.run([*wrapper, "true"], check=False, capture_output=True, text=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cases.named import append
+from cases.namespace import bound, within
 from cases.nobody import as_nobody, both_as_nobody, site_of_nobody
 from cases.noted import acknowledged
 from cases.opened import Opened
@@ -384,6 +385,45 @@ def rotate(site: Site, path: Path, *how: str) -> None:
 
 
 # What cannot be looked at is not gone
+
+
+def _ended(site: Site) -> int:
+    """How many sources have ended, as the aggregator knows them."""
+    with closing(sqlite3.connect(site.directory / "aggregator" / "ledger.sqlite3")) as ledger:
+        return len(ledger.execute("SELECT id FROM sources WHERE finished").fetchall())
+
+
+@pytest.mark.case(7)
+def test_files_of_a_disk_that_is_unmounted_for_a_while_are_not_sent_again(site: Site) -> None:
+    """They are closed for being idle, or it could not be unmounted: nothing but their bytes tells them then."""
+    disk, shown = site.directory / "disk", site.logs / "shown"
+    disk.mkdir()
+    shown.mkdir()
+    site.aggregator()
+    collector = site.collector(
+        wrapper=bound(disk, shown), watch="poll", paths=f"{site.logs}/*/*.log", close_inactive="100ms"
+    )
+    collector.wait_for("no_files")
+    log = Path(f"/proc/{collector.pid}/root{disk}/a.log")
+    lines = site.written["a.log", 0] = []
+
+    def write() -> None:
+        more = [make_line("a.log", 0, len(lines) + number) for number in range(10)]
+        lines.extend(more)
+        with log.open("ab") as file:
+            file.write(b"".join(more))
+
+    write()
+    site.assert_delivered()
+    until(lambda: not collector.holds(log), "an idle file should be closed")
+    within(collector.pid, "umount", shown)
+    collector.wait_for("file_gone")
+    until(lambda: _ended(site) == 1, "what is gone should be let go of")
+    write()
+    within(collector.pid, "mount", "--bind", disk, shown)
+    collector.wait_for("file_followed", count=2)
+    site.assert_delivered()
+    assert not collector.events("source_lost")
 
 
 @pytest.mark.case(7)

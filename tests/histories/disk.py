@@ -217,6 +217,9 @@ class MemoryDisk:
         inode = self._at(path)
         return None if inode is None else inode.number
 
+    def device(self, _path: bytes) -> int | None:
+        return DEVICE
+
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)
 

@@ -58,6 +58,9 @@ class Filesystem(Protocol):
             OSError: it cannot be seen.
         """
 
+    def device(self, path: bytes) -> int | None:
+        """On which device a file of that name would lie, by the nearest directory there is; None: nobody can see."""
+
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
 
@@ -166,6 +169,15 @@ class Disk:
             return os.stat(path).st_ino  # noqa: PTH116 - bytes
         except (FileNotFoundError, NotADirectoryError, ValueError):
             # ValueError: a NUL, which no name has.
+            return None
+
+    def device(self, path: bytes) -> int | None:
+        directory = os.path.dirname(path)  # noqa: PTH120 - bytes
+        try:
+            return os.stat(directory).st_dev  # noqa: PTH116 - bytes
+        except FileNotFoundError:
+            return self.device(directory)
+        except OSError:
             return None
 
     def home(self, path: bytes) -> bytes | None:

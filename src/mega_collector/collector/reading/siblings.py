@@ -58,6 +58,10 @@ class Siblings:
         home = self.home(path)
         return home if home is None or self._is_there(home, inode) else before
 
+    def is_unmounted(self, path: bytes, device: int) -> bool:
+        """Whether what has the place of that path now is on another device: then the file is not deleted."""
+        return self._disk.device(path) not in (None, device)
+
     def find(self, path: bytes, inode: int) -> bytes | None:
         """Another name in the directory of `path`, or in one below, by which that inode is found now.
 

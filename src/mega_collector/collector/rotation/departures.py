@@ -186,7 +186,8 @@ class Departures:
         reason = self._reasons.get(follower)
         if reason is None and follower.lag and not self._left_copies.lies_copy_of(follower):
             reason = "it was deleted before it could be read"
-        self._endings.end(follower, lost=reason)
+        unmounted = self._siblings.is_unmounted(self._leaving[follower][0], follower.identity[0])
+        self._endings.end(follower, lost=reason, linked=unmounted and reason is None)
         self.let_go(follower)
 
     def _retire(self, done: Sequence[Follower]) -> None:

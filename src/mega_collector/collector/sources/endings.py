@@ -76,10 +76,10 @@ class Endings:
         if unknown and follower.size > 0 and self._shipper.noted(follower.source) is None:
             self._shipper.note(entry_of(follower))
 
-    def end(self, follower: Follower, *, lost: str | None = None) -> None:
+    def end(self, follower: Follower, *, lost: str | None = None, linked: bool = False) -> None:
         """Its source ends; whatever is found of it again, in a copy or an archive, is recognised.
 
-        `lost`: why what was not read of it cannot be had any more.
+        `lost`: why what was not read of it cannot be had any more. `linked`: it may be found by its inode, too.
         """
         source, acknowledged = follower.source, lost is None and self._shipper.acknowledged(follower.source)
         start, shipped = self._unsettled.starts.pop(source.id, None), self._shipped_of(follower)
@@ -91,7 +91,8 @@ class Endings:
         else:
             self._losses.finish(source, follower.position)
         if shipped is not None:
-            self._remembered.end(replace(shipped, inode=0, ended=True, untold=True), acknowledged=acknowledged)
+            inode = shipped.inode if linked else 0
+            self._remembered.end(replace(shipped, inode=inode, ended=True, untold=True), acknowledged=acknowledged)
             self._shipper.changed()
         elif start is not None:
             # What of it was shipped is not known yet: by its id the aggregator tells it to whoever is recognised.
