@@ -111,6 +111,28 @@ def test_a_copy_waits_until_its_log_can_be_opened() -> None:
     assert count_lines(world) == 5
 
 
+def test_a_half_written_copy_in_the_place_of_one_before_waits_until_its_log_can_be_opened() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    old = world.add(b"/logs/a.log.1", 5)
+    let_pass(world, 30)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 2)
+    let_pass(world, 2)
+    world.disk.unlink(b"/logs/a.log.1")
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    copy = make_copy(world, b"/logs/a.log.1", log)
+    assert copy.number == old.number
+    world.disk.most_open = 1
+    look(world, 1)
+    world.disk.most_open = 100
+    look(world, 1)
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + 2
+    assert count_lost(world) == 0
+
+
 def test_what_was_not_read_of_a_log_is_lost_if_another_has_its_inode_and_told_and_that_comes_as_its_own() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 0)

@@ -175,7 +175,7 @@ class HeldCopies:
             return False
 
     def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
-        if self._copies.original(name, file) is not None:
+        if self._copies.original(name, file) is not None or self._may_lack_original(name):
             return True
         return self._copies.lookalike(name, file, own=follower) is not None
 
