@@ -133,6 +133,37 @@ def test_a_half_written_copy_in_the_place_of_one_before_waits_until_its_log_can_
     assert count_lost(world) == 0
 
 
+def test_a_half_written_copy_is_known_though_its_log_was_renamed_before_the_answer_for_one_before() -> None:
+    """Which had its inode and name, and was closed as the log was."""
+    world = World(Random(0), max_open_files=1)
+    log, old = world.add(b"/logs/a.log", 5), world.add(b"/logs/a.log.1", 2)
+    world.add(b"/logs/other.log", 1)
+    let_pass(world, 30)
+    _start_and_let_them_be_described(world)
+    content = bytes(log.generation.content)
+    world.disk.unlink(b"/logs/a.log.1")
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    copy = world.disk.create(b"/logs/a.log.1")
+    assert copy.number == old.number
+    world.disk.append(copy, content[: len(content) // 2])
+    look(world, 1)
+    world.disk.append(copy, content[len(content) // 2 :])
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 30)
+    assert count_lines(world) == 5 + 2 + 1
+
+
+def _start_and_let_them_be_described(world: World) -> None:
+    """Another process has asked for all that it found; what it is answered, it hears at its next look."""
+    world.kill()
+    world.start()
+    for _ in range(4):
+        look(world, 1)
+        world.speak()
+        world.commit()
+    world.settle()
+
+
 def test_what_was_not_read_of_a_log_is_lost_if_another_has_its_inode_and_told_and_that_comes_as_its_own() -> None:
     world = World(Random(0))
     log = world.add(b"/logs/a.log", 0)

@@ -74,12 +74,7 @@ class OpenFiles:
             TooManyOpenFiles: none of the open files can be closed, or the system opens no more.
             OSError: it cannot be looked for or opened now.
         """
-        try:
-            path = self._siblings.find(near, follower.source.inode)
-        except OSError as error:
-            if error.errno in NONE_LEFT:
-                raise TooManyOpenFiles(error.errno, error.strerror) from error
-            raise
+        path = self._find_name(follower, near)
         if path is None:
             return False
         try:
@@ -128,6 +123,8 @@ class OpenFiles:
     def glance(self, follower: Follower) -> Iterator[File]:
         """Have a follower's file for a moment, opened if it was closed, however many are open.
 
+        It may have been renamed, and that is not told yet: then it is under another name in the same directory.
+
         Raises:
             FileNotFoundError: it has no name any more, or another file has it.
             TooManyOpenFiles, OSError: as `looking`.
@@ -136,9 +133,12 @@ class OpenFiles:
         if file is not None:
             yield file
             return
-        if follower.path is None or follower.complete:
+        path = follower.path or follower.source.path
+        if not follower.complete and self._disk.inode(path) != follower.source.inode:
+            path = self._find_name(follower, follower.home or path)
+        if path is None or follower.complete:
             raise FileNotFoundError(errno.ENOENT, "it has no name any more")
-        with self.looking_at(follower, follower.path) as file:
+        with self.looking_at(follower, path) as file:
             yield file
 
     def hold(self) -> bool:
@@ -211,6 +211,20 @@ class OpenFiles:
             raise
         self.keep(follower, file)
         return file
+
+    def _find_name(self, follower: Follower, near: bytes) -> bytes | None:
+        """The name that its file has now, in the directory of `near` or in one below.
+
+        Raises:
+            TooManyOpenFiles: the system opens no more.
+            OSError: it cannot be looked for now.
+        """
+        try:
+            return self._siblings.find(near, follower.source.inode)
+        except OSError as error:
+            if error.errno in NONE_LEFT:
+                raise TooManyOpenFiles(error.errno, error.strerror) from error
+            raise
 
     def _can_be_closed(self, follower: Follower) -> bool:
         """By what was seen last, and by what is there now: it may have been written to or lost its name since."""
