@@ -153,6 +153,25 @@ def test_a_half_written_copy_is_known_though_its_log_was_renamed_before_the_answ
     assert count_lines(world) == 5 + 2 + 1
 
 
+def test_an_archive_in_the_inode_of_a_log_that_was_closed_is_no_log_whatever_the_answer_for_that() -> None:
+    world = World(Random(0), max_open_files=1)
+    log = world.add(b"/logs/a.log", 5)
+    world.add(b"/logs/other.log", 1)
+    let_pass(world, 30)
+    _start_and_let_them_be_described(world)
+    world.disk.most_open = 0
+    world.append(log, 2)
+    look(world, 1)
+    content = bytes(log.generation.content)
+    world.disk.unlink(b"/logs/a.log")
+    archive = make_archive(world, b"/logs/a.log.1.gz", content)
+    assert archive.number == log.number
+    look(world, 1)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert _shipped(world, b"/logs/a.log") == content
+
+
 def _start_and_let_them_be_described(world: World) -> None:
     """Another process has asked for all that it found; what it is answered, it hears at its next look."""
     world.kill()
@@ -162,6 +181,12 @@ def _start_and_let_them_be_described(world: World) -> None:
         world.speak()
         world.commit()
     world.settle()
+
+
+def _shipped(world: World, name: bytes) -> bytes:
+    """What has come of a log, and of what was made of it."""
+    rows = [row for row in world.aggregator.ledger.values() if row.source.path.startswith(name)]
+    return b"".join(data for _, data in sorted(each for row in rows for each in row.shipped))
 
 
 def test_what_was_not_read_of_a_log_is_lost_if_another_has_its_inode_and_told_and_that_comes_as_its_own() -> None:

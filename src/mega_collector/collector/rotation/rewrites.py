@@ -84,11 +84,16 @@ class Rewrites:
 
     def settled(self, follower: Follower, described: Source, now: float) -> bool:
         """Its handshake is done: whether it goes on as that was `described`."""
-        if not (self._may_be_other(follower, described) and self._is_copy_now(follower)):
+        if not self._may_be_other(follower, described):
             return True
-        self._endings.end(follower)
-        self._judge_anew(follower, now)
-        return False
+        if self._is_archive_now(follower):
+            self._let_go_of_what_was(follower)
+            return False
+        if self._is_copy_now(follower):
+            self._endings.end(follower)
+            self._judge_anew(follower, now)
+            return False
+        return True
 
     def found(self, follower: Follower, now: float) -> None:
         """A read has found it rewritten: if it is shorter than it was seen, what was not read is gone."""
