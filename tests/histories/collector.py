@@ -132,6 +132,11 @@ class MemoryCollector:
         return self.tailer._inventories._recollection.pending
 
     @property
+    def goes_through_archives(self) -> bool:
+        """Whether something of one is still to be shipped, or to be known."""
+        return self.tailer._archives.busy
+
+    @property
     def sources(self) -> set[bytes]:
         """The ids of those that are shipped."""
         return {*(each.source.id for each in self.tailer._followed), *self.shipper._window._flights}
