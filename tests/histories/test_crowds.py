@@ -153,6 +153,30 @@ def test_a_half_written_copy_is_known_though_its_log_was_renamed_before_the_answ
     assert count_lines(world) == 5 + 2 + 1
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(("before", "lines"), [(5, 2), (2, 5), (0, 3)], ids=["shorter", "longer", "was empty"])
+def test_a_copy_is_known_in_the_very_look_in_which_its_log_has_got_the_inode_of_another(
+    before: int, lines: int, whole: bool
+) -> None:
+    world = World(Random(0))
+    old = world.add(b"/logs/b.log.8", before)
+    let_pass(world, 30)
+    world.disk.unlink(b"/logs/b.log.8")
+    log = world.add(b"/logs/a.log", lines)
+    assert log.number == old.number
+    content = bytes(log.generation.content)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    copy = world.disk.create(b"/logs/a.log.1")
+    half = len(content) if whole else len(content) // 2
+    world.disk.append(copy, content[:half])
+    look(world, 2)
+    world.disk.append(copy, content[half:])
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 30)
+    assert count_lines(world) == before + lines
+    assert count_lost(world) == 0
+
+
 def test_an_archive_in_the_inode_of_a_log_that_was_closed_is_no_log_whatever_the_answer_for_that() -> None:
     world = World(Random(0), max_open_files=1)
     log = world.add(b"/logs/a.log", 5)

@@ -133,10 +133,8 @@ class OpenFiles:
         if file is not None:
             yield file
             return
-        path = follower.path or follower.source.path
-        if not follower.complete and self._disk.inode(path) != follower.source.inode:
-            path = self._find_name(follower, follower.home or path)
-        if path is None or follower.complete:
+        path = None if follower.vanished or follower.complete else self._name_now(follower)
+        if path is None:
             raise FileNotFoundError(errno.ENOENT, "it has no name any more")
         with self.looking_at(follower, path) as file:
             yield file
@@ -211,6 +209,17 @@ class OpenFiles:
             raise
         self.keep(follower, file)
         return file
+
+    def _name_now(self, follower: Follower) -> bytes | None:
+        """By which its file can be opened: that which it had, or another.
+
+        Raises:
+            TooManyOpenFiles, OSError: as `_find_name`.
+        """
+        path = follower.path or follower.source.path
+        if self._disk.inode(path) == follower.source.inode:
+            return path
+        return self._find_name(follower, follower.home or path)
 
     def _find_name(self, follower: Follower, near: bytes) -> bytes | None:
         """The name that its file has now, in the directory of `near` or in one below.

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from mega_collector.collector.finding.finder import Finder
 from mega_collector.collector.finding.roster import Identity
-from mega_collector.collector.finding.rotated_names import originals
 from mega_collector.collector.reading.file import File
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
@@ -79,11 +78,22 @@ class HeldCopies:
         self._waiting.add(identity, path, waiting)
 
     def is_held(
-        self, identity: Identity, path: bytes, file: File, *, size: int, now: float, waited: Waiting | None
+        self,
+        identity: Identity,
+        path: bytes,
+        file: File,
+        *,
+        size: int,
+        now: float,
+        waited: Waiting | None,
+        lacks_original: bool,
     ) -> bool:
-        """Whether it may be a copy, of which the original is not truncated yet."""
+        """Whether it may be a copy, of which the original is not truncated yet.
+
+        `lacks_original`: as `Newcomers` has it.
+        """
         original = None if self._once else self._copies.lookalike(path, file)
-        if original is None and not self._once and self._may_lack_original(path):
+        if original is None and lacks_original:
             self._waiting.add(identity, path, self._waits(path, size, now, waited, file=file, until=math.inf))
             return True
         if original is None:
@@ -175,7 +185,7 @@ class HeldCopies:
             return False
 
     def _is_copy(self, follower: Follower, name: bytes, file: File) -> bool:
-        if self._copies.original(name, file) is not None or self._may_lack_original(name):
+        if self._copies.original(name, file) is not None:
             return True
         return self._copies.lookalike(name, file, own=follower) is not None
 
@@ -194,12 +204,6 @@ class HeldCopies:
         """
         begun = self._copies.is_begun(original, file, size)
         return begun or (waited.file is None and self._copies.is_beginning(original, file, size))
-
-    def _may_lack_original(self, path: bytes) -> bool:
-        """Whether what may be its original waits for a descriptor: nobody has seen yet how that begins."""
-        found = (identity for identity in map(self._finder.found, originals(path)) if identity is not None)
-        waiting = (each for each in map(self._waiting.get, found) if each is not None)
-        return any(each.until is None for each in waiting)
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""

@@ -8,7 +8,6 @@ from mega_collector.collector.finding.roster import Identity
 from mega_collector.collector.finding.rotated_names import is_moved, originals
 from mega_collector.collector.reading.crowd import Crowd
 from mega_collector.collector.reading.file import File
-from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.lag import Hold, Seen
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.reading.siblings import Siblings
@@ -207,16 +206,20 @@ class Newcomers:
             if self._crowd.met:
                 return
 
-    def is_original_next(self, follower: Follower) -> bool:
-        """Whether what may be its original, if it is a copy now, was found by this very look, and is told of next."""
-        if self._once or follower.path is None:
-            return False
-        found = {each for each in map(self._finder.found, originals(follower.path)) if each is not None}
-        return any(self._is_next(each) for each in found - {follower.identity})
+    def lacks_original(self, path: bytes, identity: Identity) -> bool:
+        """Whether what may be its original, if it is a copy, was found and could not be opened yet, or is told of next.
 
-    def _is_next(self, identity: Identity) -> bool:
-        known = self._sources.follows(identity) or identity in self._archives or identity in self._waiting
-        return not (known or identity in self._failing or self._finder.passes_over(identity))
+        Nobody has seen then how that begins.
+        """
+        found = {each for each in map(self._finder.found, originals(path)) if each is not None}
+        return not self._once and any(self._is_to_be_opened(each) for each in found - {identity})
+
+    def _is_to_be_opened(self, identity: Identity) -> bool:
+        waiting = self._waiting.get(identity)
+        if waiting is not None:
+            return waiting.until is None
+        known = self._sources.follows(identity) or identity in self._archives or identity in self._failing
+        return not (known or self._finder.passes_over(identity))
 
     def reconsider(self, now: float, *, known: bool) -> None:
         """More is remembered now: what was found before is recognised, and may begin.
@@ -281,8 +284,12 @@ class Newcomers:
                 return True
         if self._start_at_end and self._is_first(waited) and entry is None and known is None and end is None:
             end = self._starts_at_end.note_end(path, facts, file)
-        if entry is None and self._held_copies.is_held(identity, path, file, size=facts.size, now=now, waited=waited):
-            return True
+        if entry is None:
+            lacks = self.lacks_original(path, identity)
+            if self._held_copies.is_held(
+                identity, path, file, size=facts.size, now=now, waited=waited, lacks_original=lacks
+            ):
+                return True
         if entry is not None and end is not None:
             self._starts_at_end.forget(end)
         entry = entry or known or (end and self._starts_at_end.begin_at(end))

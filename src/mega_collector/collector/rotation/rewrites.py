@@ -150,7 +150,9 @@ class Rewrites:
             return False
 
     def _is_copy_now(self, follower: Follower) -> bool:
-        return self._held_copies.is_copy_now(follower, self._departures.name(follower))
+        """Whether it may be a copy of another: of one, perhaps, that nobody has opened yet."""
+        name = self._departures.name(follower)
+        return self._newcomers.lacks_original(name, follower.identity) or self._held_copies.is_copy_now(follower, name)
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
@@ -173,10 +175,6 @@ class Rewrites:
         if self._is_copy_now(follower):
             self._sources.cut(follower, copied=copied)
             self._judge_anew(follower, now)
-        elif self._newcomers.is_original_next(follower):
-            self._sources.cut(follower, copied=copied)
-            self._departures.let_go(follower)
-            self._finder.hurry()
         else:
             self._sources.restart(follower, now, copied=copied)
 
