@@ -177,6 +177,33 @@ def test_a_copy_is_known_in_the_very_look_in_which_its_log_has_got_the_inode_of_
     assert count_lost(world) == 0
 
 
+def test_a_log_that_was_empty_when_it_was_asked_for_is_no_copy_of_the_next_one() -> None:
+    """Though it has a copy's name by then, and the next one waits for a descriptor."""
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disconnect()
+    world.kill_aggregator()
+    log = world.add(b"/logs/a.log", 0)
+    look(world, 1)
+    world.append(log, 3)
+    world.disk.most_open = 1
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    make_copy(world, b"/logs/a.log.1", log)
+    look(world, 1)
+    world.disk.unlink(b"/logs/a.log.tmp")
+    look(world, 2)
+    world.add(b"/logs/a.log", 1)
+    look(world, 2)
+    world.reconnect()
+    let_pass(world, 1)
+    world.disk.most_open = 2
+    let_pass(world, 10)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 3 + 1
+    assert count_lost(world) == 0
+
+
 def test_an_archive_in_the_inode_of_a_log_that_was_closed_is_no_log_whatever_the_answer_for_that() -> None:
     world = World(Random(0), max_open_files=1)
     log = world.add(b"/logs/a.log", 5)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from mega_collector.block import Source
 from mega_collector.collector.finding.finder import Finder
-from mega_collector.collector.finding.rotated_names import is_moved
+from mega_collector.collector.finding.rotated_names import is_moved, originals
 from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower, Sight
 from mega_collector.collector.reading.gzip_file import is_archive
@@ -152,7 +152,10 @@ class Rewrites:
     def _is_copy_now(self, follower: Follower) -> bool:
         """Whether it may be a copy of another: of one, perhaps, that nobody has opened yet."""
         name = self._departures.name(follower)
-        return self._newcomers.lacks_original(name, follower.identity) or self._held_copies.is_copy_now(follower, name)
+        # What was renamed is none, whatever its name may tell.
+        renamed = follower.path is None or follower.source.path in originals(name)
+        lacks_original = not renamed and self._newcomers.lacks_original(name, follower.identity)
+        return lacks_original or self._held_copies.is_copy_now(follower, name)
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
