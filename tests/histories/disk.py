@@ -45,6 +45,7 @@ class Inode:
     number: int
     generation: Generation
     mtime: int = 0
+    born: int = 0
     names: int = 0
     open: int = 0
 
@@ -114,6 +115,8 @@ class MemoryDisk:
     def create(self, name: bytes) -> Inode:
         inode = Inode(self._free.pop(), self._generation(0))
         inode.generation.inode = inode.number
+        self._touch(inode)
+        inode.born = inode.mtime
         self._name(name, inode)
         return inode
 
@@ -216,6 +219,10 @@ class MemoryDisk:
         self._asked()
         inode = self._at(path)
         return None if inode is None else inode.number
+
+    def born(self, path: bytes, inode: int) -> int:
+        found = self._at(path)
+        return found.born if found is not None and found.number == inode else 0
 
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)

@@ -347,7 +347,7 @@ class Tailer:
         if identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._waiting:
-            self._newcomers.seen(identity, seen.size, now)
+            self._newcomers.seen(identity, seen.size, seen.changed_ns, now)
         return False
 
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from mega_collector.collector.finding.discovery import FileFacts, facts_of
+from mega_collector.collector.reading.births import born
 
 SPARE = 4
 """Descriptors that are kept for glances: at a file and what it is compared with, and at a directory and one below."""
@@ -57,6 +58,9 @@ class Filesystem(Protocol):
         Raises:
             OSError: it cannot be seen.
         """
+
+    def born(self, path: bytes, inode: int, /) -> int:
+        """When the file of that name and inode was made, in nanoseconds; 0: it is another, or nobody can tell."""
 
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
@@ -167,6 +171,9 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             # ValueError: a NUL, which no name has.
             return None
+
+    def born(self, path: bytes, inode: int) -> int:
+        return born(path, inode)
 
     def home(self, path: bytes) -> bytes | None:
         return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes

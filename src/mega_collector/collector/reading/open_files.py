@@ -75,7 +75,7 @@ class OpenFiles:
             OSError: it cannot be looked for or opened now.
         """
         try:
-            path = self._siblings.find(near, follower.source.inode)
+            path = self._siblings.find(near, follower.source.inode, changed_ns=_changed_ns(follower))
         except OSError as error:
             if error.errno in NONE_LEFT:
                 raise TooManyOpenFiles(error.errno, error.strerror) from error
@@ -121,7 +121,7 @@ class OpenFiles:
             TooManyOpenFiles, OSError: as `looking`.
         """
         with self.looking(path) as file:
-            _see_that_it_is(follower, file)
+            self._see_that_it_is(follower, path, file)
             yield file
 
     @contextmanager
@@ -205,7 +205,7 @@ class OpenFiles:
     def _reopen(self, follower: Follower, path: bytes) -> File:
         file = self.open(path)
         try:
-            _see_that_it_is(follower, file)
+            self._see_that_it_is(follower, path, file)
         except OSError:
             file.close()
             raise
@@ -229,8 +229,14 @@ class OpenFiles:
                 return
         raise TooManyOpenFiles(errno.EMFILE, why_not)
 
+    def _see_that_it_is(self, follower: Follower, path: bytes, file: File) -> None:
+        facts = file.facts()
+        same = facts is not None and (facts.device, facts.inode) == follower.identity
+        if not same or self._siblings.is_another(path, follower.source.inode, _changed_ns(follower)):
+            raise FileNotFoundError(errno.ENOENT, "another file has its name")
 
-def _see_that_it_is(follower: Follower, file: File) -> None:
-    facts = file.facts()
-    if facts is None or (facts.device, facts.inode) != follower.identity:
-        raise FileNotFoundError(errno.ENOENT, "another file has its name")
+
+def _changed_ns(follower: Follower) -> int:
+    """Since when what is made is another file. What was read tells that better: there may be no more of an inode than
+    its number where a filesystem copies files when they are written to."""
+    return 0 if follower.position else follower.changed_ns

@@ -76,7 +76,7 @@ class Missed:
     def finds_again(self, identity: Identity, waiting: Waiting) -> bool:
         """Whether a file that waits and has lost its name has another one near it, or may have: it waits on."""
         try:
-            path = self._siblings.find(waiting.path, identity[1])
+            path = self._siblings.find(waiting.path, identity[1], changed_ns=waiting.changed_ns)
         except OSError:
             path = waiting.path
             self._finder.hurry()

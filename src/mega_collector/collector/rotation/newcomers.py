@@ -1,7 +1,7 @@
 """Files that appear: they are opened, and followed from now on."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from contextlib import suppress
 
 from mega_collector.collector.finding.finder import Finder
 from mega_collector.collector.finding.roster import Identity
@@ -101,6 +101,9 @@ class Newcomers:
             self._finder.warn(path, error, "cannot_open")
             return
         try:
+            if waited is not None and waited.file is None and self._is_another(identity, path, file, waited):
+                self._missed.note_unread(identity, waited)
+                waited = None
             kept = self._take(identity, path, file, now, waited)
         except TooManyOpenFiles as error:
             # What it is to be compared with cannot be opened.
@@ -118,51 +121,50 @@ class Newcomers:
     ) -> None:
         if waited is None or waited.until is None:
             if waited is None:
-                size, head = self._glance(identity, path)
-                waited = Waiting(path, size, self._finder.scans, now, head)
+                waited = Waiting(path, 0, self._finder.scans, now)
+                self._glance(identity, waited)
             else:
-                waited = Waiting(path, waited.size, waited.scan, waited.found_at, waited.head)
+                waited = Waiting(path, waited.size, waited.scan, waited.found_at, waited.changed_ns, waited.head)
         self._waiting.add(identity, path, waited)
         self._crowd.warn(error)
 
-    def _glance(self, identity: Identity, path: bytes) -> tuple[int, Marker]:
-        """Its size and how it begins, if that can be seen.
+    def _glance(self, identity: Identity, waiting: Waiting) -> None:
+        """Note its size and how it begins, if that can be seen.
 
         Of what is deleted before it could be opened, so much is lost, if no copy has it.
         """
-        try:
-            with self._files.looking(path) as file:
-                facts = file.facts()
-                if facts is not None and (facts.device, facts.inode) == identity:
-                    return facts.size, head_of(file)
-        except OSError:
-            pass
-        return 0, Marker()
+        waiting.size, waiting.head = 0, Marker()
+        with suppress(OSError), self._files.looking(waiting.path) as file:
+            facts = file.facts()
+            if facts is not None and (facts.device, facts.inode) == identity:
+                waiting.head = head_of(file)
+                waiting.size, waiting.changed_ns = facts.size, facts.changed_ns
 
-    def seen(self, identity: Identity, size: int, now: float) -> None:
-        """A file that waits has this size now."""
+    def seen(self, identity: Identity, size: int, changed_ns: int, now: float) -> None:
+        """A file that waits has this size and time of change now."""
         waiting = self._waiting[identity]
+        if changed_ns != waiting.changed_ns and self._has_left(identity, waiting, waiting.path):
+            self._replace(identity, waiting, waiting.path, now)
+            return
         if size != waiting.size and waiting.until is not None:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
             return
         if size < waiting.size:
             # Truncated, or another by now.
-            _, waiting.head = self._glance(identity, waiting.path)
-        waiting.size = size
+            self._glance(identity, waiting)
+        waiting.size, waiting.changed_ns = size, changed_ns
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if waiting.file is None and waiting.until is None:
-                another = self._is_another(waiting, identity, name)
-                if another:
-                    self._missed.note_unread(identity, waiting)
-                    waiting.size, waiting.head = self._glance(identity, name)
-                if another or not is_moved(waiting.path, name):
-                    # Another file has its inode by now.
-                    waiting.scan, waiting.found_at = self._finder.scans, now
+            if self._has_left(identity, waiting, name) or self._begins_otherwise(identity, waiting, name):
+                self._replace(identity, waiting, name, now)
+                return
+            if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
+                # Another file has its inode by now, perhaps.
+                waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -177,16 +179,38 @@ class Newcomers:
             return
         self._missed.lose(identity, waiting, now)
 
-    def _is_another(self, waiting: Waiting, identity: Identity, name: bytes) -> bool:
-        """Whether what has the inode of a file that waits begins otherwise, now that it has this name."""
+    def _replace(self, identity: Identity, waiting: Waiting, path: bytes, now: float) -> None:
+        """Another file has the inode of one that waited, which is gone: as if it had just appeared."""
+        self._missed.note_unread(identity, waiting)
+        self._waiting.remove(identity)
+        self.appeared(identity, path, now)
+
+    def _has_left(self, identity: Identity, waiting: Waiting, path: bytes) -> bool:
+        """Whether what is called so was made after the file that waits was seen last: it has left its inode to that."""
+        return waiting.file is None and self._siblings.is_another(path, identity[1], waiting.changed_ns)
+
+    def _begins_otherwise(self, identity: Identity, waiting: Waiting, path: bytes) -> bool:
+        """Whether what has the inode of a file that waits for a descriptor begins otherwise, now that it has this name."""
+        if waiting.file is not None or waiting.until is not None:
+            return False
         try:
-            with self._files.looking(name) as file:
-                facts = file.facts()
-                if facts is None or (facts.device, facts.inode) != identity:
-                    return False
-                return not _begins_so(file, waiting)
+            with self._files.looking(path) as file:
+                return self._is_another(identity, path, file, waiting)
         except OSError:
             return False
+
+    def _is_another(self, identity: Identity, path: bytes, file: File, waiting: Waiting) -> bool:
+        """Whether the open file is another than waited, but has its inode.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        facts = file.facts()
+        if facts is None or (facts.device, facts.inode) != identity:
+            return False
+        if self._has_left(identity, waiting, path):
+            return True
+        return waiting.until is None and not waiting.head.matches_head(file.read(waiting.head.length, 0))
 
     def leave_out(self, outputs: Collection[Identity]) -> None:
         """The aggregator writes to these files: they are not to be followed."""
@@ -255,9 +279,6 @@ class Newcomers:
             return False
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
-        if waited is not None and waited.until is None and not _begins_so(file, waited):
-            self._missed.note_unread(identity, waited)
-            waited = replace(waited, scan=self._finder.scans, found_at=now, size=facts.size, head=head_of(file))
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
@@ -313,15 +334,6 @@ class Newcomers:
     def _is_first(self, waited: Waiting | None) -> bool:
         """Whether the first scan found it."""
         return not (waited.scan if waited is not None else self._finder.scans)
-
-
-def _begins_so(file: File, waiting: Waiting) -> bool:
-    """Whether it begins as what waited did when it was found.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return waiting.head.matches_head(file.read(waiting.head.length, 0))
 
 
 def _words(error: OSError) -> str:
