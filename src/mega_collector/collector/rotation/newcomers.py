@@ -150,8 +150,8 @@ class Newcomers:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
             return
-        if size < waiting.size:
-            # Truncated, or another by now.
+        if size < waiting.size or (size and not waiting.head.length):
+            # Truncated, or another by now; or it was empty.
             self._glance(identity, waiting)
         waiting.size, waiting.changed_ns = size, changed_ns
 

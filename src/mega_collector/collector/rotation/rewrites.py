@@ -19,6 +19,7 @@ from mega_collector.collector.rotation.newcomers import Newcomers
 from mega_collector.collector.sources.endings import Endings
 from mega_collector.collector.sources.sources import Sources
 from mega_collector.collector.sources.turns import Turns
+from mega_collector.marker import HEAD_SIZE
 
 
 class Rewrites:
@@ -70,7 +71,9 @@ class Rewrites:
                 self._endings.end(follower)
                 self._judge_anew(follower, now)
                 return False
-            return self._turns.grew(follower, now)
+            quiet = self._turns.grew(follower, now)
+            self._note_head(follower)
+            return quiet
         if sight is Sight.TRUNCATED:
             self._restart(follower, now)
             return False
@@ -78,6 +81,13 @@ class Rewrites:
             self._inspect(follower, now)
             return False
         return True
+
+    def _note_head(self, follower: Follower) -> None:
+        """What was empty and cannot be opened at present is known by its head, if another gets its inode, or it is copied."""
+        if follower.source.head.length or follower.position or follower.path is None or follower in self._files:
+            return
+        with suppress(OSError), self._files.looking_at(follower, follower.path) as file:
+            follower.begins(file.read(HEAD_SIZE, 0).rstrip(b"\0"))
 
     def renamed(self, follower: Follower, name: bytes | None, *, closed: bool) -> None:
         """It has another name now, or none; it was `closed` before."""
