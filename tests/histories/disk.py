@@ -220,9 +220,9 @@ class MemoryDisk:
         inode = self._at(path)
         return None if inode is None else inode.number
 
-    def born(self, path: bytes, inode: int) -> int:
+    def born(self, path: bytes, inode: int) -> int | None:
         found = self._at(path)
-        return found.born if found is not None and found.number == inode else 0
+        return found.born if found is not None and found.number == inode else None
 
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)

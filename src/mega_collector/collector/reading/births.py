@@ -5,6 +5,7 @@ import struct
 
 _AT_FDCWD = -100
 _BIRTH = 0x800  # STX_BTIME
+_INODE_AND_BIRTH = 0x100 | _BIRTH
 _SIZE = 256
 _MASK = struct.Struct("=I")
 _INODE, _INODE_AT = struct.Struct("=Q"), 32
@@ -14,12 +15,16 @@ _statx = getattr(ctypes.CDLL(None), "statx", None)
 """None: the C library is too old."""
 
 
-def born(path: bytes, inode: int) -> int:
-    """When the file of that name and inode was made, in nanoseconds; 0: it is another, or the filesystem does not tell."""
-    found = ctypes.create_string_buffer(_SIZE)
-    if _statx is None or b"\0" in path or _statx(_AT_FDCWD, ctypes.c_char_p(path), 0, _BIRTH, found) != 0:
+def born(path: bytes, inode: int) -> int | None:
+    """When the file of that name and inode was made, in nanoseconds; 0: nobody can tell; None: there is none."""
+    if _statx is None:
         return 0
-    if not _MASK.unpack_from(found)[0] & _BIRTH or _INODE.unpack_from(found, _INODE_AT)[0] != inode:
+    found = ctypes.create_string_buffer(_SIZE)
+    if _statx(_AT_FDCWD, ctypes.c_char_p(path), 0, _INODE_AND_BIRTH, found) != 0:
+        return None
+    if _INODE.unpack_from(found, _INODE_AT)[0] != inode:
+        return None
+    if not _MASK.unpack_from(found)[0] & _BIRTH:
         return 0
     seconds, nanoseconds = _TIME.unpack_from(found, _TIME_AT)
     return int(seconds * 1_000_000_000 + nanoseconds)

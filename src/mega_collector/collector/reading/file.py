@@ -59,8 +59,8 @@ class Filesystem(Protocol):
             OSError: it cannot be seen.
         """
 
-    def born(self, path: bytes, inode: int, /) -> int:
-        """When the file of that name and inode was made, in nanoseconds; 0: it is another, or nobody can tell."""
+    def born(self, path: bytes, inode: int, /) -> int | None:
+        """When the file of that name and inode was made, in nanoseconds; 0: nobody can tell; None: there is none."""
 
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
@@ -172,7 +172,7 @@ class Disk:
             # ValueError: a NUL, which no name has.
             return None
 
-    def born(self, path: bytes, inode: int) -> int:
+    def born(self, path: bytes, inode: int) -> int | None:
         return born(path, inode)
 
     def home(self, path: bytes) -> bytes | None:

@@ -237,6 +237,8 @@ class OpenFiles:
 
 
 def _changed_ns(follower: Follower) -> int:
-    """Since when what is made is another file. What was read tells that better: there may be no more of an inode than
-    its number where a filesystem copies files when they are written to."""
+    """What is made later is another file; 0: what was read tells that better.
+
+    An overlay copies a file when it is written to, and then that has its inode.
+    """
     return 0 if follower.position else follower.changed_ns

@@ -69,9 +69,13 @@ class Siblings:
         found = self._find_anywhere(path, inode)
         return None if found is None or self.is_another(found, inode, changed_ns) else found
 
-    def is_another(self, path: bytes, inode: int, changed_ns: int) -> bool:
-        """Whether what has that name and inode was made after that file was changed (0: nobody knows when)."""
-        return changed_ns > 0 and self._disk.born(path, inode) > changed_ns
+    def is_another(self, path: bytes, inode: int, changed_ns: int) -> bool | None:
+        """Whether what has that name and inode was made after that file was changed (0: nobody knows when).
+
+        None: nothing has both now.
+        """
+        born = self._disk.born(path, inode)
+        return None if born is None else 0 < changed_ns < born
 
     def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes

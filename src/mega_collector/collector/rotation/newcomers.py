@@ -143,9 +143,13 @@ class Newcomers:
     def seen(self, identity: Identity, size: int, changed_ns: int, now: float) -> None:
         """A file that waits has this size and time of change now."""
         waiting = self._waiting[identity]
-        if changed_ns != waiting.changed_ns and self._has_left(identity, waiting, waiting.path):
-            self._replace(identity, waiting, waiting.path, now)
-            return
+        if changed_ns != waiting.changed_ns and waiting.file is None:
+            another = self._has_left(identity, waiting, waiting.path)
+            if another:
+                self._replace(identity, waiting, waiting.path, now)
+            if another is not False:
+                # Or it is called otherwise, or what has its inode is: that is told next.
+                return
         if size != waiting.size and waiting.until is not None:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
@@ -185,12 +189,15 @@ class Newcomers:
         self._waiting.remove(identity)
         self.appeared(identity, path, now)
 
-    def _has_left(self, identity: Identity, waiting: Waiting, path: bytes) -> bool:
-        """Whether what is called so was made after the file that waits was seen last: it has left its inode to that."""
+    def _has_left(self, identity: Identity, waiting: Waiting, path: bytes) -> bool | None:
+        """Whether what is called so was made after the file that waits was seen last: it has left its inode to that.
+
+        None: what is called so has not that inode.
+        """
         return waiting.file is None and self._siblings.is_another(path, identity[1], waiting.changed_ns)
 
     def _begins_otherwise(self, identity: Identity, waiting: Waiting, path: bytes) -> bool:
-        """Whether what has the inode of a file that waits for a descriptor begins otherwise, now that it has this name."""
+        """Whether what has the inode of a file that waits for a descriptor is another, now that it has this name."""
         if waiting.file is not None or waiting.until is not None:
             return False
         try:

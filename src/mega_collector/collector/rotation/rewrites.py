@@ -60,7 +60,11 @@ class Rewrites:
 
     def observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> bool:
         """A look at a file: whether it found nothing but what can wait until its turn comes."""
-        if self._has_left(follower, size, changed_ns):
+        left = self._has_left(follower, size, changed_ns)
+        if left is None:
+            # Under which name it was seen, or another that has its inode, is told next.
+            return True
+        if left:
             self._let_go_of_what_was(follower, lost=self._unread(follower))
             return False
         empty = not follower.size
@@ -83,7 +87,7 @@ class Rewrites:
         return True
 
     def _note_head(self, follower: Follower) -> None:
-        """What was empty and cannot be opened at present is known by its head, if another gets its inode, or it is copied."""
+        """What was empty, and cannot be opened at present, is known by its head: that tells its copy from others."""
         if follower.source.head.length or follower.position or follower.path is None or follower in self._files:
             return
         with suppress(OSError), self._files.looking_at(follower, follower.path) as file:
@@ -161,17 +165,21 @@ class Rewrites:
         except OSError:
             return False
 
-    def _has_left(self, follower: Follower, size: int, changed_ns: int) -> bool:
-        """Whether what was closed was deleted, and another file has its inode and its name, as a look at that tells."""
+    def _has_left(self, follower: Follower, size: int, changed_ns: int) -> bool | None:
+        """Whether what was closed was deleted, and another file has its inode and its name, as a look at that tells.
+
+        None: nothing has both now.
+        """
         if follower.path is None or follower.complete or follower in self._files:
             return False
         changed = (size, changed_ns) != (follower.size, follower.changed_ns)
-        return changed and self._is_reborn(follower, follower.path)
+        return False if not changed else self._is_reborn(follower, follower.path)
 
-    def _is_reborn(self, follower: Follower, path: bytes) -> bool:
-        """Whether what has its inode was made after it was seen last, and has not what was read of it."""
-        if not self._siblings.is_another(path, follower.source.inode, follower.changed_ns):
-            return False
+    def _is_reborn(self, follower: Follower, path: bytes) -> bool | None:
+        """Whether what has its inode was made after it was seen last, and has not what was read of it; or None."""
+        another = self._siblings.is_another(path, follower.source.inode, follower.changed_ns)
+        if not another:
+            return another
         if not follower.position:
             return True
         try:
