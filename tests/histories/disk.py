@@ -221,6 +221,7 @@ class MemoryDisk:
         return None if inode is None else inode.number
 
     def born(self, path: bytes, inode: int) -> int | None:
+        self._asked()
         found = self._at(path)
         return found.born if found is not None and found.number == inode else None
 

@@ -700,3 +700,19 @@ def test_what_is_not_open_is_lost_though_what_has_its_inode_is_seen_before_it_is
     let_pass(world, 30)
     assert count_lines(world) == 9
     assert count_lost(world) == 1
+
+
+def test_what_waits_is_lost_by_its_own_name_though_what_has_its_inode_is_renamed_before_it_is_looked_at() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.add(b"/logs/b.log", 9).number == log.number
+    world.disk.beside(1, lambda: world.disk.rename(b"/logs/b.log", b"/logs/b.log.1"))
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert [source.path for source in world.aggregator.lost] == [b"/logs/a.log"]

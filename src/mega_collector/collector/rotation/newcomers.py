@@ -163,7 +163,12 @@ class Newcomers:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if self._has_left(identity, waiting, name) or self._begins_otherwise(identity, waiting, name):
+            another = self._has_left(identity, waiting, name)
+            if another is None:
+                # Renamed again: whose name it was, the next scan tells.
+                self._finder.hurry()
+                return
+            if another or self._begins_otherwise(identity, waiting, name):
                 self._replace(identity, waiting, name, now)
                 return
             if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
