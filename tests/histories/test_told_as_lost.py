@@ -716,3 +716,22 @@ def test_what_waits_is_lost_by_its_own_name_though_what_has_its_inode_is_renamed
     let_pass(world, 30)
     assert count_lines(world) == 9
     assert [source.path for source in world.aggregator.lost] == [b"/logs/a.log"]
+
+
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_the_next_look_finds_another_by_its_inode() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log", 5)
+    other = Inode(0, log.generation)
+
+    def replace() -> None:
+        nonlocal other
+        world.disk.unlink(b"/logs/a.log")
+        other = world.add(b"/logs/b.log", 9)
+
+    world.disk.beside(1, replace)
+    look(world, 1)
+    assert other.number == log.number
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1

@@ -325,8 +325,8 @@ class Tailer:
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
                     quiet = False
-                case Appeared(identity, path) if identity not in self._once.done:
-                    self._newcomers.appeared(identity, path, now)
+                case Appeared(identity, path, facts) if identity not in self._once.done:
+                    self._newcomers.appeared(identity, path, facts, now)
                     quiet = False
                 case _:
                     pass

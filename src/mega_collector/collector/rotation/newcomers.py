@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
+from mega_collector.collector.finding.discovery import FileFacts
 from mega_collector.collector.finding.finder import Finder
-from mega_collector.collector.finding.roster import Identity
+from mega_collector.collector.finding.roster import Facts, Identity
 from mega_collector.collector.finding.rotated_names import is_moved, originals
 from mega_collector.collector.reading.crowd import Crowd
 from mega_collector.collector.reading.file import File
@@ -77,38 +79,51 @@ class Newcomers:
 
     # What the finder tells
 
-    def appeared(self, identity: Identity, path: bytes, now: float) -> None:
-        """A file is found that is not followed."""
-        self._open(identity, path, now, None)
+    def appeared(self, identity: Identity, path: bytes, facts: Facts | None, now: float) -> None:
+        """A file is found that is not followed; as what it was seen, if that is known."""
+        seen = Waiting(path, 0, self._finder.scans, now)
+        if facts is not None:
+            seen.size, seen.changed_ns = facts.size, facts.changed_ns
+        if self._has_left(identity, seen, path):
+            self._missed.note_unread(identity, seen)
+            seen.size, seen.changed_ns = 0, 0
+        self._open(identity, seen, now, new=True)
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file=file))
+        self._open(identity, Waiting(path, 0, self._finder.scans or 1, now, file=file), now)
 
-    def _open(self, identity: Identity, path: bytes, now: float, waited: Waiting | None) -> None:
-        self._missed.drop(identity)
+    def _open(self, identity: Identity, found: Waiting, now: float, *, new: bool = False) -> None:
+        """`new`: it was just found, and has not waited."""
+        path = found.path
+        self._missed.found(identity, path)
         self._failing.pop(identity, None)
         try:
-            file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
+            file = found.file if found.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait_for_room(identity, path, now, waited, error)
+            self._wait_for_room(identity, found, error, new=new)
             return
         except FileNotFoundError:
-            self._missed.note(identity, path, waited)
+            self._missed.note(identity, found, new=new)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_open")
             return
         try:
-            if waited is not None and waited.file is None and self._is_another(identity, path, file, waited):
-                self._missed.note_unread(identity, waited)
-                waited = None
-            kept = self._take(identity, path, file, now, waited)
+            if not _is(identity, file.facts()):
+                # Replaced since the scan: the next one finds what is there now.
+                self._missed.note(identity, found, new=new)
+                kept = False
+            else:
+                if not new and found.file is None and self._is_another(identity, path, file, found):
+                    self._missed.note_unread(identity, found)
+                    found, new = Waiting(path, 0, self._finder.scans, now), True
+                kept = self._take(identity, path, file, now, None if new else found)
         except TooManyOpenFiles as error:
             # What it is to be compared with cannot be opened.
-            kept = waited is not None and waited.until is not None and waited.file is file
-            self._wait_for_room(identity, path, now, waited, error)
+            kept = not new and found.until is not None and found.file is file
+            self._wait_for_room(identity, found, error, new=new)
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_read")
@@ -116,16 +131,12 @@ class Newcomers:
         if not kept:
             file.close()
 
-    def _wait_for_room(
-        self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
-    ) -> None:
-        if waited is None or waited.until is None:
-            if waited is None:
-                waited = Waiting(path, 0, self._finder.scans, now)
-                self._glance(identity, waited)
-            else:
-                waited = Waiting(path, waited.size, waited.scan, waited.found_at, waited.changed_ns, waited.head)
-        self._waiting.add(identity, path, waited)
+    def _wait_for_room(self, identity: Identity, found: Waiting, error: TooManyOpenFiles, *, new: bool) -> None:
+        if new:
+            self._glance(identity, found)
+        elif found.until is None:
+            found = replace(found, file=None, contained=None, parted=False)
+        self._waiting.add(identity, found.path, found)
         self._crowd.warn(error)
 
     def _glance(self, identity: Identity, waiting: Waiting) -> None:
@@ -133,7 +144,7 @@ class Newcomers:
 
         Of what is deleted before it could be opened, so much is lost, if no copy has it.
         """
-        waiting.size, waiting.head = 0, Marker()
+        waiting.head = Marker()
         with suppress(OSError), self._files.looking(waiting.path) as file:
             facts = file.facts()
             if facts is not None and (facts.device, facts.inode) == identity:
@@ -192,7 +203,7 @@ class Newcomers:
         """Another file has the inode of one that waited, which is gone: as if it had just appeared."""
         self._missed.note_unread(identity, waiting)
         self._waiting.remove(identity)
-        self.appeared(identity, path, now)
+        self.appeared(identity, path, None, now)
 
     def _has_left(self, identity: Identity, waiting: Waiting, path: bytes) -> bool | None:
         """Whether what is called so was made after the file that waits was seen last: it has left its inode to that.
@@ -217,8 +228,7 @@ class Newcomers:
         Raises:
             OSError: it cannot be read.
         """
-        facts = file.facts()
-        if facts is None or (facts.device, facts.inode) != identity:
+        if not _is(identity, file.facts()):
             return False
         if self._has_left(identity, waiting, path):
             return True
@@ -236,7 +246,7 @@ class Newcomers:
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""
         for identity, (path, _) in list(self._failing.items()):
-            self.appeared(identity, path, now)
+            self.appeared(identity, path, None, now)
         self._crowd.poll(lasts=self._waiting.crowded)
         for identity in self._waiting:
             self._try_again(identity, now)
@@ -285,10 +295,7 @@ class Newcomers:
     def _take(self, identity: Identity, path: bytes, file: File, now: float, waited: Waiting | None) -> bool:
         """Whether the open file is kept."""
         facts = file.facts()
-        if facts is None or (facts.device, facts.inode) != identity:
-            # Replaced since the scan: the next one finds what is there now.
-            self._missed.note(identity, path, waited)
-            return False
+        assert facts is not None
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
@@ -339,13 +346,17 @@ class Newcomers:
 
     def _try_again(self, identity: Identity, now: float) -> None:
         waited = self._waiting.take(identity)
-        self._open(identity, waited.path, now, waited)
+        self._open(identity, waited, now)
         if not (identity in self._waiting or identity in self._archives or self._sources.follows(identity)):
             self._finder.forget(identity)
 
     def _is_first(self, waited: Waiting | None) -> bool:
         """Whether the first scan found it."""
         return not (waited.scan if waited is not None else self._finder.scans)
+
+
+def _is(identity: Identity, facts: FileFacts | None) -> bool:
+    return facts is not None and (facts.device, facts.inode) == identity
 
 
 def _words(error: OSError) -> str:
