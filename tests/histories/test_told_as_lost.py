@@ -735,3 +735,20 @@ def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_the_next_look_find
     let_pass(world, 30)
     assert count_lines(world) == 9
     assert count_lost(world) == 1
+
+
+def test_what_waits_and_was_empty_when_it_was_seen_is_lost_though_another_has_its_inode() -> None:
+    """What was written to it since, if anything, nobody knows: it is so, too, if its inode is nobody's."""
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 0)
+    look(world, 2)
+    world.append(log, 5)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.add(b"/logs/a.log", 9).number == log.number
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1

@@ -123,7 +123,7 @@ class Missed:
         """
         known = self._is_standing(identity) or self._remembered.of(waiting.path, identity[1]) is not None
         had = self._left_copies.is_had(waiting)
-        if waiting.size and not (known or had):
+        if not (known or had):
             self._unread.append((identity, replace(waiting), self._finder.scans))
             self._finder.hurry()
 
@@ -160,7 +160,7 @@ class Missed:
                 self._finder.hurry()
             elif not self._left_copies.has_copy(waiting.path, waiting.entry(identity), waiting.size):
                 source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
-                self._losses.end(source, 0, waiting.size, _UNOPENED)
+                self._losses.end(source, 0, waiting.size or None, _UNOPENED)
         self._unread = [each for each in self._unread if self._finder.scans - each[2] <= MISSES]
 
     def _is_standing(self, identity: Identity) -> bool:
