@@ -752,3 +752,20 @@ def test_what_waits_and_was_empty_when_it_was_seen_is_lost_though_another_has_it
     let_pass(world, 30)
     assert count_lines(world) == 9
     assert count_lost(world) == 1
+
+
+def test_what_was_not_read_of_a_log_that_is_closed_is_lost_though_another_s_archive_has_its_inode() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert not log.open
+    world.disk.most_open = 0
+    world.append(log, 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    assert make_archive(world, b"/logs/b.log.gz", b"another\n").number == log.number
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 1
+    assert count_lost(world) == 1
