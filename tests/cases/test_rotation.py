@@ -10,6 +10,7 @@ import pytest
 
 from cases.held import deleted, readers
 from cases.logrotate import logrotate
+from cases.recycled import recycle, recycling
 from cases.rotating_log import RotatingLog
 from harness.lines import sorted_out
 from harness.process import Process
@@ -280,6 +281,26 @@ def test_a_file_that_is_deleted_before_it_could_be_opened_is_told_as_lost(site: 
     site.assert_delivered()
 
 
+@pytest.mark.case(27, 32, 33, 34)
+def test_a_file_that_could_not_be_opened_is_told_as_lost_though_another_has_its_name_and_number(
+    site: Site, watch: str
+) -> None:
+    """That is empty at first, so that nothing in it tells that it is another."""
+    with recycling(site.logs) as directory:
+        site.logs = directory
+        aggregator, collector = _crowded(site, watch=watch)
+        path, beside = site.logs / "c.log", site.logs / "beside"
+        beside.write_bytes(b"never read\n")
+        beside.rename(path)
+        collector.wait_for("too_many_open_files")
+        recycle(path, path, b"")
+        assert collector.wait_for("source_lost", path=str(path), start=0, end=11)
+        aggregator.thaw()
+        assert aggregator.wait_for("source_lost", path=str(path), start=0, end=11)
+        site.writer("c.log").write(3)
+        site.assert_delivered()
+
+
 @pytest.mark.case(28)
 @pytest.mark.parametrize("rotations", [1, 2])
 def test_rotated_while_the_collector_was_down(site: Site, rotations: int) -> None:
@@ -420,10 +441,10 @@ def test_the_destination_is_away_for_longer_than_rotate_wait_while_files_rotate_
     until(lambda: not deleted(collector, site.logs), "files that were unlinked and read to their end should be closed")
 
 
-def _crowded(site: Site) -> tuple[Process, Process]:
+def _crowded(site: Site, **settings: str) -> tuple[Process, Process]:
     """A destination that hangs, and a collector with two files, which needs both and may not open a third."""
     aggregator = site.aggregator()
-    collector = site.collector(max_open_files="2", **_SMALL)
+    collector = site.collector(max_open_files="2", **_SMALL, **settings)
     writers = [site.writer("a.log"), site.writer("b.log")]
     collector.wait_for("file_followed", count=2)
     aggregator.freeze()

@@ -1,14 +1,16 @@
-"""A glance is possible however few files the system opens."""
+"""A glance is possible however few files the system opens; and when files were made is told by it."""
 
 import errno
 import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from mega_collector.collector.reading import births
 from mega_collector.collector.reading.file import SPARE, Disk, File
 
 
@@ -95,3 +97,31 @@ def test_none_is_kept_where_none_is_asked_for(tmp_path: Path) -> None:
     with closing(disk.glance(_path(tmp_path))):
         list(disk.entries(os.fsencode(tmp_path)))
     assert _descriptors() == before
+
+
+def test_when_a_file_was_made_is_told_by_its_name_and_inode(tmp_path: Path) -> None:
+    path, before = tmp_path / "a.log", time.time_ns()
+    path.write_bytes(b"1\n")
+    inode = path.stat().st_ino
+    born = Disk().born(os.fsencode(path), inode)
+    if not born:
+        pytest.skip("this filesystem does not tell when files were made")
+    path.write_bytes(b"2\n")
+    assert abs(born - before) < 10**9
+    assert Disk().born(os.fsencode(path), inode) == born <= path.stat().st_ctime_ns
+    path.symlink_to(path.rename(tmp_path / "a.log.1"))
+    assert Disk().born(os.fsencode(path), inode) == born
+
+
+def test_no_file_of_that_name_and_inode_was_ever_made(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    inode = (tmp_path / "a.log").stat().st_ino
+    assert Disk().born(os.fsencode(tmp_path / "a.log"), inode + 1) is None
+    assert Disk().born(os.fsencode(tmp_path / "b.log"), inode) is None
+
+
+def test_nobody_can_tell_when_a_file_was_made_where_the_c_library_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(births, "_statx", None)
+    assert Disk().born(os.fsencode(tmp_path), tmp_path.stat().st_ino) == 0

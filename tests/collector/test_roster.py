@@ -21,6 +21,7 @@ class File:
     size: int = 10
     mtime_ns: int = NOW
     device: int = 1
+    changed_ns: int = NOW
 
     @property
     def identity(self) -> Identity:

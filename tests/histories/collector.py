@@ -89,6 +89,7 @@ class MemoryCollector:
         self._batch_age = batch_age
         self._inbox = MemoryInbox()
         self._session = 0
+        self.unwatched = NoWatch()
         self.sent: deque[FromCollector] = deque()
         self.shipper = Shipper(
             window=Window(limit=400, largest_block=100),
@@ -110,7 +111,7 @@ class MemoryCollector:
             hello=Hello("me", "here"),
             finder=Finder(
                 discovery=disk,
-                watch=watch or NoWatch(),
+                watch=watch or self.unwatched,
                 roster=Roster(ignore_older=ignore_older),
                 poll_interval=POLL_INTERVAL,
                 clock=clock,

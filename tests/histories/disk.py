@@ -45,6 +45,7 @@ class Inode:
     number: int
     generation: Generation
     mtime: int = 0
+    born: int = 0
     names: int = 0
     open: int = 0
 
@@ -114,6 +115,8 @@ class MemoryDisk:
     def create(self, name: bytes) -> Inode:
         inode = Inode(self._free.pop(), self._generation(0))
         inode.generation.inode = inode.number
+        self._touch(inode)
+        inode.born = inode.mtime
         self._name(name, inode)
         return inode
 
@@ -220,6 +223,11 @@ class MemoryDisk:
     def device(self, _path: bytes) -> int | None:
         return DEVICE
 
+    def born(self, path: bytes, inode: int) -> int | None:
+        self._asked()
+        found = self._at(path)
+        return found.born if found is not None and found.number == inode else None
+
     def home(self, path: bytes) -> bytes | None:
         return self.links.get(path)
 
@@ -271,8 +279,9 @@ def is_matched(name: bytes) -> bool:
 
 
 class NoWatch:
-    """Polling."""
+    """Polling; but what is put into `written` is told as if it had just been written to."""
 
+    written: frozenset[bytes] = frozenset()
     enabled = True
     failure: str | None = "there is none"
     trusted = False
@@ -283,6 +292,7 @@ class NoWatch:
     def update(self, _directories: set[bytes], /) -> None: ...
 
     def read(self) -> Events:
-        return Events()
+        written, self.written = self.written, frozenset()
+        return Events(changed=set(written))
 
     def close(self) -> None: ...

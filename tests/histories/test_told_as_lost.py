@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from histories.collector import CLOSE_INACTIVE
 from histories.disk import DEVICE, Inode, MemoryFile
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, make_copy_of, note_opened
 from histories.world import World
@@ -592,3 +593,179 @@ def test_of_what_was_told_as_lost_a_copy_that_the_next_process_finds_comes_behin
     world.start()
     let_pass(world, 40)
     assert count_lines(world) == 2 + 3 + 5 + 1
+
+
+def test_what_waits_for_a_descriptor_is_lost_though_another_that_is_empty_at_first_has_its_name_and_inode() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    other = world.add(b"/logs/a.log", 0)
+    assert other.number == log.number
+    look(world, 2)
+    world.append(other, 9)
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1
+
+
+@pytest.mark.parametrize("read", [0, 3])
+@pytest.mark.parametrize("name", [b"/logs/a.log", b"/logs/a.log.1"])
+@pytest.mark.parametrize("lines", [0, 1, 9])
+def test_what_was_not_read_of_a_log_that_is_closed_is_lost_though_another_has_its_inode_and_perhaps_its_name(
+    lines: int, name: bytes, read: int
+) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", read)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert not log.open
+    world.disk.most_open = 0
+    world.append(log, 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    other = world.add(name, lines)
+    assert other.number == log.number
+    look(world, 2)
+    world.append(other, 1)
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == read + lines + 1
+    assert count_lost(world) == 1
+
+
+def test_what_was_not_read_of_a_log_that_was_empty_is_lost_though_a_later_one_is_called_as_its_copy_would_be() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    world.disk.most_open = 0
+    world.append(log, 3)
+    look(world, 2)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.2")
+    world.add(b"/logs/a.log.1", 9)
+    world.add(b"/logs/a.log", 9)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log.2")
+    assert world.add(b"/logs/b.log", 9).number == log.number
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 3 * 9
+    assert count_lost(world) == 1
+
+
+def test_what_waits_and_was_empty_when_it_was_found_is_lost_though_a_later_one_is_called_as_its_copy_would_be() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 0)
+    look(world, 2)
+    world.append(log, 3)
+    look(world, 2)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.2")
+    world.add(b"/logs/a.log.1", 9)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log.2")
+    assert world.add(b"/logs/b.log", 9).number == log.number
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 2 * 9
+    assert count_lost(world) == 1
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_is_not_open_is_lost_though_what_has_its_inode_is_seen_before_it_is_missed_itself(found: bool) -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0) if found else None
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    world.disk.most_open = 0
+    if log is None:
+        log = world.add(b"/logs/a.log", 0)
+    world.append(log, 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    other = world.add(b"/logs/b.log", 0)
+    assert other.number == log.number
+    assert world.collector is not None
+    world.collector.unwatched.written = frozenset({b"/logs/b.log"})
+    world.collector.tailer.step()
+    world.append(other, 9)
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1
+
+
+def test_what_waits_is_lost_by_its_own_name_though_what_has_its_inode_is_renamed_before_it_is_looked_at() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.add(b"/logs/b.log", 9).number == log.number
+    world.disk.beside(1, lambda: world.disk.rename(b"/logs/b.log", b"/logs/b.log.1"))
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert [source.path for source in world.aggregator.lost] == [b"/logs/a.log"]
+
+
+def test_what_vanishes_when_it_is_to_be_opened_is_lost_though_the_next_look_finds_another_by_its_inode() -> None:
+    world = World(Random(0))
+    let_pass(world, 3)
+    log = world.add(b"/logs/a.log", 5)
+    other = Inode(0, log.generation)
+
+    def replace() -> None:
+        nonlocal other
+        world.disk.unlink(b"/logs/a.log")
+        other = world.add(b"/logs/b.log", 9)
+
+    world.disk.beside(1, replace)
+    look(world, 1)
+    assert other.number == log.number
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1
+
+
+def test_what_waits_and_was_empty_when_it_was_seen_is_lost_though_another_has_its_inode() -> None:
+    """What was written to it since, if anything, nobody knows: it is so, too, if its inode is nobody's."""
+    world = World(Random(0))
+    let_pass(world, 3)
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 0)
+    look(world, 2)
+    world.append(log, 5)
+    world.disk.unlink(b"/logs/a.log")
+    assert world.add(b"/logs/a.log", 9).number == log.number
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 1
+
+
+def test_what_was_not_read_of_a_log_that_is_closed_is_lost_though_another_s_archive_has_its_inode() -> None:
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 0)
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert not log.open
+    world.disk.most_open = 0
+    world.append(log, 5)
+    look(world, 2)
+    world.disk.unlink(b"/logs/a.log")
+    assert make_archive(world, b"/logs/b.log.gz", b"another\n").number == log.number
+    look(world, 2)
+    world.disk.most_open = 100
+    let_pass(world, 30)
+    assert count_lines(world) == 1
+    assert count_lost(world) == 1

@@ -208,6 +208,7 @@ class Parts:
             finder=finder,
             followed=self.followed,
             files=self.files,
+            siblings=self.siblings,
             sources=self.sources,
             endings=self.endings,
             turns=self.turns,

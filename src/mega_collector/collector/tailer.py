@@ -325,8 +325,8 @@ class Tailer:
                 case Renamed(identity, name):
                     self._renamed(identity, name, now)
                     quiet = False
-                case Appeared(identity, path) if identity not in self._once.done:
-                    self._newcomers.appeared(identity, path, now)
+                case Appeared(identity, path, facts) if identity not in self._once.done:
+                    self._newcomers.appeared(identity, path, facts, now)
                     quiet = False
                 case _:
                     pass
@@ -347,7 +347,7 @@ class Tailer:
         if identity in self._archives:
             self._archives.seen(identity, seen.size, seen.changed_ns)
         elif identity in self._waiting:
-            self._newcomers.seen(identity, seen.size, now)
+            self._newcomers.seen(identity, seen.size, seen.changed_ns, now)
         return False
 
     def _renamed(self, identity: Identity, name: bytes | None, now: float) -> None:

@@ -1,7 +1,7 @@
 """Which file is which: a machine."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mega_collector.collector.finding.passed_over import PassedOver
@@ -21,6 +21,8 @@ class Facts(Protocol):
     def size(self) -> int: ...
     @property
     def mtime_ns(self) -> int: ...
+    @property
+    def changed_ns(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Appeared:
 
     identity: Identity
     path: bytes
+    facts: Facts | None = field(default=None, compare=False)
+    """As it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Roster:
                 changes.append(Renamed(identity, found))
         for identity, found in names.items():
             if identity not in self._names and not self.passes_over(files[found], wall_clock_ns):
-                changes.append(Appeared(identity, found))
+                changes.append(Appeared(identity, found, files[found]))
         self._passed_over.turn(keep=bool(unobservable))
         return changes
 
@@ -150,7 +154,7 @@ class Roster:
                 if self._ignored(identity, facts, wall_clock_ns):
                     self._passed_over.add(identity, facts.size, facts.mtime_ns)
                 else:
-                    changes.append(Appeared(identity, names[0]))
+                    changes.append(Appeared(identity, names[0], facts))
         return changes
 
     def settle(self) -> list[Renamed]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from mega_collector.collector.finding.discovery import FileFacts, facts_of
+from mega_collector.collector.reading.births import born
 
 SPARE = 4
 """Descriptors that are kept for glances: at a file and what it is compared with, and at a directory and one below."""
@@ -60,6 +61,9 @@ class Filesystem(Protocol):
 
     def device(self, path: bytes) -> int | None:
         """On which device a file of that name would lie, by the nearest directory there is; None: nobody can see."""
+
+    def born(self, path: bytes, inode: int, /) -> int | None:
+        """When the file of that name and inode was made, in nanoseconds; 0: nobody can tell; None: there is none."""
 
     def home(self, path: bytes) -> bytes | None:
         """Where a path leads that is a link; None if it is none."""
@@ -179,6 +183,9 @@ class Disk:
             return self.device(directory)
         except OSError:
             return None
+
+    def born(self, path: bytes, inode: int) -> int | None:
+        return born(path, inode)
 
     def home(self, path: bytes) -> bytes | None:
         return os.path.realpath(path) if os.path.islink(path) else None  # noqa: PTH114 - bytes

@@ -34,7 +34,6 @@ class Follower:
     """
 
     __slots__ = (
-        "_changed_ns",
         "_grew_at",
         "_head_checksum",
         "_looked_to",
@@ -42,6 +41,7 @@ class Follower:
         "_rotate_wait",
         "_written_to",
         "begun_at",
+        "changed_ns",
         "complete",
         "failures",
         "head_size",
@@ -110,7 +110,8 @@ class Follower:
         self.begun_at = now
         """When what it holds was found."""
         self.size = size
-        self._changed_ns = changed_ns
+        self.changed_ns = changed_ns
+        """When it was last changed, as far as was seen."""
         self._looked_to = 0
         self._written_to = sys.maxsize
         self._grew_at = now
@@ -138,9 +139,9 @@ class Follower:
         """A look at the file: its size and when it was last written to."""
         if self.complete:
             return Sight.SAME
-        before, written = self.size, changed_ns != self._changed_ns
+        before, written = self.size, changed_ns != self.changed_ns
         cut = (size <= before or size < self.position) and self.is_cut(size)
-        self.size, self._changed_ns = size, changed_ns
+        self.size, self.changed_ns = size, changed_ns
         if cut:
             self.shrunk_by = max(before - self.position, 0)
             return Sight.TRUNCATED
@@ -158,7 +159,7 @@ class Follower:
 
     def is_as_seen(self, size: int, changed_ns: int) -> bool:
         """Whether the file is as it was at the last look, all of which was read."""
-        return size == self.size == self.position and changed_ns == self._changed_ns
+        return size == self.size == self.position and changed_ns == self.changed_ns
 
     def expect(self, position: int) -> None:
         """It will probably go on there, if the handshake does not tell otherwise."""

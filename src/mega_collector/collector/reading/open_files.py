@@ -116,7 +116,7 @@ class OpenFiles:
             TooManyOpenFiles, OSError: as `looking`.
         """
         with self.looking(path) as file:
-            _see_that_it_is(follower, file)
+            self._see_that_it_is(follower, path, file)
             yield file
 
     @contextmanager
@@ -203,7 +203,7 @@ class OpenFiles:
     def _reopen(self, follower: Follower, path: bytes) -> File:
         file = self.open(path)
         try:
-            _see_that_it_is(follower, file)
+            self._see_that_it_is(follower, path, file)
         except OSError:
             file.close()
             raise
@@ -229,7 +229,7 @@ class OpenFiles:
             OSError: it cannot be looked for now.
         """
         try:
-            return self._siblings.find(near, follower.source.inode)
+            return self._siblings.find(near, follower.source.inode, changed_ns=_changed_ns(follower))
         except OSError as error:
             if error.errno in NONE_LEFT:
                 raise TooManyOpenFiles(error.errno, error.strerror) from error
@@ -252,8 +252,16 @@ class OpenFiles:
                 return
         raise TooManyOpenFiles(errno.EMFILE, why_not)
 
+    def _see_that_it_is(self, follower: Follower, path: bytes, file: File) -> None:
+        facts = file.facts()
+        same = facts is not None and (facts.device, facts.inode) == follower.identity
+        if not same or self._siblings.is_another(path, follower.source.inode, _changed_ns(follower)):
+            raise FileNotFoundError(errno.ENOENT, "another file has its name")
 
-def _see_that_it_is(follower: Follower, file: File) -> None:
-    facts = file.facts()
-    if facts is None or (facts.device, facts.inode) != follower.identity:
-        raise FileNotFoundError(errno.ENOENT, "another file has its name")
+
+def _changed_ns(follower: Follower) -> int:
+    """What is made later is another file; 0: what was read tells that better.
+
+    An overlay copies a file when it is written to, and then that has its inode.
+    """
+    return 0 if follower.position else follower.changed_ns

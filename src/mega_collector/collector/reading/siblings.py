@@ -62,12 +62,26 @@ class Siblings:
         """Whether what has the place of that path now is on another device: then the file is not deleted."""
         return self._disk.device(path) not in (None, device)
 
-    def find(self, path: bytes, inode: int) -> bytes | None:
+    def find(self, path: bytes, inode: int, *, changed_ns: int = 0) -> bytes | None:
         """Another name in the directory of `path`, or in one below, by which that inode is found now.
+
+        `changed_ns`: it was changed then, so that what was made later is another file.
 
         Raises:
             OSError: a directory cannot be listed now.
         """
+        found = self._find_anywhere(path, inode)
+        return None if found is None or self.is_another(found, inode, changed_ns) else found
+
+    def is_another(self, path: bytes, inode: int, changed_ns: int) -> bool | None:
+        """Whether what has that name and inode was made after that file was changed (0: nobody knows when).
+
+        None: nothing has both now.
+        """
+        born = self._disk.born(path, inode)
+        return None if born is None else 0 < changed_ns < born
+
+    def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes
         found = self._find_now(directory, inode)
         if found is not None:

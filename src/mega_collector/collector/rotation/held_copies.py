@@ -195,7 +195,7 @@ class HeldCopies:
         """As what it waits from now on, found when it was first."""
         if waited is None:
             return Waiting(path, size, self._finder.scans, now, file=file, until=until)
-        return Waiting(path, size, waited.scan, waited.found_at, waited.head, file, until)
+        return Waiting(path, size, waited.scan, waited.found_at, waited.changed_ns, waited.head, file, until)
 
     def _is_copied_now(self, original: Follower, file: File, size: int, waited: Waiting) -> bool:
         """Whether it is still being copied, or was just now, with the inode of what waited and was closed.

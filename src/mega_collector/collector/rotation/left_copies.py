@@ -70,8 +70,9 @@ class LeftCopies:
 
     def lies_copy_of(self, follower: Follower) -> bool:
         """Whether a copy was found since, or lies there, of what is gone: then what was not read of that is in it."""
-        entry, path = self._sources.expected(follower) or entry_of(follower), follower.source.path
-        since = follower.begun_at
+        entry, path, since = self._sources.expected(follower), follower.source.path, follower.begun_at
+        if entry is None or entry.empty:
+            entry = entry_of(follower)
         if self._waiting.hold_copy(path, entry, follower.size, since=since):
             return True
         older = partial(self._is_older, since, follower.size)

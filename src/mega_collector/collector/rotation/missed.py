@@ -1,6 +1,6 @@
 """Files that were gone before they could be opened: found again, or told of as lost if no copy has them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mega_collector.collector.finding.discovery import FileFacts
 from mega_collector.collector.finding.finder import Finder
@@ -18,6 +18,20 @@ from mega_collector.collector.sources.sources import Sources
 from mega_collector.marker import Marker
 
 _UNOPENED = "it was deleted before it could be opened"
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A file that was gone when it was to be opened."""
+
+    identity: Identity
+    path: bytes
+    scans: int
+    """How many there were."""
+    changed_ns: int
+    """When it was last changed, as far as was seen; 0: that was not."""
+    archived: bool
+    """Whether an archive of that name was done already, which is of another file then."""
 
 
 class Missed:
@@ -49,34 +63,38 @@ class Missed:
         self._search = search
         self._waiting = waiting
         self._left_copies = left_copies
-        self._missed: dict[Identity, tuple[bytes, int, bool]] = {}
-        """Files that were gone when they were to be opened, and how many scans there were: the next may find them. And
-        whether an archive of that name was done already, which is of another file then."""
+        self._missed: dict[Identity, _Gone] = {}
+        """Files that were gone when they were to be opened: the next scans may find them."""
+        self._replaced: list[_Gone] = []
+        """Those of which another has the inode."""
         self._unread: list[tuple[Identity, Waiting, int]] = []
         """Files that were deleted while they waited, of which another has the inode, and how many scans there were."""
 
     @property
     def doubtful(self) -> bool:
         """Whether it is still to be seen if what was not found is gone."""
-        return bool(self._missed or self._unread)
+        return bool(self._missed or self._replaced or self._unread)
 
-    def note(self, identity: Identity, path: bytes, waited: Waiting | None) -> None:
-        """It is not there now, or another has its name."""
-        if waited is not None and self.finds_again(identity, waited):
+    def note(self, identity: Identity, found: Waiting, *, new: bool) -> None:
+        """It is not there now, or another has its name. `new`: it was just found, and has not waited."""
+        if not new and self.finds_again(identity, found):
             return
-        if waited is not None and self._left_copies.lies_on(identity, waited) and not self._is_standing(identity):
+        if not new and self._left_copies.lies_on(identity, found) and not self._is_standing(identity):
             return
         self._finder.hurry()
-        self._missed[identity] = path, self._finder.scans, self._archives.are_of(path, done=True)
+        archived = self._archives.are_of(found.path, done=True)
+        self._missed[identity] = _Gone(identity, found.path, self._finder.scans, found.changed_ns, archived)
 
-    def drop(self, identity: Identity) -> None:
-        """It is there, or is looked at once more."""
-        self._missed.pop(identity, None)
+    def found(self, identity: Identity, path: bytes) -> None:
+        """It is there, or is looked at once more; or another file has that name, and its inode."""
+        gone = self._missed.pop(identity, None)
+        if gone is not None and self._siblings.is_another(path, identity[1], gone.changed_ns):
+            self._replaced.append(gone)
 
     def finds_again(self, identity: Identity, waiting: Waiting) -> bool:
         """Whether a file that waits and has lost its name has another one near it, or may have: it waits on."""
         try:
-            path = self._siblings.find(waiting.path, identity[1])
+            path = self._siblings.find(waiting.path, identity[1], changed_ns=waiting.changed_ns)
         except OSError:
             path = waiting.path
             self._finder.hurry()
@@ -105,7 +123,7 @@ class Missed:
         """
         known = self._is_standing(identity) or self._remembered.of(waiting.path, identity[1]) is not None
         had = self._left_copies.is_had(waiting)
-        if waiting.size and not (known or had):
+        if not (known or had):
             self._unread.append((identity, replace(waiting), self._finder.scans))
             self._finder.hurry()
 
@@ -116,22 +134,25 @@ class Missed:
         """
         if not self._sources.recollecting:
             self._tell_unread()
-        for identity, (path, scans, archived) in list(self._missed.items()):
-            if self._sources.follows(identity):
-                # It was sought, and has a name that no pattern matches.
-                del self._missed[identity]
-            elif self._is_standing(identity):
-                del self._missed[identity]
-                self._search.begin_anew()
-            elif self._sources.recollecting:
-                continue
-            elif self._finder.scans - scans > MISSES:
-                del self._missed[identity]
-                if archived or not self._archives.are_of(path):
-                    source = self._sources.make(path, FileFacts(*identity, 0, 0), Marker(), None)
-                    self._losses.end(source, 0, None, _UNOPENED)
-            else:
-                self._finder.hurry()
+        # What is followed was sought, and has a name that no pattern matches.
+        missed = [each for each in self._missed.values() if not self._sources.follows(each.identity)]
+        self._missed = {each.identity: each for each in missed if self._is_doubtful(each)}
+        self._replaced = [each for each in self._replaced if self._is_doubtful(each)]
+
+    def _is_doubtful(self, gone: _Gone) -> bool:
+        """Whether it is still to be seen; if not, it is told."""
+        if self._is_standing(gone.identity):
+            self._search.begin_anew()
+            return False
+        if self._sources.recollecting:
+            return True
+        if self._finder.scans - gone.scans <= MISSES:
+            self._finder.hurry()
+            return True
+        if gone.archived or not self._archives.are_of(gone.path):
+            source = self._sources.make(gone.path, FileFacts(*gone.identity, 0, 0), Marker(), None)
+            self._losses.end(source, 0, None, _UNOPENED)
+        return False
 
     def _tell_unread(self) -> None:
         for identity, waiting, scans in self._unread:
@@ -139,7 +160,7 @@ class Missed:
                 self._finder.hurry()
             elif not self._left_copies.has_copy(waiting.path, waiting.entry(identity), waiting.size):
                 source = self._sources.make(waiting.path, FileFacts(*identity, waiting.size, 0), Marker(), None)
-                self._losses.end(source, 0, waiting.size, _UNOPENED)
+                self._losses.end(source, 0, waiting.size or None, _UNOPENED)
         self._unread = [each for each in self._unread if self._finder.scans - each[2] <= MISSES]
 
     def _is_standing(self, identity: Identity) -> bool:

@@ -1,10 +1,12 @@
 """Files that appear: they are opened, and followed from now on."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+from mega_collector.collector.finding.discovery import FileFacts
 from mega_collector.collector.finding.finder import Finder
-from mega_collector.collector.finding.roster import Identity
+from mega_collector.collector.finding.roster import Facts, Identity
 from mega_collector.collector.finding.rotated_names import is_moved, originals
 from mega_collector.collector.reading.crowd import Crowd
 from mega_collector.collector.reading.file import File
@@ -76,35 +78,51 @@ class Newcomers:
 
     # What the finder tells
 
-    def appeared(self, identity: Identity, path: bytes, now: float) -> None:
-        """A file is found that is not followed."""
-        self._open(identity, path, now, None)
+    def appeared(self, identity: Identity, path: bytes, facts: Facts | None, now: float) -> None:
+        """A file is found that is not followed; as what it was seen, if that is known."""
+        seen = Waiting(path, 0, self._finder.scans, now)
+        if facts is not None:
+            seen.size, seen.changed_ns = facts.size, facts.changed_ns
+        if self._has_left(identity, seen, path):
+            self._missed.note_unread(identity, seen)
+            seen.size, seen.changed_ns = 0, 0
+        self._open(identity, seen, now, new=True)
 
     def take_over(self, identity: Identity, path: bytes, file: File, now: float) -> None:
         """A file that was followed, and is open, is judged anew."""
-        self._open(identity, path, now, Waiting(path, 0, self._finder.scans or 1, now, file=file))
+        self._open(identity, Waiting(path, 0, self._finder.scans or 1, now, file=file), now)
 
-    def _open(self, identity: Identity, path: bytes, now: float, waited: Waiting | None) -> None:
-        self._missed.drop(identity)
+    def _open(self, identity: Identity, found: Waiting, now: float, *, new: bool = False) -> None:
+        """`new`: it was just found, and has not waited."""
+        path = found.path
+        self._missed.found(identity, path)
         self._failing.pop(identity, None)
         try:
-            file = waited.file if waited is not None and waited.file is not None else self._files.open(path)
+            file = found.file if found.file is not None else self._files.open(path)
         except TooManyOpenFiles as error:
-            self._wait_for_room(identity, path, now, waited, error)
+            self._wait_for_room(identity, found, error, new=new)
             return
         except FileNotFoundError:
-            self._missed.note(identity, path, waited)
+            self._missed.note(identity, found, new=new)
             return
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_open")
             return
         try:
-            kept = self._take(identity, path, file, now, waited)
+            if not _is(identity, file.facts()):
+                # Replaced since the scan: the next one finds what is there now.
+                self._missed.note(identity, found, new=new)
+                kept = False
+            else:
+                if not new and found.file is None and self._is_another(identity, path, file, found):
+                    self._missed.note_unread(identity, found)
+                    found, new = Waiting(path, 0, self._finder.scans, now), True
+                kept = self._take(identity, path, file, now, None if new else found)
         except TooManyOpenFiles as error:
             # What it is to be compared with cannot be opened.
-            kept = waited is not None and waited.until is not None and waited.file is file
-            self._wait_for_room(identity, path, now, waited, error)
+            kept = not new and found.until is not None and found.file is file
+            self._wait_for_room(identity, found, error, new=new)
         except OSError as error:
             self._failing[identity] = path, _words(error)
             self._finder.warn(path, error, "cannot_read")
@@ -112,56 +130,60 @@ class Newcomers:
         if not kept:
             file.close()
 
-    def _wait_for_room(
-        self, identity: Identity, path: bytes, now: float, waited: Waiting | None, error: TooManyOpenFiles
-    ) -> None:
-        if waited is None or waited.until is None:
-            if waited is None:
-                size, head = self._glance(identity, path)
-                waited = Waiting(path, size, self._finder.scans, now, head)
-            else:
-                waited = Waiting(path, waited.size, waited.scan, waited.found_at, waited.head)
-        self._waiting.add(identity, path, waited)
+    def _wait_for_room(self, identity: Identity, found: Waiting, error: TooManyOpenFiles, *, new: bool) -> None:
+        if new:
+            self._glance(identity, found)
+        elif found.until is None:
+            found = replace(found, file=None, contained=None, parted=False)
+        self._waiting.add(identity, found.path, found)
         self._crowd.warn(error)
 
-    def _glance(self, identity: Identity, path: bytes) -> tuple[int, Marker]:
-        """Its size and how it begins, if that can be seen.
+    def _glance(self, identity: Identity, waiting: Waiting) -> None:
+        """Note its size and how it begins, if that can be seen.
 
         Of what is deleted before it could be opened, so much is lost, if no copy has it.
         """
-        try:
-            with self._files.looking(path) as file:
-                facts = file.facts()
-                if facts is not None and (facts.device, facts.inode) == identity:
-                    return facts.size, head_of(file)
-        except OSError:
-            pass
-        return 0, Marker()
+        waiting.head = Marker()
+        with suppress(OSError), self._files.looking(waiting.path) as file:
+            facts = file.facts()
+            if facts is not None and (facts.device, facts.inode) == identity:
+                waiting.head = head_of(file)
+                waiting.size, waiting.changed_ns = facts.size, facts.changed_ns
 
-    def seen(self, identity: Identity, size: int, now: float) -> None:
-        """A file that waits has this size now."""
+    def seen(self, identity: Identity, size: int, changed_ns: int, now: float) -> None:
+        """A file that waits has this size and time of change now."""
         waiting = self._waiting[identity]
+        if changed_ns != waiting.changed_ns and waiting.file is None:
+            another = self._has_left(identity, waiting, waiting.path)
+            if another:
+                self._replace(identity, waiting, waiting.path, now)
+            if another is not False:
+                # Or it is called otherwise, or what has its inode is: that is told next.
+                return
         if size != waiting.size and waiting.until is not None:
             # It is still being copied, or tells by what was written that it is no copy.
             self._try_again(identity, now)
             return
-        if size < waiting.size:
-            # Truncated, or another by now.
-            _, waiting.head = self._glance(identity, waiting.path)
-        waiting.size = size
+        if size < waiting.size or (size and not waiting.head.length):
+            # Truncated, or another by now; or it was empty.
+            self._glance(identity, waiting)
+        waiting.size, waiting.changed_ns = size, changed_ns
 
     def renamed(self, identity: Identity, name: bytes | None, now: float) -> None:
         """A file that waits to be opened has another name now, or none."""
         waiting = self._waiting[identity]
         if name is not None:
-            if waiting.file is None and waiting.until is None:
-                another = self._is_another(waiting, identity, name)
-                if another:
-                    self._missed.note_unread(identity, waiting)
-                    waiting.size, waiting.head = self._glance(identity, name)
-                if another or not is_moved(waiting.path, name):
-                    # Another file has its inode by now.
-                    waiting.scan, waiting.found_at = self._finder.scans, now
+            another = self._has_left(identity, waiting, name)
+            if another is None:
+                # Renamed again: whose name it was, the next scan tells.
+                self._finder.hurry()
+                return
+            if another or self._begins_otherwise(identity, waiting, name):
+                self._replace(identity, waiting, name, now)
+                return
+            if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
+                # Another file has its inode by now, perhaps.
+                waiting.scan, waiting.found_at = self._finder.scans, now
             waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
@@ -176,16 +198,40 @@ class Newcomers:
             return
         self._missed.lose(identity, waiting, now)
 
-    def _is_another(self, waiting: Waiting, identity: Identity, name: bytes) -> bool:
-        """Whether what has the inode of a file that waits begins otherwise, now that it has this name."""
+    def _replace(self, identity: Identity, waiting: Waiting, path: bytes, now: float) -> None:
+        """Another file has the inode of one that waited, which is gone: as if it had just appeared."""
+        self._missed.note_unread(identity, waiting)
+        self._waiting.remove(identity)
+        self.appeared(identity, path, None, now)
+
+    def _has_left(self, identity: Identity, waiting: Waiting, path: bytes) -> bool | None:
+        """Whether what is called so was made after the file that waits was seen last: it has left its inode to that.
+
+        None: what is called so has not that inode.
+        """
+        return waiting.file is None and self._siblings.is_another(path, identity[1], waiting.changed_ns)
+
+    def _begins_otherwise(self, identity: Identity, waiting: Waiting, path: bytes) -> bool:
+        """Whether what has the inode of a file that waits for a descriptor is another, now that it has this name."""
+        if waiting.file is not None or waiting.until is not None:
+            return False
         try:
-            with self._files.looking(name) as file:
-                facts = file.facts()
-                if facts is None or (facts.device, facts.inode) != identity:
-                    return False
-                return not _begins_so(file, waiting)
+            with self._files.looking(path) as file:
+                return self._is_another(identity, path, file, waiting)
         except OSError:
             return False
+
+    def _is_another(self, identity: Identity, path: bytes, file: File, waiting: Waiting) -> bool:
+        """Whether the open file is another than waited, but has its inode.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if not _is(identity, file.facts()):
+            return False
+        if self._has_left(identity, waiting, path):
+            return True
+        return waiting.until is None and not waiting.head.matches_head(file.read(waiting.head.length, 0))
 
     def leave_out(self, outputs: Collection[Identity]) -> None:
         """The aggregator writes to these files: they are not to be followed."""
@@ -199,7 +245,7 @@ class Newcomers:
     def poll(self, now: float) -> None:
         """Open what waits: other files may have been closed since, the original of a copy truncated, a mode changed."""
         for identity, (path, _) in list(self._failing.items()):
-            self.appeared(identity, path, now)
+            self.appeared(identity, path, None, now)
         self._crowd.poll(lasts=self._waiting.crowded)
         for identity in self._waiting:
             self._try_again(identity, now)
@@ -252,15 +298,9 @@ class Newcomers:
     def _take(self, identity: Identity, path: bytes, file: File, now: float, waited: Waiting | None) -> bool:
         """Whether the open file is kept."""
         facts = file.facts()
-        if facts is None or (facts.device, facts.inode) != identity:
-            # Replaced since the scan: the next one finds what is there now.
-            self._missed.note(identity, path, waited)
-            return False
+        assert facts is not None
         # The very objects that the scan has found: at ten thousand files, numbers take a megabyte.
         facts = facts._replace(device=identity[0], inode=identity[1])
-        if waited is not None and waited.until is None and not _begins_so(file, waited):
-            self._missed.note_unread(identity, waited)
-            waited = replace(waited, scan=self._finder.scans, found_at=now, size=facts.size, head=head_of(file))
         if self._archives.appeared(identity, path, file, skip=self._start_at_end and self._is_first(waited)):
             return False
         known = self._remembered.recognise(facts.inode, file, self._sources.taken)
@@ -313,7 +353,7 @@ class Newcomers:
 
     def _try_again(self, identity: Identity, now: float) -> None:
         waited = self._waiting.take(identity)
-        self._open(identity, waited.path, now, waited)
+        self._open(identity, waited, now)
         if not (identity in self._waiting or identity in self._archives or self._sources.follows(identity)):
             self._finder.forget(identity)
 
@@ -322,13 +362,8 @@ class Newcomers:
         return not (waited.scan if waited is not None else self._finder.scans)
 
 
-def _begins_so(file: File, waiting: Waiting) -> bool:
-    """Whether it begins as what waited did when it was found.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return waiting.head.matches_head(file.read(waiting.head.length, 0))
+def _is(identity: Identity, facts: FileFacts | None) -> bool:
+    return facts is not None and (facts.device, facts.inode) == identity
 
 
 def _words(error: OSError) -> str:

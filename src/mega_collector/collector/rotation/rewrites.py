@@ -9,6 +9,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower, Sight
 from mega_collector.collector.reading.gzip_file import is_archive
 from mega_collector.collector.reading.open_files import OpenFiles
+from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition.identity import holds
 from mega_collector.collector.rotation.departures import Departures
 from mega_collector.collector.rotation.failures import Failures
@@ -18,6 +19,7 @@ from mega_collector.collector.rotation.newcomers import Newcomers
 from mega_collector.collector.sources.endings import Endings
 from mega_collector.collector.sources.sources import Sources
 from mega_collector.collector.sources.turns import Turns
+from mega_collector.marker import HEAD_SIZE
 
 
 class Rewrites:
@@ -29,6 +31,7 @@ class Rewrites:
         finder: Finder,
         followed: Followed,
         files: OpenFiles,
+        siblings: Siblings,
         sources: Sources,
         endings: Endings,
         turns: Turns,
@@ -41,6 +44,7 @@ class Rewrites:
         self._finder = finder
         self._followed = followed
         self._files = files
+        self._siblings = siblings
         self._sources = sources
         self._endings = endings
         self._turns = turns
@@ -56,6 +60,13 @@ class Rewrites:
 
     def observe(self, follower: Follower, size: int, changed_ns: int, now: float) -> bool:
         """A look at a file: whether it found nothing but what can wait until its turn comes."""
+        left = self._has_left(follower, size, changed_ns)
+        if left is None:
+            # Under which name it was seen, or another that has its inode, is told next.
+            return True
+        if left:
+            self._let_go_of_what_was(follower, lost=self._unread(follower))
+            return False
         empty = not follower.size
         sight = follower.observe(size, changed_ns, now)
         if sight is Sight.GREW:
@@ -64,7 +75,9 @@ class Rewrites:
                 self._endings.end(follower)
                 self._judge_anew(follower, now)
                 return False
-            return self._turns.grew(follower, now)
+            quiet = self._turns.grew(follower, now)
+            self._note_head(follower)
+            return quiet
         if sight is Sight.TRUNCATED:
             self._restart(follower, now)
             return False
@@ -73,14 +86,20 @@ class Rewrites:
             return False
         return True
 
+    def _note_head(self, follower: Follower) -> None:
+        """What was empty, and cannot be opened at present, is known by its head: that tells its copy from others."""
+        if follower.source.head.length or follower.position or follower.path is None or follower in self._files:
+            return
+        with suppress(OSError), self._files.looking_at(follower, follower.path) as file:
+            follower.begins(file.read(HEAD_SIZE, 0).rstrip(b"\0"))
+
     def renamed(self, follower: Follower, name: bytes | None, *, closed: bool) -> None:
         """It has another name now, or none; it was `closed` before."""
         another = name is not None and closed and self._is_another_now(follower, name)
         # Of an archive: nothing was read of what had the inode, by which it could be told from this.
         archive = not follower.position and self._is_archive_now(follower)
         if another or archive:
-            unread = not archive and follower.lag and not self._left_copies.lies_copy_of(follower)
-            self._let_go_of_what_was(follower, lost="it was deleted before it could be read" if unread else None)
+            self._let_go_of_what_was(follower, lost=None if archive else self._unread(follower))
 
     def settled(self, follower: Follower, described: Source, now: float) -> bool:
         """Its handshake is done: whether it goes on as that was `described`."""
@@ -141,8 +160,33 @@ class Rewrites:
 
         Nor can what was empty be told from any other; nor what nothing was read of, but by its name.
         """
+        if self._is_reborn(follower, path):
+            return True
         if follower.lag and (follower.position or is_moved(follower.source.path, path)):
             return False
+        try:
+            with self._files.looking_at(follower, path) as file:
+                return not self._sources.is_still(follower, file)
+        except OSError:
+            return False
+
+    def _has_left(self, follower: Follower, size: int, changed_ns: int) -> bool | None:
+        """Whether what was closed was deleted, and another file has its inode and its name, as a look at that tells.
+
+        None: nothing has both now.
+        """
+        if follower.path is None or follower.complete or follower in self._files:
+            return False
+        changed = (size, changed_ns) != (follower.size, follower.changed_ns)
+        return False if not changed else self._is_reborn(follower, follower.path)
+
+    def _is_reborn(self, follower: Follower, path: bytes) -> bool | None:
+        """Whether what has its inode was made after it was seen last, and has not what was read of it; or None."""
+        another = self._siblings.is_another(path, follower.source.inode, follower.changed_ns)
+        if not another:
+            return another
+        if not follower.position:
+            return True
         try:
             with self._files.looking_at(follower, path) as file:
                 return not self._sources.is_still(follower, file)
@@ -169,6 +213,11 @@ class Rewrites:
             return False
 
     # What becomes of it
+
+    def _unread(self, follower: Follower) -> str | None:
+        """Why something is lost of what is gone, if anything is."""
+        unread = follower.lag and not self._left_copies.lies_copy_of(follower)
+        return "it was deleted before it could be read" if unread else None
 
     def _restart(self, follower: Follower, now: float) -> None:
         if self._is_archive_now(follower):

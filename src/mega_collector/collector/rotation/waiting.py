@@ -29,6 +29,8 @@ class Waiting:
     """How many scans there were when it was found."""
     found_at: float
     """When that was: what is found later may be its copy."""
+    changed_ns: int = 0
+    """When it was last changed, as far as was seen: what has its inode and was made later is another file."""
     head: Marker = _UNKNOWN
     """How it began then, as far as could be seen by a glance: a copy of it begins so too."""
     file: File | None = None
