@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.until import until
 from mega_collector.collector.reading import births
 from mega_collector.collector.reading.file import SPARE, Disk, File
 
@@ -125,3 +126,25 @@ def test_nobody_can_tell_when_a_file_was_made_where_the_c_library_is_old(
 ) -> None:
     monkeypatch.setattr(births, "_statx", None)
     assert Disk().born(os.fsencode(tmp_path), tmp_path.stat().st_ino) == 0
+
+
+def test_nobody_can_tell_when_a_file_was_made_that_seems_to_have_been_changed_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a filesystem has its last writing in place of its last change, `cp -p` makes such."""
+    path = tmp_path / "a.log"
+    path.touch()
+    inode = path.stat().st_ino
+    born = Disk().born(os.fsencode(path), inode)
+    if not born:
+        pytest.skip("this filesystem does not tell when files were made")
+
+    def changed_later() -> bool:
+        path.chmod(0o600)
+        return path.stat().st_ctime_ns > born
+
+    until(changed_later, "the clock should go on")
+    swapped = {"_BIRTH_AT": births._CHANGE_AT, "_CHANGE_AT": births._BIRTH_AT}
+    for name, at in swapped.items():
+        monkeypatch.setattr(births, name, at)
+    assert Disk().born(os.fsencode(path), inode) == 0
