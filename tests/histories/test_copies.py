@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
+from histories import disk
 from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
-from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, note_opened
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, make_copy_of, note_opened
 from histories.world import World
 
 
@@ -745,5 +746,61 @@ def test_a_copy_that_is_deleted_while_it_waits_does_not_come_where_files_are_pol
     let_pass(world, 1)
     world.disk.unlink(b"/logs/a.log.1")
     let_pass(world, 40)
+    assert count_lines(world) == 6
+    assert count_lost(world) == 0
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The patterns do not find what is renamed to be copied."""
+    is_matched = disk.is_matched
+    monkeypatch.setattr(disk, "is_matched", lambda name: is_matched(name) and not name.endswith(b".tmp"))
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_a_copy_does_not_come_whole_if_its_log_waits_for_a_descriptor_by_a_name_that_no_pattern_finds(
+    looks: int,
+) -> None:
+    """As of renamecopy: what is copied is called a.log.tmp."""
+    world = World(Random(0))
+    world.disk.most_open = 0
+    log = world.add(b"/logs/a.log", 6)
+    look(world, 2)
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    look(world, looks)
+    content = bytes(log.generation.content)
+    copy = make_copy_of(world, b"/logs/a.log.1", content[:10])
+    world.disk.most_open = 100
+    look(world, 1)
+    world.disk.append(copy, content[10:])
+    look(world, 1)
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 60)
+    assert count_lines(world) == 6
+    assert count_lost(world) == 0
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_a_copy_does_not_come_whole_if_its_log_was_renamed_while_the_collector_was_stopped(looks: int) -> None:
+    """To a name that no pattern finds, and before anything of it was shipped."""
+    world = World(Random(0), batch_age=15.0)
+    log = world.add(b"/logs/a.log", 6)
+    let_pass(world, 3)
+    assert world.collector is not None
+    world.collector.tailer.step()
+    world.collector.shipper.save(now=True)
+    world.kill()
+    assert count_lines(world) == 0
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    content = bytes(log.generation.content)
+    copy = make_copy_of(world, b"/logs/a.log.1", content[:10])
+    world.start()
+    look(world, 1)
+    world.disk.append(copy, content[10:])
+    look(world, looks)
+    world.disk.unlink(b"/logs/a.log.tmp")
+    let_pass(world, 60)
     assert count_lines(world) == 6
     assert count_lost(world) == 0

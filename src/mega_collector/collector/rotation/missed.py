@@ -100,7 +100,6 @@ class Missed:
             self._finder.hurry()
         if path is None:
             return False
-        waiting.path = path
         self._waiting.add(identity, path, waiting)
         return True
 

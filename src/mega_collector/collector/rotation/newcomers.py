@@ -184,7 +184,6 @@ class Newcomers:
             if waiting.file is None and waiting.until is None and not is_moved(waiting.path, name):
                 # Another file has its inode by now, perhaps.
                 waiting.scan, waiting.found_at = self._finder.scans, now
-            waiting.path = name
             self._waiting.add(identity, name, waiting)
             return
         if self._missed.finds_again(identity, waiting):
@@ -255,10 +254,10 @@ class Newcomers:
     def lacks_original(self, path: bytes, identity: Identity) -> bool:
         """Whether what may be its original, if it is a copy, was found and could not be opened yet, or is told of next.
 
-        Nobody has seen then how that begins.
+        Nobody has seen then how that begins. No pattern may find the name that it was given while it waits.
         """
-        found = {each for each in map(self._finder.found, originals(path)) if each is not None}
-        return not self._once and any(self._is_to_be_opened(each) for each in found - {identity})
+        found = {each for name in originals(path) for each in (self._finder.found(name), self._waiting.named(name))}
+        return not self._once and any(self._is_to_be_opened(each) for each in found - {identity} if each is not None)
 
     def _is_to_be_opened(self, identity: Identity) -> bool:
         waiting = self._waiting.get(identity)
@@ -325,6 +324,8 @@ class Newcomers:
         if self._start_at_end and self._is_first(waited) and entry is None and known is None and end is None:
             end = self._starts_at_end.note_end(path, facts, file)
         if entry is None:
+            if not self._once:
+                self._search.follow_original(path, now)
             lacks = self.lacks_original(path, identity)
             if self._held_copies.is_held(
                 identity, path, file, size=facts.size, now=now, waited=waited, lacks_original=lacks

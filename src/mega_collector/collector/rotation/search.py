@@ -6,6 +6,7 @@ import structlog
 
 from mega_collector.collector.finding.discovery import FileFacts
 from mega_collector.collector.finding.finder import Finder
+from mega_collector.collector.finding.rotated_names import originals
 from mega_collector.collector.reading.crowd import Crowd
 from mega_collector.collector.reading.file import File, Filesystem
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
@@ -123,6 +124,27 @@ class Search:
         # Its file may have been found since the aggregator was asked, or told as gone: then it is no stranger any more.
         unknown = self._recollected.unknown(strangers)
         return self._seek([each for each in unknown if each.source_id not in self._sought], now)
+
+    def follow_original(self, path: bytes, now: float) -> None:
+        """What is remembered, and may be the original of a copy of that name, is followed if it lies near.
+
+        That is, by a name that no pattern matches: until all are sought, nobody else looks at how it begins.
+
+        Raises:
+            TooManyOpenFiles: it cannot be opened now.
+        """
+        for entry in [each for name in originals(path) for each in self._remembered.named(name)]:
+            known = entry.source_id in self._sought | self._theirs or self._endings.is_over(entry.source_id)
+            if entry.ended or known or self.is_called(entry.path, entry.inode):
+                continue
+            try:
+                near = self._beside(entry)
+                if near is not None and not self._finder.matches(near):
+                    self._follow_nameless(entry, near, now)
+            except TooManyOpenFiles:
+                raise
+            except OSError:
+                continue
 
     def is_called(self, path: bytes, inode: int) -> bool:
         """Whether that file is called so now, as far as can be seen."""

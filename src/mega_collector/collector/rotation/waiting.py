@@ -54,6 +54,7 @@ class WaitingFiles:
         self._files = files
         self._copies = copies
         self._waiting: dict[Identity, Waiting] = {}
+        self._by_name: dict[bytes, Identity] = {}
         self._by_original: dict[bytes, list[Waiting]] | None = None
         """What is perhaps a copy of what has that name; None: that has changed."""
         files.give_up = self._give_one_up
@@ -74,6 +75,10 @@ class WaitingFiles:
     def get(self, identity: Identity) -> Waiting | None:
         """The file, if it waits."""
         return self._waiting.get(identity)
+
+    def named(self, path: bytes) -> Identity | None:
+        """The one that waits under that name, whether a pattern finds that or not."""
+        return self._by_name.get(path)
 
     @property
     def copies(self) -> set[bytes]:
@@ -116,7 +121,11 @@ class WaitingFiles:
         if waiting.file is not None and self._waiting.get(identity) is not waiting and not self._files.hold():
             waiting.file.close()
             waiting.file = None
+        if identity in self._waiting:
+            self._forget_name(identity)
+        waiting.path = path
         self._waiting[identity] = waiting
+        self._by_name[path] = identity
         self._by_original = None
         self._finder.follow(identity, path)
 
@@ -138,10 +147,16 @@ class WaitingFiles:
     def take(self, identity: Identity) -> Waiting:
         """It is judged anew: meanwhile the finder tells of it on, and keeps in mind that it was missed, perhaps."""
         self._by_original = None
+        self._forget_name(identity)
         waiting = self._waiting.pop(identity)
         if waiting.file is not None:
             self._files.release()
         return waiting
+
+    def _forget_name(self, identity: Identity) -> None:
+        name = self._waiting[identity].path
+        if self._by_name.get(name) == identity:
+            del self._by_name[name]
 
     def behind(self) -> Iterator[Seen]:
         """Those that cannot be opened at present."""
