@@ -7,6 +7,7 @@ import pytest
 
 from histories import disk
 from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
+from histories.disk import Inode
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy, make_copy_of, note_opened
 from histories.world import World
 
@@ -781,10 +782,8 @@ def test_a_copy_does_not_come_whole_if_its_log_waits_for_a_descriptor_by_a_name_
     assert count_lost(world) == 0
 
 
-@pytest.mark.usefixtures("hidden")
-@pytest.mark.parametrize("looks", [0, 1, 3])
-def test_a_copy_does_not_come_whole_if_its_log_was_renamed_while_the_collector_was_stopped(looks: int) -> None:
-    """To a name that no pattern finds, and before anything of it was shipped."""
+def stop_and_rename() -> tuple[World, Inode]:
+    """Six lines were found, and nothing of them is shipped when the collector is stopped and the log renamed."""
     world = World(Random(0), batch_age=15.0)
     log = world.add(b"/logs/a.log", 6)
     let_pass(world, 3)
@@ -794,6 +793,14 @@ def test_a_copy_does_not_come_whole_if_its_log_was_renamed_while_the_collector_w
     world.kill()
     assert count_lines(world) == 0
     world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    return world, log
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("looks", [0, 1, 3])
+def test_a_copy_does_not_come_whole_if_its_log_was_renamed_while_the_collector_was_stopped(looks: int) -> None:
+    """To a name that no pattern finds, and before anything of it was shipped."""
+    world, log = stop_and_rename()
     content = bytes(log.generation.content)
     copy = make_copy_of(world, b"/logs/a.log.1", content[:10])
     world.start()
@@ -804,3 +811,13 @@ def test_a_copy_does_not_come_whole_if_its_log_was_renamed_while_the_collector_w
     let_pass(world, 60)
     assert count_lines(world) == 6
     assert count_lost(world) == 0
+
+
+@pytest.mark.usefixtures("hidden")
+def test_a_copy_does_not_wait_for_a_log_that_has_a_name_that_no_pattern_finds_and_cannot_be_read() -> None:
+    world, log = stop_and_rename()
+    world.disk.forbidden.add(log)
+    make_copy(world, b"/logs/a.log.1", log)
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 6

@@ -254,7 +254,7 @@ class Newcomers:
     def lacks_original(self, path: bytes, identity: Identity) -> bool:
         """Whether what may be its original, if it is a copy, was found and could not be opened yet, or is told of next.
 
-        Nobody has seen then how that begins. No pattern may find the name that it was given while it waits.
+        Nobody has seen then how that begins. While it waits it may have got a name that no pattern finds.
         """
         found = {each for name in originals(path) for each in (self._finder.found(name), self._waiting.named(name))}
         return not self._once and any(self._is_to_be_opened(each) for each in found - {identity} if each is not None)

@@ -128,14 +128,14 @@ class Search:
     def follow_original(self, path: bytes, now: float) -> None:
         """What is remembered, and may be the original of a copy of that name, is followed if it lies near.
 
-        That is, by a name that no pattern matches: until all are sought, nobody else looks at how it begins.
+        By a name that no pattern finds, that is: until it is sought, nobody sees whether the copy begins as it does.
 
         Raises:
             TooManyOpenFiles: it cannot be opened now.
         """
         for entry in [each for name in originals(path) for each in self._remembered.named(name)]:
             known = entry.source_id in self._sought | self._theirs or self._endings.is_over(entry.source_id)
-            if entry.ended or known or self.is_called(entry.path, entry.inode):
+            if known or entry.ended or self.is_called(entry.path, entry.inode):
                 continue
             try:
                 near = self._beside(entry)
@@ -144,6 +144,7 @@ class Search:
             except TooManyOpenFiles:
                 raise
             except OSError:
+                # What it holds nobody knows: the copy need not wait for that.
                 continue
 
     def is_called(self, path: bytes, inode: int) -> bool:

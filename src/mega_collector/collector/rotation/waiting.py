@@ -77,7 +77,7 @@ class WaitingFiles:
         return self._waiting.get(identity)
 
     def named(self, path: bytes) -> Identity | None:
-        """The one that waits under that name, whether a pattern finds that or not."""
+        """The one that waits under that name, which no pattern need find."""
         return self._by_name.get(path)
 
     @property
