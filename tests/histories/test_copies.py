@@ -821,3 +821,28 @@ def test_a_file_does_not_wait_for_a_log_of_which_it_may_be_a_copy_if_that_is_hid
     world.start()
     let_pass(world, 60)
     assert count_lines(world) == 1
+
+
+def test_a_copy_that_got_the_inode_of_one_that_waits_has_what_was_not_read_of_its_log() -> None:
+    """Nobody has seen all that the log had before it was copied."""
+    world = World(Random(0))
+    log = world.add(b"/logs/a.log", 5)
+    old = make_copy_of(world, b"/logs/a.log.1", b"what was there before\n")
+    world.disk.most_open = 1
+    while count_lines(world) < 5:
+        let_pass(world, 1)
+    world.disk.most_open = 0
+    let_pass(world, 2 * int(CLOSE_INACTIVE))
+    assert log.open == old.open == 0
+    world.append(log, 5)
+    look(world, 2)
+    world.append(log, 4)
+    world.disk.unlink(b"/logs/a.log.1")
+    assert make_copy(world, b"/logs/a.log.1", log).number == old.number
+    world.disk.unlink(b"/logs/a.log")
+    assert world.add(b"/logs/b.log", 1).number == log.number
+    look(world, 3)
+    world.disk.most_open = 100
+    let_pass(world, 60)
+    assert count_lines(world) == 5 + 5 + 4 + 1
+    assert b"/logs/a.log" not in {each.path for each in world.aggregator.lost}

@@ -124,6 +124,7 @@ class Parts:
         )
         left_copies = LeftCopies(
             finder=finder,
+            siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
             starts_at_end=starts_at_end,

@@ -8,6 +8,7 @@ from mega_collector.collector.finding.finder import Finder
 from mega_collector.collector.finding.roster import Identity
 from mega_collector.collector.finding.rotated_names import is_moved
 from mega_collector.collector.reading.follower import Follower
+from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition.copies import Copies
 from mega_collector.collector.recognition.remembered import Remembered, entry_of
 from mega_collector.collector.rotation.archives import Archives
@@ -26,6 +27,7 @@ class LeftCopies:
         self,
         *,
         finder: Finder,
+        siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
         starts_at_end: StartsAtEnd,
@@ -35,6 +37,7 @@ class LeftCopies:
         waiting: WaitingFiles,
     ) -> None:
         self._finder = finder
+        self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
         self._starts_at_end = starts_at_end
@@ -110,9 +113,11 @@ class LeftCopies:
     def _is_older(self, since: float, size: int, path: bytes, facts: FileFacts) -> bool:
         """Likewise, or whether that waits and was found no later, and is no other with its inode.
 
-        What has just that size is no older: it may have the inode of what was found before, or be found beside that.
+        What was made since, or has just that size, is no older: it may have the inode of what was found before, or be
+        found beside that.
         """
         waiting = self._waiting.get((facts.device, facts.inode))
         if waiting is not None and waiting.found_at <= since and is_moved(waiting.path, path):
-            return not 0 < facts.size == size
+            another = waiting.file is None and self._siblings.is_another(path, facts.inode, waiting.changed_ns)
+            return not (another or 0 < facts.size == size)
         return self._is_known(path, facts)
