@@ -1,5 +1,6 @@
 """A glance is possible however few files the system opens; and when files were made is told by it."""
 
+import ctypes
 import errno
 import os
 import resource
@@ -148,3 +149,16 @@ def test_nobody_can_tell_when_a_file_was_made_that_seems_to_have_been_changed_be
     for name, at in swapped.items():
         monkeypatch.setattr(births, name, at)
     assert Disk().born(os.fsencode(path), inode) == 0
+
+
+def test_nobody_can_tell_when_a_file_was_made_where_the_system_refuses_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sandboxes do that do not know the call: what is there must not seem to be gone."""
+
+    def refuse(*_: object) -> int:
+        ctypes.set_errno(errno.EPERM)
+        return -1
+
+    monkeypatch.setattr(births, "_statx", refuse)
+    assert Disk().born(os.fsencode(tmp_path), tmp_path.stat().st_ino) == 0

@@ -76,3 +76,22 @@ def test_what_was_sent_before_the_rest_was_lost_counts_and_not_what_was_noted_of
     file.close()
     assert (goes_on.known, goes_on.position) == (True, 3000)
     assert goes_on.source.id != described.id
+
+
+@pytest.mark.parametrize("sent", [0, 3000])
+def test_what_only_begins_as_what_was_lost_in_part_is_not_taken_for_it(tmp_path: Path, sent: int) -> None:
+    """It was written anew behind its head, and is longer than what was lost: nothing of it was sent."""
+    path = tmp_path / "a.log"
+    path.write_bytes(_CONTENT[:HEAD_SIZE] + b"another line of text\n" * 200)
+    head = Marker.of(_CONTENT[:HEAD_SIZE])
+    entry = replace(make_entry(1), inode=9, position=0, head=head, before=Marker())
+    described = Source(entry.source_id, bytes(path), entry.device, 9, head, "me")
+    before = Sent(sent, Marker.of(_CONTENT[:sent][-64:]))
+    lost = Known(entry.source_id, 3500, Marker(), head, finished=True, sent=before)
+    file = Disk().open(bytes(path))
+    goes_on = resumption(
+        described, Resume(described.id, (lost,)), file, entry=entry, truncated=False, complete=False, taken=()
+    )
+    file.close()
+    assert goes_on.position == 0
+    assert goes_on.source.id != described.id

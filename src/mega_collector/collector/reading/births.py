@@ -1,6 +1,7 @@
 """When files were made: statx(2), which Python does not have."""
 
 import ctypes
+import errno
 import struct
 
 _AT_FDCWD = -100
@@ -12,20 +13,24 @@ _MASK = struct.Struct("=I")
 _NUMBER, _INODE_AT = struct.Struct("=Q"), 32
 _TIME, _BIRTH_AT, _CHANGE_AT = struct.Struct("=qI"), 80, 96
 
-_statx = getattr(ctypes.CDLL(None), "statx", None)
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+
+_statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
 """None: the C library is too old."""
 
 
 def born(path: bytes, inode: int) -> int | None:
     """When the file of that name and inode was made, in nanoseconds; 0: nobody can tell; None: there is none.
 
-    Of a file that was changed before it was made the times are not the kernel's own: exFAT takes the one for the other.
+    Nobody can where the system refuses to say, as sandboxes do that do not know statx(2): what is there is not gone for
+    that. Of a file that was changed before it was made the times are not the kernel's own: exFAT takes the one for the
+    other.
     """
     if _statx is None:
         return 0
     found = ctypes.create_string_buffer(_SIZE)
     if _statx(_AT_FDCWD, ctypes.c_char_p(path), 0, _INODE | _BIRTH | _CHANGE, found) != 0:
-        return None
+        return None if ctypes.get_errno() in _GONE else 0
     if _NUMBER.unpack_from(found, _INODE_AT)[0] != inode:
         return None
     if not _MASK.unpack_from(found)[0] & _BIRTH:
