@@ -95,3 +95,24 @@ def test_what_only_begins_as_what_was_lost_in_part_is_not_taken_for_it(tmp_path:
     file.close()
     assert goes_on.position == 0
     assert goes_on.source.id != described.id
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_where_no_marker_is_of_what_was_sent_before_the_rest_was_lost_what_was_noted_counts(
+    tmp_path: Path, copy: bool
+) -> None:
+    """As in what an older aggregator has left: then the file may hold something else there."""
+    content = _CONTENT[:2000] + b"another line of text\n" * 200
+    path = tmp_path / ("a.log.1" if copy else "a.log")
+    path.write_bytes(content)
+    head = Marker.of(content[:HEAD_SIZE])
+    entry = replace(make_entry(1), inode=9, position=2000, head=head, before=Marker.of(content[2000 - 64 : 2000]))
+    described = Source(entry.source_id, bytes(path), entry.device, 9 + copy, head, "me")
+    lost = Known(entry.source_id, 3500, Marker(), head, finished=True, sent=Sent(3000, Marker()))
+    file = Disk().open(bytes(path))
+    goes_on = resumption(
+        described, Resume(described.id, (lost,)), file, entry=entry, truncated=False, complete=False, taken=()
+    )
+    file.close()
+    assert (goes_on.known, goes_on.position) == (True, 2000)
+    assert goes_on.source.id != described.id

@@ -58,7 +58,7 @@ def resumption(
         usable = own or (recognised and not truncated and known.source_id not in taken)
         certain = not known.finished or complete or (own and (copy or known.head.length == HEAD_SIZE))
         behind = _lost_behind(file, known, entry) if own and certain else None
-        if behind is not None and (copy or behind):
+        if behind is not None and (copy or behind or _sent(known) is not None):
             lost_behind = behind
         elif usable and certain and _agrees(file, known, entry):
             agreeing.append(known)
@@ -98,7 +98,7 @@ def _lost_behind(file: File, known: Known, entry: Entry | None) -> int | None:
     """
     if not known.finished or known.before.length:
         return None
-    head, sent = known.head, known.sent
+    head, sent = known.head, _sent(known)
     if sent is None and entry is not None and entry.marked and entry.position < known.position:
         head, sent = entry.head, Sent(entry.position, entry.before)
     if sent is None or not agrees(file, position=sent.position, head=head, tail=sent.before):
@@ -106,8 +106,20 @@ def _lost_behind(file: File, known: Known, entry: Entry | None) -> int | None:
     return sent.position
 
 
+def _sent(known: Known) -> Sent | None:
+    """Up to where it was sent before the rest was lost, if something tells the bytes before that.
+
+    Of what was lost before the ledger was one that keeps their marker, or by one that was lost itself, nothing does.
+    """
+    sent = known.sent
+    return None if sent is None or (sent.position and not sent.before.length) else sent
+
+
 def _agrees(file: File, known: Known, entry: Entry | None) -> bool:
-    tail = known.before
+    sent, tail = _sent(known), known.before
+    if sent is not None and not agrees(file, position=sent.position, head=known.head, tail=sent.before):
+        # Of what was lost behind that nothing is known, and its head alone does not tell the file from others.
+        return False
     if not tail.length and entry is not None and (entry.source_id, entry.position) == (known.source_id, known.position):
         # A ledger that was lost knows of the position only.
         tail = entry.before
