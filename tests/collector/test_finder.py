@@ -1,6 +1,7 @@
 """When the directories are looked at."""
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,35 @@ def test_files_that_match_and_are_not_to_be_followed_are_counted(tmp_path: Path)
     found(finder, 0)
     assert finder.names() == [bytes(tmp_path / "new.log")]
     assert finder.passed_over == 2
+    finder.close()
+
+
+def test_what_may_not_be_opened_is_waited_for_and_scanned_no_more_often_than_what_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that only others may read stays so: for ten thousand files each scan would take long."""
+    path, may_open = tmp_path / "a.log.xz", os.open
+
+    def refuse(name: bytes, flags: int) -> int:
+        if name == bytes(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return may_open(name, flags)
+
+    path.write_text("lines, whatever its name tells\n")
+    watch = Watch()
+    finder = Finder(discovery=Discovery([bytes(tmp_path / "*")]), watch=watch, roster=Roster(), poll_interval=1)
+    with monkeypatch.context() as refused:
+        refused.setattr(os, "open", refuse)
+        found(finder, 0)
+        # The directory is watched from now on, and what may have come before that is looked for.
+        found(finder, 1)
+        if not watch.trusted:
+            pytest.skip("inotify does not tell the truth here")
+        assert finder.due > 25
+    path.chmod(0o644)
+    found(finder, 10)
+    assert finder.due <= 10
+    assert [each.path for each in found(finder, 10) if isinstance(each, Appeared)] == [bytes(path)]
     finder.close()
 
 

@@ -73,6 +73,8 @@ class Scan:
     """Where something can change: every directory that was looked into, and those that links lead through."""
     unobservable: dict[bytes, OSError] = field(default_factory=dict)
     """Files and directories that could not be looked at: they are not gone."""
+    sealed: set[bytes] = field(default_factory=set)
+    """Those of them that may not be opened now: when they may, that is told of their names."""
     odd: dict[bytes, str] = field(default_factory=dict)
     """What matches and is no regular file, or none that can be read as lines, with what it is. A directory that only a
     bare `*` matches is not odd."""
@@ -215,9 +217,15 @@ class Discovery:
             if stat.S_ISLNK(facts.st_mode):
                 _add_way(path, scan)
                 facts = os.stat(path)  # noqa: PTH116 - bytes
+        except OSError as error:
+            _note(path, error, scan)
+            return
+        try:
             compressed = compressed_by(path) if stat.S_ISREG(facts.st_mode) else None
         except OSError as error:
             _note(path, error, scan)
+            if isinstance(error, PermissionError):
+                scan.sealed.add(path)
             return
         if compressed:
             scan.odd[path] = f"compressed by {compressed}, and only gzip's archives are read"

@@ -244,8 +244,8 @@ class Finder:
         changes = self._roster.update(scan.files, scan.unobservable, self._wall_clock_ns())
         took, again = self._took + self._clock() - began, self._again
         self._took, self._told, self._again = 0.0, 0, False
-        # Of what could not be looked at nothing may tell when it can.
-        often = not self._watch.trusted or bool(scan.unobservable)
+        # Of what could not be looked at nothing may tell when it can, unless it only may not be opened.
+        often = not self._watch.trusted or bool(scan.unobservable.keys() - scan.sealed)
         idle = took * _IDLE_SHARE
         interval = self._poll_interval if often else max(_SCAN_INTERVAL, idle)
         self._not_before = now + took * (1 + _SCAN_SHARE)
