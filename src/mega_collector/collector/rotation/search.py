@@ -134,8 +134,9 @@ class Search:
             TooManyOpenFiles: it cannot be opened now.
         """
         for entry in [each for name in originals(path) for each in self._remembered.named(name)]:
-            known = entry.source_id in self._sought | self._theirs or self._endings.is_over(entry.source_id)
-            if known or entry.ended or self.is_called(entry.path, entry.inode):
+            if entry.ended or entry.source_id in self._sought or entry.source_id in self._theirs:
+                continue
+            if self._endings.is_over(entry.source_id) or self.is_called(entry.path, entry.inode):
                 continue
             try:
                 near = self._beside(entry)
