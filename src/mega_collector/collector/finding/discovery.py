@@ -151,9 +151,7 @@ class Discovery:
             raise NotAlone from error
         if compressed:
             raise NotAlone
-        return FileFacts(
-            facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
-        )
+        return facts_of(facts)
 
     def _visit(
         self, directory: bytes, patterns: Collection[Parts], scan: Scan
@@ -230,9 +228,7 @@ class Discovery:
         if compressed:
             scan.odd[path] = f"compressed by {compressed}, and only gzip's archives are read"
         elif stat.S_ISREG(facts.st_mode):
-            found = FileFacts(
-                facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink
-            )
+            found = facts_of(facts)
             if self._passes_over(found):
                 scan.passed_over += 1
             else:
