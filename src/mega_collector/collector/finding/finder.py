@@ -155,6 +155,10 @@ class Finder:
         """The file that was last found by that name."""
         return self._roster.found(path)
 
+    def finds(self, inode: int) -> bool:
+        """Whether a file with that inode was last found by some name."""
+        return self._roster.finds(inode)
+
     def names(self) -> Sequence[bytes]:
         """By which files were found that are not passed over. From any thread."""
         return self._roster.names

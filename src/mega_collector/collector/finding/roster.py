@@ -78,6 +78,10 @@ class Roster:
         """By which files were last found. From any thread: a list of a dict is made at once."""
         return list(self._found)
 
+    def finds(self, inode: int) -> bool:
+        """Whether a file with that inode was last found by some name. Of all are asked: it is for what is rare."""
+        return any(found == inode for _, found in self._found.values())
+
     @property
     def doubtful(self) -> bool:
         """Whether the last scan missed a file that the one before had found: the next one tells."""

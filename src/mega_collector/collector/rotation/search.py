@@ -140,7 +140,8 @@ class Search:
                 continue
             try:
                 near = self._beside(entry)
-                if near is not None and not self._finder.matches(near):
+                # With a name that a pattern finds, too, it is followed by that.
+                if near is not None and not (self._finder.matches(near) or self._finder.finds(entry.inode)):
                     self._follow_nameless(entry, near, now)
             except TooManyOpenFiles:
                 raise
