@@ -823,6 +823,28 @@ def test_a_file_does_not_wait_for_a_log_of_which_it_may_be_a_copy_if_that_is_hid
     assert count_lines(world) == 1
 
 
+@pytest.mark.usefixtures("hidden")
+def test_a_log_that_has_another_name_which_the_patterns_find_is_followed_by_that_and_no_other() -> None:
+    """A file that may be its copy is found before that name is; and one that has ended had its first lines."""
+    world = World(Random(0))
+    first = bytes(world.add(b"/logs/a.log", 3).generation.content)
+    let_pass(world, 20)
+    world.disk.unlink(b"/logs/a.log")
+    make_copy_of(world, b"/logs/a.log", first + b"fourth\nfifth\n")
+    let_pass(world, 60)
+    assert count_lines(world) == 8
+    assert world.collector is not None
+    world.collector.shipper.save(now=True)
+    world.kill()
+    world.disk.rename(b"/logs/a.log", b"/logs/a.log.tmp")
+    world.disk.link(b"/logs/a.log.tmp", b"/logs/a.log.10")
+    make_copy_of(world, b"/logs/a.log.3", b"another\n")
+    world.start()
+    let_pass(world, 60)
+    assert count_lines(world) == 9
+    assert count_lost(world) == 0
+
+
 def test_a_copy_that_got_the_inode_of_one_that_waits_has_what_was_not_read_of_its_log() -> None:
     """Nobody has seen all that the log had before it was copied."""
     world = World(Random(0))
