@@ -100,7 +100,8 @@ def test_what_is_compressed_otherwise_than_by_gzip_is_odd_by_its_name_and_its_fi
         "a.log.1.xz": lzma.compress(b"1\n"),
         "a.log.2.bz2": bz2.compress(b"2\n"),
         "a.log.zst.tmp": b"\x28\xb5\x2f\xfd\x04",
-        "a.log.lz4": b"",  # its first bytes are still to be written
+        "a.log.lz4": b"\x04",  # more is still to be written
+        "e.log.lz4": b"",  # all of it is: it is nothing yet
         "b.log.xz": b"a line\n",
         "c.log": lzma.compress(b"3\n"),
         "c.log.gz": gzip.compress(b"4\n"),
@@ -117,6 +118,8 @@ def test_what_is_compressed_otherwise_than_by_gzip_is_odd_by_its_name_and_its_fi
     for name in kinds:
         with pytest.raises(NotAlone):
             discovery.look(bytes(tmp_path / name))
+    with pytest.raises(NotAlone):
+        discovery.look(bytes(tmp_path / "e.log.lz4"))
     assert discovery.look(bytes(tmp_path / "b.log.xz")) == scan.files[bytes(tmp_path / "b.log.xz")]
 
 

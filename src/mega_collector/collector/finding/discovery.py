@@ -226,7 +226,9 @@ class Discovery:
                 scan.sealed.add(path)
             return
         if compressed:
-            scan.odd[path] = f"compressed by {compressed}, and only gzip's archives are read"
+            # An empty one may turn out to be a log: there is nothing to tell of it yet, nor to ship.
+            if facts.st_size:
+                scan.odd[path] = f"compressed by {compressed}, and only gzip's archives are read"
         elif stat.S_ISREG(facts.st_mode):
             found = facts_of(facts)
             if self._passes_over(found):
