@@ -45,6 +45,7 @@ class Inode:
     number: int
     generation: Generation
     mtime: int = 0
+    changed: int = 0
     born: int = 0
     names: int = 0
     open: int = 0
@@ -61,7 +62,7 @@ class MemoryFile:
 
     def facts(self) -> FileFacts:
         inode = self._get()
-        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime, inode.names)
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.changed, inode.names)
 
     def read(self, size: int, at: int) -> bytes:
         inode = self._get()
@@ -116,7 +117,7 @@ class MemoryDisk:
         inode = Inode(self._free.pop(), self._generation(0))
         inode.generation.inode = inode.number
         self._touch(inode)
-        inode.born = inode.mtime
+        inode.born = inode.changed
         self._name(name, inode)
         return inode
 
@@ -186,7 +187,7 @@ class MemoryDisk:
         inode = self._at(path)
         if inode is None:
             return None
-        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.mtime)
+        return FileFacts(DEVICE, inode.number, len(inode.generation.content), inode.mtime, inode.changed)
 
     def open(self, path: bytes) -> MemoryFile:
         return self._open_unless(path, self.most_open)
@@ -271,7 +272,7 @@ class MemoryDisk:
 
     def _touch(self, inode: Inode) -> None:
         self._clock += 1
-        inode.mtime = self._clock
+        inode.mtime = inode.changed = self._clock
 
 
 def is_matched(name: bytes) -> bool:

@@ -154,6 +154,7 @@ class RotatedWorld(World):
             compression.rest.append(data[cut:])
         elif compression.rest:
             self.disk.append(compression.archive, compression.rest.pop())
+            compression.archive.mtime = self.disk.names[name].mtime
         else:
             self.disk.unlink(name)
             self._compressions.remove(compression)

@@ -30,9 +30,12 @@ def count_lost(world: World) -> int:
     return world.collector.tailer.statistics().sources_lost
 
 
-def make_archive(world: World, name: bytes, content: bytes) -> Inode:
+def make_archive(world: World, name: bytes, content: bytes, *, of: Inode | None = None) -> Inode:
+    """`of`: the file of which gzip makes it, and from which it takes the time of the last writing."""
     archive = world.disk.create(name)
     world.disk.append(archive, gzip.compress(content))
+    if of is not None:
+        archive.mtime = of.mtime
     return archive
 
 

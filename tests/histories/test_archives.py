@@ -1,13 +1,14 @@
 """Logs that are rotated and compressed in great number: each archive is recognised, however many others there are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
 
 from histories.collector import ROTATE_WAIT
-from histories.scenes import count_lines, count_lost, let_pass, make_archive
+from histories.scenes import count_lines, count_lost, let_pass, look, make_archive
 from histories.world import World
 from mega_collector.collector.recognition import remembered
 from mega_collector.collector.rotation import origins
@@ -54,6 +55,44 @@ def test_all_logs_are_rotated_at_once_and_compressed_when_all_were_let_go_of(
         make_archive(world, name + b".2.gz", content)
     let_pass(world, 4 * _LOGS)
     assert count_lines(world) == 2 * _LOGS
+    assert count_lost(world) == 0
+
+
+@pytest.mark.parametrize("most_open", [100, 1])
+@pytest.mark.parametrize("seen", ["followed", "found", "late", "never"])
+@pytest.mark.parametrize("content", [b"a", b"a\n", b"a\n" * 40 + b"a"], ids=["part", "line", "lines"])
+def test_what_a_log_held_comes_though_the_next_one_begins_with_all_of_it(
+    content: bytes, seen: str, most_open: int
+) -> None:
+    """Whenever somebody looks: it was `seen` before it was written to, or first after it was rotated, or compressed."""
+    for looks in product([False, True], repeat=5):
+        _rotate_and_go_on_alike(content, seen, looks, most_open)
+
+
+def _rotate_and_go_on_alike(content: bytes, seen: str, looks: Sequence[bool], most_open: int) -> None:
+    world, name = World(Random(0), max_open_files=most_open), b"/logs/a.log"
+    world.add(b"/logs/b.log", 1)
+    let_pass(world, 3)
+    log = world.disk.create(name)
+    if seen == "followed":
+        let_pass(world, 4)
+    elif seen == "found":
+        look(world, 1)
+    steps = [
+        lambda: world.disk.append(log, content),
+        lambda: world.disk.rename(name, name + b".1"),
+        lambda: world.disk.append(world.disk.create(name), content + b"b\n"),
+        lambda: make_archive(world, name + b".1.gz", content, of=log),
+        lambda: world.disk.unlink(name + b".1"),
+    ]
+    asleep = {"late": 2, "never": 4}.get(seen, 0)
+    for number, (step, looked) in enumerate(zip(steps, looks, strict=True)):
+        step()
+        if looked and number >= asleep:
+            let_pass(world, 1)
+    let_pass(world, 4 * int(ROTATE_WAIT))
+    shipped = sorted(b"".join(data for _, data in row.shipped) for row in world.aggregator.ledger.values())
+    assert [each for each in shipped if each.startswith(b"a")] == [content, content + b"b\n"], looks
     assert count_lost(world) == 0
 
 

@@ -212,6 +212,8 @@ class Logs:
             with self._naming():
                 content = path.read_bytes()
                 to.write_bytes(gzip.compress(content))
+                written = path.stat()
+                os.utime(to, ns=(written.st_atime_ns, written.st_mtime_ns))
                 facts = to.stat()
                 self._names[to] = self.model.archive((facts.st_dev, facts.st_ino), content)
                 self._unlink(path)

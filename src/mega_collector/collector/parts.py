@@ -114,6 +114,7 @@ class Parts:
             finder=finder,
             followed=self.followed,
             files=self.files,
+            siblings=self.siblings,
             remembered=remembered,
             shipper=shipper,
             sources=self.sources,
@@ -161,6 +162,7 @@ class Parts:
         held_copies = HeldCopies(
             finder=finder,
             files=self.files,
+            siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
             endings=self.endings,

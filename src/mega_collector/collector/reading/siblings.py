@@ -81,6 +81,14 @@ class Siblings:
         born = self._disk.born(path, inode)
         return None if born is None else 0 < changed_ns < born
 
+    def is_older(self, path: bytes, inode: int, than: bytes, its: int) -> bool:
+        """Whether the file of that name and inode was made before another (`than`, of inode `its`), as far as is known.
+
+        What is older than another is no copy of it, unless it was written over.
+        """
+        born = self._disk.born(path, inode)
+        return born is not None and bool(self.is_another(than, its, born))
+
     def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes
         found = self._find_now(directory, inode)

@@ -8,11 +8,14 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import Contents
 from mega_collector.collector.reading.open_files import OpenFiles
+from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition.identity import agrees, holds
 from mega_collector.collector.recognition.remembered import Remembered, entry_of
 from mega_collector.collector.sources.sources import Sources
 from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.marker import HEAD_SIZE, Heads
+
+_SECOND = 1_000_000_000
 
 
 class Origins:
@@ -23,12 +26,14 @@ class Origins:
         *,
         followed: Followed,
         files: OpenFiles,
+        siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
         shipped: Container[Follower],
     ) -> None:
         self._followed = followed
         self._files = files
+        self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
         self._shipped = shipped
@@ -89,8 +94,11 @@ class Origins:
             and self._remembered.get(each.source_id) is each
         ]
 
-    def holder(self, path: bytes, contents: Contents) -> Follower | None:
-        """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
+    def holder(self, path: bytes, contents: Contents, written_ns: int) -> Follower | None:
+        """The follower of a file that holds all of it, read or not. By its name: there may be very many.
+
+        `written_ns`: when the archive, or what gzip has made it of, was written last. What was made later is another.
+        """
         if not contents.size:
             return None
         for follower in self._followed.rotated_to(path):
@@ -99,9 +107,17 @@ class Origins:
                 and not follower.vanished
                 and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
+                and not self._was_made_after(written_ns, follower)
             ):
                 return follower
         return None
+
+    def _was_made_after(self, written_ns: int, follower: Follower) -> bool:
+        if not written_ns % _SECOND:
+            # Set to whole seconds, as logrotate does.
+            written_ns += _SECOND - 1
+        path = follower.path
+        return path is not None and bool(self._siblings.is_another(path, follower.source.inode, written_ns))
 
     def begins_with(self, follower: Follower, contents: Contents) -> bool:
         """Whether the follower's file has all that the archive holds."""

@@ -15,6 +15,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import Contents, GzipFile, Inspection
 from mega_collector.collector.reading.open_files import OpenFiles
+from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition.remembered import Remembered, entry_of
 from mega_collector.collector.recognition.resumption import new_id
 from mega_collector.collector.rotation.known_archives import Archive
@@ -76,6 +77,7 @@ class ShippedArchives:
         finder: Finder,
         followed: Followed,
         files: OpenFiles,
+        siblings: Siblings,
         remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
@@ -94,7 +96,12 @@ class ShippedArchives:
         self._rotate_wait = rotate_wait
         self._shipped: dict[Follower, tuple[Archive, Contents]] = {}
         self._origins = Origins(
-            followed=followed, files=files, remembered=remembered, sources=sources, shipped=self._shipped
+            followed=followed,
+            files=files,
+            siblings=siblings,
+            remembered=remembered,
+            sources=sources,
+            shipped=self._shipped,
         )
 
     def __contains__(self, archive: object) -> bool:
@@ -171,7 +178,7 @@ class ShippedArchives:
         """What becomes of it, or what it waits for."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
-        holder = self._origins.holder(archive.path, contents)
+        holder = self._origins.holder(archive.path, contents, look.facts.mtime_ns)
         if holder is not None and self._acknowledged(holder) >= contents.size:
             self.recognise(archive, contents, holder.source.path)
             return Fate.DONE
