@@ -82,8 +82,9 @@ def test_an_archive_has_the_rest_of_a_log_that_was_found_when_it_was_to_be_copie
 def test_a_copy_that_a_directory_tells_of_before_its_log_comes_once(name: bytes) -> None:
     world = World(Random(0))
     let_pass(world, 3)
-    copy = world.add(b"/logs/a.log.1", 5)
-    make_copy(world, name, copy)
+    make_copy(world, b"/logs/a.log.1", world.add(name, 5))
+    assert [*world.disk.names] == [name, b"/logs/a.log.1"]
+    world.disk.names[name] = world.disk.names.pop(name)  # told last
     look(world, 1)
     world.disk.unlink(name)
     let_pass(world, 30)

@@ -162,7 +162,6 @@ class Parts:
         held_copies = HeldCopies(
             finder=finder,
             files=self.files,
-            siblings=self.siblings,
             remembered=remembered,
             sources=self.sources,
             endings=self.endings,

@@ -20,6 +20,8 @@ _ALL = b""
 _MOST_BELOW = 100
 """Directories below one that are looked into: what has more is no place where logs are rotated."""
 
+_SECOND = 1_000_000_000
+
 
 class Siblings:
     """A directory is listed once a turn, however many files have lost their names there: thousands may rotate at once.
@@ -81,13 +83,15 @@ class Siblings:
         born = self._disk.born(path, inode)
         return None if born is None else 0 < changed_ns < born
 
-    def is_older(self, path: bytes, inode: int, than: bytes, its: int) -> bool:
-        """Whether the file of that name and inode was made before another (`than`, of inode `its`), as far as is known.
+    def is_younger(self, path: bytes | None, inode: int, written_ns: int) -> bool:
+        """Whether what has that name and inode was made when another file had been written last (0: nobody knows when).
 
-        What is older than another is no copy of it, unless it was written over.
+        Then that is no copy of it, nor was it made of it by gzip, which sets the time to that of what it compresses.
         """
-        born = self._disk.born(path, inode)
-        return born is not None and bool(self.is_another(than, its, born))
+        if written_ns and not written_ns % _SECOND:
+            # It was set to a whole second, as logrotate does.
+            written_ns += _SECOND - 1
+        return path is not None and bool(self.is_another(path, inode, written_ns))
 
     def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes

@@ -90,10 +90,12 @@ class Copies:
             TooManyOpenFiles: what is followed cannot be opened, so that this is to be asked again.
             OSError: the file cannot be read.
         """
-        head = file.read(HEAD_SIZE, 0)
+        head, facts = file.read(HEAD_SIZE, 0), file.facts()
+        written_ns = 0 if facts is None else facts.mtime_ns
         for name in originals(path):
             for follower in self._followed.named(name):
-                if follower is not own and (self._begins_with(follower, head) or self._was_read(follower, file)):
+                alike = follower is not own and (self._begins_with(follower, head) or self._was_read(follower, file))
+                if alike and not self._siblings.is_younger(follower.path, follower.source.inode, written_ns):
                     return follower
         return None
 

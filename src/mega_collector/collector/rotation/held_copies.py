@@ -8,7 +8,6 @@ from mega_collector.collector.finding.roster import Identity
 from mega_collector.collector.reading.file import File
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition.copies import Copies
 from mega_collector.collector.recognition.identity import head_of
 from mega_collector.collector.recognition.remembered import Remembered
@@ -29,7 +28,6 @@ class HeldCopies:
         *,
         finder: Finder,
         files: OpenFiles,
-        siblings: Siblings,
         remembered: Remembered,
         sources: Sources,
         endings: Endings,
@@ -43,7 +41,6 @@ class HeldCopies:
     ) -> None:
         self._finder = finder
         self._files = files
-        self._siblings = siblings
         self._remembered = remembered
         self._sources = sources
         self._endings = endings
@@ -96,9 +93,6 @@ class HeldCopies:
         `lacks_original`: as `Newcomers` has it.
         """
         original = None if self._once else self._copies.lookalike(path, file)
-        new = waited is None or (waited.until is None and waited.file is None)
-        if original is not None and new and self._is_older(path, identity[1], original):
-            original = None
         if original is None and lacks_original:
             self._waiting.add(identity, path, self._waits(path, size, now, waited, file=file, until=math.inf))
             return True
@@ -210,12 +204,6 @@ class HeldCopies:
         """
         begun = self._copies.is_begun(original, file, size)
         return begun or (waited.file is None and self._copies.is_beginning(original, file, size))
-
-    def _is_older(self, path: bytes, inode: int, original: Follower) -> bool:
-        """Whether what was just found was there before the other, and is no copy; it may have been written over."""
-        if original.path is None or self._remembered.of(path, inode) is not None:
-            return False
-        return self._siblings.is_older(path, inode, original.path, original.source.inode)
 
     def _takes_the_place_of(self, original: Follower, size: int) -> bool:
         """Whether that is gone and refused for good, so that nothing more comes of it, and the copy has all of it."""

@@ -15,8 +15,6 @@ from mega_collector.collector.sources.sources import Sources
 from mega_collector.collector.state.checkpoint import Entry
 from mega_collector.marker import HEAD_SIZE, Heads
 
-_SECOND = 1_000_000_000
-
 
 class Origins:
     """Compares archives with what is remembered and with what is followed; but for what is `shipped` from archives."""
@@ -107,17 +105,10 @@ class Origins:
                 and not follower.vanished
                 and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
-                and not self._was_made_after(written_ns, follower)
+                and not self._siblings.is_younger(follower.path, follower.source.inode, written_ns)
             ):
                 return follower
         return None
-
-    def _was_made_after(self, written_ns: int, follower: Follower) -> bool:
-        if not written_ns % _SECOND:
-            # Set to whole seconds, as logrotate does.
-            written_ns += _SECOND - 1
-        path = follower.path
-        return path is not None and bool(self._siblings.is_another(path, follower.source.inode, written_ns))
 
     def begins_with(self, follower: Follower, contents: Contents) -> bool:
         """Whether the follower's file has all that the archive holds."""
