@@ -69,6 +69,30 @@ def test_logrotate_compresses_one_rotation_later(site: Site) -> None:
 
 
 @pytest.mark.case(30)
+@pytest.mark.parametrize("content", [b"a", b"begin\n"])
+def test_an_archive_is_not_taken_for_that_of_the_next_log_which_begins_with_all_that_is_in_it(
+    site: Site, content: bytes
+) -> None:
+    """Nobody has seen what it was made of; but that was written last before the next log was made."""
+    site.aggregator()
+    collector = _collector(site)
+    site.writer("a.log.2").write(1)
+    site.assert_delivered()
+    collector.freeze()
+    log = site.logs / "a.log"
+    log.write_bytes(content)
+    logrotate(site.directory, log, "create", "compress")
+    assert sorted(path.name for path in site.logs.iterdir()) == ["a.log", "a.log.1.gz", "a.log.2"]
+    with log.open("ab") as file:
+        file.write(content + b"and more\n")
+    collector.thaw()
+    expected = site.output() + content.removesuffix(b"\n") + b"\n" + content + b"and more\n"
+    site.wait_for_bytes(len(expected))
+    quiet(site.size, "the destination")
+    assert sorted(site.output().splitlines()) == sorted(expected.splitlines())
+
+
+@pytest.mark.case(30)
 def test_rotated_and_compressed_before_the_aggregator_is_there(site: Site) -> None:
     """Every file is held open, and nothing of any was shipped."""
     collector = _collector(site)

@@ -89,7 +89,7 @@ class Siblings:
         Then that is no copy of it, nor was it made of it by gzip, which sets the time to that of what it compresses.
         """
         if written_ns and not written_ns % _SECOND:
-            # It was set to a whole second, as logrotate does.
+            # Set to a whole second, as some programs do: it may have been any within that.
             written_ns += _SECOND - 1
         return path is not None and bool(self.is_another(path, inode, written_ns))
 

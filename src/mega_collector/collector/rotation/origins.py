@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mega_collector.collector.finding.rotated_names import is_named_after, is_plausible, plain, unrotated
+from mega_collector.collector.finding.rotated_names import is_named_after, is_plausible, places, plain, unrotated
 from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import Contents
@@ -95,7 +95,7 @@ class Origins:
     def holder(self, path: bytes, contents: Contents, written_ns: int) -> Follower | None:
         """The follower of a file that holds all of it, read or not. By its name: there may be very many.
 
-        `written_ns`: when the archive, or what gzip has made it of, was written last. What was made later is another.
+        `written_ns`: when what was compressed had been written last, or the archive was.
         """
         if not contents.size:
             return None
@@ -105,10 +105,27 @@ class Origins:
                 and not follower.vanished
                 and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
-                and not self._siblings.is_younger(follower.path, follower.source.inode, written_ns)
+                and not self._is_of_another(path, contents.size, written_ns, follower)
             ):
                 return follower
         return None
+
+    def _is_of_another(self, path: bytes, size: int, written_ns: int, follower: Follower) -> bool:
+        """Whether an archive of that path and size was made of another file than the follower's, which begins so.
+
+        That was made when the other had been written last; or it holds more and was not written to since, and is no log
+        of which the archive's name tells.
+        """
+        if self._siblings.is_younger(follower.path, follower.source.inode, written_ns):
+            return True
+        if follower.path is not None and any(place.startswith(follower.path) for place in places(path)):
+            return False
+        try:
+            with self._files.glance(follower) as file:
+                facts = file.facts()
+                return facts is not None and facts.size > size and facts.mtime_ns < written_ns
+        except OSError:
+            return False
 
     def begins_with(self, follower: Follower, contents: Contents) -> bool:
         """Whether the follower's file has all that the archive holds."""
@@ -118,11 +135,11 @@ class Origins:
         except OSError:
             return False
 
-    def follower_of(self, path: bytes, head: bytes, size: int | None = None) -> Follower | None:
+    def follower_of(self, path: bytes, head: bytes, size: int | None = None, written_ns: int = 0) -> Follower | None:
         """The follower of the file of which an archive was made, by its name and its beginning.
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
-        `size` is how much it holds, if that is known.
+        `size` is how much it holds, if that is known; `written_ns` as in `holder`.
         """
         name = plain(path)
         for follower in self._followed:
@@ -133,7 +150,8 @@ class Origins:
                         there = file.read(HEAD_SIZE, 0)
                 except OSError:
                     continue
-                if there and there[: len(head)] == head[: len(there)] and not self._is_another(follower, size):
+                begins = there and there[: len(head)] == head[: len(there)] and not self._is_another(follower, size)
+                if begins and not (size is not None and self._is_of_another(path, size, written_ns, follower)):
                     return follower
         return None
 

@@ -193,7 +193,7 @@ class ShippedArchives:
             return Fate.BEHIND
         position = original.position if original is not None else 0
         if original is None:
-            follower = self._origins.follower_of(archive.path, look.inspection.head, contents.size)
+            follower = self._origins.follower_of(archive.path, look.inspection.head, contents.size, look.facts.mtime_ns)
         else:
             follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:
