@@ -11,6 +11,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.open_files import OpenFiles
 from mega_collector.collector.reading.siblings import Siblings
 from mega_collector.collector.recognition import remembered as remembered_module
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.copies import Copies
 from mega_collector.collector.recognition.remembered import Remembered
 from mega_collector.collector.state.checkpoint import Checkpoint
@@ -113,11 +114,13 @@ def test_of_what_was_passed_over_no_copy_is_taken_for_shipped(tmp_path: Path, *,
     checkpoint.put(entry)
     disk = Disk()
     siblings = Siblings(disk)
+    files = OpenFiles(limit=1, expendable=lambda _: True, disk=disk, siblings=siblings)
     copies = Copies(
         followed=Followed(),
         remembered=Remembered(checkpoint),
-        files=OpenFiles(limit=1, expendable=lambda _: True, disk=disk, siblings=siblings),
+        files=files,
         siblings=siblings,
+        ages=Ages(files=files, siblings=siblings),
         matches=lambda _: True,
         starts={},
     )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DIRECTORY = b"/logs"
 DEVICE = 7
 
+_TICK = 4_000_001
+"""Nanoseconds between two changes: as the kernel's clock goes, and never a whole second."""
+
 
 @dataclass(eq=False)
 class Generation:
@@ -271,7 +274,7 @@ class MemoryDisk:
         return self.generations[-1]
 
     def _touch(self, inode: Inode) -> None:
-        self._clock += 1
+        self._clock += _TICK
         inode.mtime = inode.changed = self._clock
 
 

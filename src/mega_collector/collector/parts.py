@@ -12,6 +12,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.open_files import OpenFiles
 from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.copies import Copies
 from mega_collector.collector.recognition.remembered import Remembered
 from mega_collector.collector.rotation.archives import Archives
@@ -60,11 +61,13 @@ class Parts:
             limit=options.max_open_files, expendable=self._expendable, disk=disk, siblings=self.siblings
         )
         unsettled = Unsettled()
+        ages = Ages(files=self.files, siblings=self.siblings)
         copies = Copies(
             followed=self.followed,
             remembered=remembered,
             files=self.files,
             siblings=self.siblings,
+            ages=ages,
             matches=finder.matches,
             starts=unsettled.starts,
         )
@@ -114,7 +117,7 @@ class Parts:
             finder=finder,
             followed=self.followed,
             files=self.files,
-            siblings=self.siblings,
+            ages=ages,
             remembered=remembered,
             shipper=shipper,
             sources=self.sources,

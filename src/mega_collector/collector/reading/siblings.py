@@ -20,8 +20,6 @@ _ALL = b""
 _MOST_BELOW = 100
 """Directories below one that are looked into: what has more is no place where logs are rotated."""
 
-_SECOND = 1_000_000_000
-
 
 class Siblings:
     """A directory is listed once a turn, however many files have lost their names there: thousands may rotate at once.
@@ -82,16 +80,6 @@ class Siblings:
         """
         born = self._disk.born(path, inode)
         return None if born is None else 0 < changed_ns < born
-
-    def is_younger(self, path: bytes | None, inode: int, written_ns: int) -> bool:
-        """Whether what has that name and inode was made when another file had been written last (0: nobody knows when).
-
-        Then that is no copy of it, nor was it made of it by gzip, which sets the time to that of what it compresses.
-        """
-        if written_ns and not written_ns % _SECOND:
-            # Set to a whole second, as some programs do: it may have been any within that.
-            written_ns += _SECOND - 1
-        return path is not None and bool(self.is_another(path, inode, written_ns))
 
     def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes

@@ -14,6 +14,7 @@ from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import GzipFile, is_archive, last_size, trailer_of
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
 from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.identity import agrees, before, holds
 from mega_collector.collector.recognition.remembered import Remembered
 from mega_collector.collector.state.checkpoint import Entry
@@ -33,6 +34,7 @@ class Copies:
         remembered: Remembered,
         files: OpenFiles,
         siblings: Siblings,
+        ages: Ages,
         matches: Callable[[bytes], bool],
         starts: Mapping[bytes, Entry],
     ) -> None:
@@ -40,6 +42,7 @@ class Copies:
         self._remembered = remembered
         self._files = files
         self._siblings = siblings
+        self._ages = ages
         self._matches = matches
         self._starts = starts
         """What was remembered of the sources that are not settled yet."""
@@ -91,11 +94,10 @@ class Copies:
             OSError: the file cannot be read.
         """
         head, facts = file.read(HEAD_SIZE, 0), file.facts()
-        written_ns = 0 if facts is None else facts.mtime_ns
         for name in originals(path):
             for follower in self._followed.named(name):
                 alike = follower is not own and (self._begins_with(follower, head) or self._was_read(follower, file))
-                if alike and not self._siblings.is_younger(follower.path, follower.source.inode, written_ns):
+                if alike and (facts is None or not self._ages.is_younger(follower, facts.mtime_ns)):
                     return follower
         return None
 

@@ -15,7 +15,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import MAGIC, Contents, State, is_archive, last_size, trailer_of
 from mega_collector.collector.reading.open_files import OpenFiles, TooManyOpenFiles
-from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.remembered import Remembered
 from mega_collector.collector.recognition.resumption import new_id
 from mega_collector.collector.rotation.known_archives import Archive, KnownArchives
@@ -45,7 +45,7 @@ class Archives:
         finder: Finder,
         followed: Followed,
         files: OpenFiles,
-        siblings: Siblings,
+        ages: Ages,
         remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
@@ -75,7 +75,7 @@ class Archives:
             finder=finder,
             followed=followed,
             files=files,
-            siblings=siblings,
+            ages=ages,
             remembered=remembered,
             shipper=shipper,
             sources=sources,

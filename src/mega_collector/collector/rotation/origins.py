@@ -3,12 +3,13 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mega_collector.collector.finding.rotated_names import is_named_after, is_plausible, places, plain, unrotated
+from mega_collector.collector.finding.discovery import FileFacts
+from mega_collector.collector.finding.rotated_names import is_named_after, is_plausible, plain, unrotated
 from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import Contents
 from mega_collector.collector.reading.open_files import OpenFiles
-from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.identity import agrees, holds
 from mega_collector.collector.recognition.remembered import Remembered, entry_of
 from mega_collector.collector.sources.sources import Sources
@@ -24,14 +25,14 @@ class Origins:
         *,
         followed: Followed,
         files: OpenFiles,
-        siblings: Siblings,
+        ages: Ages,
         remembered: Remembered,
         sources: Sources,
         shipped: Container[Follower],
     ) -> None:
         self._followed = followed
         self._files = files
-        self._siblings = siblings
+        self._ages = ages
         self._remembered = remembered
         self._sources = sources
         self._shipped = shipped
@@ -67,7 +68,7 @@ class Origins:
         matching = [
             each
             for each in self._matching(candidates, tails, path=path, inode=inode, size=contents.size)
-            if not self._is_another(self._followed.of(each.source_id), contents.size)
+            if not self._is_too_short(self._followed.of(each.source_id), contents.size)
         ]
         if matching:
             # Rather of a file than of the archive itself, as which it stands.
@@ -92,11 +93,8 @@ class Origins:
             and self._remembered.get(each.source_id) is each
         ]
 
-    def holder(self, path: bytes, contents: Contents, written_ns: int) -> Follower | None:
-        """The follower of a file that holds all of it, read or not. By its name: there may be very many.
-
-        `written_ns`: when what was compressed had been written last, or the archive was.
-        """
+    def holder(self, path: bytes, contents: Contents, facts: FileFacts) -> Follower | None:
+        """The follower of a file that holds all of it, read or not. By its name: there may be very many."""
         if not contents.size:
             return None
         for follower in self._followed.rotated_to(path):
@@ -105,27 +103,10 @@ class Origins:
                 and not follower.vanished
                 and self._is_named_after(path, follower.source.path)
                 and self.begins_with(follower, contents)
-                and not self._is_of_another(path, contents.size, written_ns, follower)
+                and not self._is_of_another(path, contents.size, facts, follower)
             ):
                 return follower
         return None
-
-    def _is_of_another(self, path: bytes, size: int, written_ns: int, follower: Follower) -> bool:
-        """Whether an archive of that path and size was made of another file than the follower's, which begins so.
-
-        That was made when the other had been written last; or it holds more and was not written to since, and is no log
-        of which the archive's name tells.
-        """
-        if self._siblings.is_younger(follower.path, follower.source.inode, written_ns):
-            return True
-        if follower.path is not None and any(place.startswith(follower.path) for place in places(path)):
-            return False
-        try:
-            with self._files.glance(follower) as file:
-                facts = file.facts()
-                return facts is not None and facts.size > size and facts.mtime_ns < written_ns
-        except OSError:
-            return False
 
     def begins_with(self, follower: Follower, contents: Contents) -> bool:
         """Whether the follower's file has all that the archive holds."""
@@ -135,12 +116,19 @@ class Origins:
         except OSError:
             return False
 
-    def follower_of(self, path: bytes, head: bytes, size: int | None = None, written_ns: int = 0) -> Follower | None:
+    def follower_of(self, path: bytes, head: bytes, size: int, facts: FileFacts) -> Follower | None:
         """The follower of the file of which an archive was made, by its name and its beginning.
 
         It was not removed (yet); or it is held open, perhaps not known to be gone, and nothing says where it goes on.
-        `size` is how much it holds, if that is known; `written_ns` as in `holder`.
+        `size` is how much it holds.
         """
+        for follower in self._beginning(path, head):
+            if not (self._is_too_short(follower, size) or self._is_of_another(path, size, facts, follower)):
+                return follower
+        return None
+
+    def _beginning(self, path: bytes, head: bytes) -> Iterator[Follower]:
+        """Those that are, or may be, called so, and begin so as far as both go."""
         name = plain(path)
         for follower in self._followed:
             named = follower.path == name or (not follower.settled and self._is_named_after(path, follower.source.path))
@@ -150,10 +138,8 @@ class Origins:
                         there = file.read(HEAD_SIZE, 0)
                 except OSError:
                     continue
-                begins = there and there[: len(head)] == head[: len(there)] and not self._is_another(follower, size)
-                if begins and not (size is not None and self._is_of_another(path, size, written_ns, follower)):
-                    return follower
-        return None
+                if there and there[: len(head)] == head[: len(there)]:
+                    yield follower
 
     def know(self, path: bytes, head: bytes | None) -> bool:
         """Whether an archive that never became whole begins as the file of which it was made: its maker gave that up.
@@ -164,7 +150,13 @@ class Origins:
             return False
         alike = (each for each in self.candidates(path, head) if each.head.length)
         named = any(self._is_named_after(path, each.path) for each in alike)
-        return named or self.follower_of(path, head) is not None
+        return named or any(True for _ in self._beginning(path, head))
+
+    def _is_of_another(self, path: bytes, size: int, facts: FileFacts, follower: Follower) -> bool:
+        """Whether times tell that an archive of that path and size was made of another file, which begins so, too."""
+        if self._ages.is_younger(follower, facts.mtime_ns):
+            return True
+        return self._ages.has_more_of_old(follower, size, path, facts)
 
     def _matching(
         self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, size: int
@@ -185,9 +177,9 @@ class Origins:
         known = log is not None and (self._followed.named(log) or self._remembered.named(log))
         return log is not None and bool(known) and is_named_after(path, log)
 
-    def _is_another(self, follower: Follower | None, size: int | None) -> bool:
+    def _is_too_short(self, follower: Follower | None, size: int) -> bool:
         """Whether its file is there, not truncated, and too short to be what an archive of that size was made of."""
-        if follower is None or size is None or not follower.settled or follower.path is None:
+        if follower is None or not follower.settled or follower.path is None:
             return False
         try:
             with self._files.glance(follower) as file:

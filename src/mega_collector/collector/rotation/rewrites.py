@@ -196,10 +196,8 @@ class Rewrites:
     def _is_copy_now(self, follower: Follower) -> bool:
         """Whether it may be a copy of another: of one, perhaps, that nobody has opened yet."""
         name = self._departures.name(follower)
-        # What was renamed is none, whatever its name may tell; but another may have the inode of what is not open.
+        # What was renamed is none, whatever its name may tell.
         renamed = follower.path is None or follower.source.path in originals(name)
-        if renamed and not follower.position and follower in self._files:
-            return False
         lacks_original = not renamed and self._newcomers.lacks_original(name, follower.identity)
         return lacks_original or self._held_copies.is_copy_now(follower, name)
 

@@ -15,7 +15,7 @@ from mega_collector.collector.reading.followed import Followed
 from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.gzip_file import Contents, GzipFile, Inspection
 from mega_collector.collector.reading.open_files import OpenFiles
-from mega_collector.collector.reading.siblings import Siblings
+from mega_collector.collector.recognition.ages import Ages
 from mega_collector.collector.recognition.remembered import Remembered, entry_of
 from mega_collector.collector.recognition.resumption import new_id
 from mega_collector.collector.rotation.known_archives import Archive
@@ -77,7 +77,7 @@ class ShippedArchives:
         finder: Finder,
         followed: Followed,
         files: OpenFiles,
-        siblings: Siblings,
+        ages: Ages,
         remembered: Remembered,
         shipper: Shipper,
         sources: Sources,
@@ -98,7 +98,7 @@ class ShippedArchives:
         self._origins = Origins(
             followed=followed,
             files=files,
-            siblings=siblings,
+            ages=ages,
             remembered=remembered,
             sources=sources,
             shipped=self._shipped,
@@ -178,7 +178,7 @@ class ShippedArchives:
         """What becomes of it, or what it waits for."""
         archive, contents = look.archive, look.inspection.contents
         assert contents is not None
-        holder = self._origins.holder(archive.path, contents, look.facts.mtime_ns)
+        holder = self._origins.holder(archive.path, contents, look.facts)
         if holder is not None and self._acknowledged(holder) >= contents.size:
             self.recognise(archive, contents, holder.source.path)
             return Fate.DONE
@@ -193,7 +193,8 @@ class ShippedArchives:
             return Fate.BEHIND
         position = original.position if original is not None else 0
         if original is None:
-            follower = self._origins.follower_of(archive.path, look.inspection.head, contents.size, look.facts.mtime_ns)
+            head, size = look.inspection.head, contents.size
+            follower = self._origins.follower_of(archive.path, head, size, look.facts)
         else:
             follower = self._followed.of(original.source_id)
         if follower is None or follower.vanished:
