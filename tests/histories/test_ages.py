@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from histories.collector import ROTATE_WAIT
-from histories.disk import Inode
+from histories.disk import Inode, MemoryDisk
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy
 from histories.world import World
 
@@ -26,6 +26,15 @@ def test_what_a_log_held_comes_though_those_beside_it_begin_with_all_of_it(
     for looks in product([False, True], repeat=5):
         if archived or seen != "late" or any(looks[:4]):
             _rotate_among_alike(content, seen, looks, answered=answered, archived=archived, most=most_open)
+
+
+@pytest.mark.parametrize("seen", ["followed", "found"])
+def test_what_was_renamed_while_it_was_open_is_no_copy_where_nobody_can_tell_when_files_were_made(
+    seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryDisk, "born", lambda *_: 0)
+    for looks in product([False, True], repeat=5):
+        _rotate_among_alike(b"a", seen, looks)
 
 
 def _rotate_among_alike(

@@ -135,6 +135,11 @@ class Follower:
         """When it last grew."""
         return self._grew_at
 
+    @property
+    def renamed_as_it_is(self) -> bool:
+        """Whether it has not grown since it got the name that it has, as far as was seen."""
+        return self._renamed_at >= self._grew_at
+
     def observe(self, size: int, changed_ns: int, now: float) -> Sight:
         """A look at the file: its size and when it was last written to."""
         if self.complete:

@@ -70,7 +70,7 @@ class Rewrites:
         empty = not follower.size
         sight = follower.observe(size, changed_ns, now)
         if sight is Sight.GREW:
-            if empty and follower.settled and self._is_copy_now(follower):
+            if empty and follower.settled and self._has_become_copy(follower):
                 # Another has its inode, and its name, perhaps.
                 self._endings.end(follower)
                 self._judge_anew(follower, now)
@@ -108,7 +108,7 @@ class Rewrites:
         if self._is_archive_now(follower):
             self._let_go_of_what_was(follower)
             return False
-        if self._is_copy_now(follower):
+        if self._has_become_copy(follower):
             self._endings.end(follower)
             self._judge_anew(follower, now)
             return False
@@ -192,6 +192,12 @@ class Rewrites:
                 return not self._sources.is_still(follower, file)
         except OSError:
             return False
+
+    def _has_become_copy(self, follower: Follower) -> bool:
+        """Whether what was empty may be a copy of another: not if it was renamed while it was open, and as it is."""
+        renamed = follower.source.path in originals(self._departures.name(follower))
+        as_it_is = renamed and follower.renamed_as_it_is and follower in self._files
+        return not as_it_is and self._is_copy_now(follower)
 
     def _is_copy_now(self, follower: Follower) -> bool:
         """Whether it may be a copy of another: of one, perhaps, that nobody has opened yet."""
