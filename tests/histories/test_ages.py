@@ -2,12 +2,13 @@
 
 import gzip
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from random import Random
 
 import pytest
 
-from histories.collector import ROTATE_WAIT
+from histories.collector import CLOSE_INACTIVE, ROTATE_WAIT
 from histories.disk import Inode, MemoryDisk
 from histories.scenes import count_lines, count_lost, let_pass, look, make_archive, make_copy
 from histories.world import World
@@ -99,7 +100,7 @@ def test_a_copy_that_keeps_the_time_of_a_log_that_was_put_there_with_an_older_on
     _assert_known(world, log)
 
 
-@pytest.mark.parametrize("unit", [1_000, 1_000_000_000], ids=["microseconds", "seconds"])
+@pytest.mark.parametrize("unit", [1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000])
 def test_a_copy_whose_time_was_kept_less_exactly_comes_once(unit: int) -> None:
     world, log = _ship_a_log()
     assert log.mtime == log.born, "it was made and written to within one tick of the clock"
@@ -116,6 +117,30 @@ def _ship_a_log() -> tuple[World, Inode]:
     log.mtime = log.born
     let_pass(world, 8)
     return world, log
+
+
+@pytest.mark.parametrize("calls", range(16))
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_copy_comes_once_though_the_next_log_has_the_inode_of_the_one_that_was_closed_and_copied(
+    renamed: bool, calls: int
+) -> None:
+    """Whenever that is made: while it is looked at the copy."""
+    world, _ = _ship_a_log()
+    let_pass(world, 3 * int(CLOSE_INACTIVE))
+    log = world.disk.names[_LOG]
+    name = _LOG + b".tmp" if renamed else _LOG
+    if renamed:
+        world.disk.rename(_LOG, name)
+    make_copy(world, _LOG + b".1", log)
+    world.disk.unlink(name)
+    world.add(b"/logs/next", 0)
+    world.disk.beside(calls, partial(world.rotate, b"/logs/next", _LOG, reopen=False))
+    look(world, 1)
+    let_pass(world, 4 * int(ROTATE_WAIT))
+    assert _LOG in world.disk.names, "so often the collector asks for nothing"
+    assert world.disk.names[_LOG].number == log.number
+    assert count_lines(world) == 5
+    assert count_lost(world) == 0
 
 
 def _assert_known(world: World, log: Inode) -> None:
@@ -162,9 +187,13 @@ def test_an_archive_that_was_being_written_when_its_log_got_the_last_line_is_kno
     assert count_lost(world) == 0
 
 
-def test_a_copy_in_the_place_of_an_empty_file_that_was_rotated_comes_once() -> None:
-    """It was renamed while it was open: but not when it was written to."""
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_copy_in_the_place_of_an_empty_file_that_was_rotated_comes_once(answered: bool) -> None:
+    """It was renamed while it was open: but had not what it has now. Then it is rotated on."""
     world = World(Random(0))
+    let_pass(world, 3)
+    if not answered:
+        world.disconnect()
     empty = world.add(_LOG, 0)
     let_pass(world, 4)
     world.rotate(_LOG, _LOG + b".1")
@@ -172,4 +201,10 @@ def test_a_copy_in_the_place_of_an_empty_file_that_was_rotated_comes_once() -> N
     world.append(log, 5)
     let_pass(world, 4)
     world.disk.append(empty, bytes(log.generation.content))
+    look(world, 1)
+    world.disk.rename(_LOG + b".1", _LOG + b".2")
+    look(world, 1)
+    if not answered:
+        world.reconnect()
+        let_pass(world, 2)
     _assert_known(world, log)

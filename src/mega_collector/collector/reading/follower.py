@@ -36,6 +36,7 @@ class Follower:
     __slots__ = (
         "_grew_at",
         "_head_checksum",
+        "_left_at",
         "_looked_to",
         "_renamed_at",
         "_rotate_wait",
@@ -116,6 +117,7 @@ class Follower:
         self._written_to = sys.maxsize
         self._grew_at = now
         self._renamed_at = -math.inf if path is not None else now
+        self._left_at = -math.inf
         self._rotate_wait = rotate_wait
 
     def __repr__(self) -> str:
@@ -136,9 +138,9 @@ class Follower:
         return self._grew_at
 
     @property
-    def renamed_as_it_is(self) -> bool:
-        """Whether it has not grown since it got the name that it has, as far as was seen."""
-        return self._renamed_at >= self._grew_at
+    def left_its_name_as_it_is(self) -> bool:
+        """Whether it has not grown since it lost the name by which it was begun, as far as was seen."""
+        return self._left_at >= self._grew_at
 
     def observe(self, size: int, changed_ns: int, now: float) -> Sight:
         """A look at the file: its size and when it was last written to."""
@@ -251,6 +253,8 @@ class Follower:
 
     def rename(self, path: bytes | None, now: float) -> None:
         """It is found by another name now, or by none."""
+        if self.path == self.source.path:
+            self._left_at = now
         self.path = path
         self._renamed_at = now
 

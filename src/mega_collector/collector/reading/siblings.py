@@ -78,8 +78,12 @@ class Siblings:
 
         None: nothing has both now.
         """
-        born = self._disk.born(path, inode)
+        born = self.born(path, inode)
         return None if born is None else 0 < changed_ns < born
+
+    def born(self, path: bytes, inode: int) -> int | None:
+        """When the file of that name and inode was made, in nanoseconds; 0: nobody can tell; None: there is none."""
+        return self._disk.born(path, inode)
 
     def _find_anywhere(self, path: bytes, inode: int) -> bytes | None:
         directory = os.path.dirname(path)  # noqa: PTH120 - bytes

@@ -5,9 +5,10 @@ from mega_collector.collector.reading.follower import Follower
 from mega_collector.collector.reading.open_files import OpenFiles
 from mega_collector.collector.reading.siblings import Siblings
 
-_SECOND = 1_000_000_000
-_LOST = 1_000
-"""Nanoseconds by which a time may be too early that a program has read and set: in microseconds, or as a float."""
+_STEPS = 2_000_000_000, 1_000_000_000, 10_000_000, 1_000_000
+"""Nanoseconds to which filesystems cut times off, and programs that read and set them: FAT has even seconds."""
+_LEAST = 1_000
+"""The same of those that seem to be exact: they may have been a float, or microseconds."""
 
 
 class Ages:
@@ -21,20 +22,20 @@ class Ages:
         """Whether the follower's file was made after another had been written last.
 
         Nobody can tell if it was put there with the time that it had elsewhere (cp -p, rsync -t, mv from another disk),
-        or where the filesystem does not say when it was made.
+        if another file has its name and inode by now, or where the filesystem does not say when it was made.
         """
-        # What was set to a whole second may have been any time within that.
-        latest = written_ns + (_LOST if written_ns % _SECOND else _SECOND)
-        path, inode = follower.path, follower.source.inode
-        if path is None or not self._siblings.is_another(path, inode, latest):
+        latest = written_ns + next((step for step in _STEPS if not written_ns % step), _LEAST)
+        path = follower.path
+        born = None if path is None else self._siblings.born(path, follower.source.inode)
+        if born is None or not latest < born <= follower.changed_ns:
             return False
         facts = self._facts(follower)
-        return facts is not None and not self._siblings.is_another(path, inode, facts.mtime_ns)
+        return facts is not None and born <= facts.mtime_ns
 
-    def has_more_of_old(self, follower: Follower, size: int, archive: bytes, facts: FileFacts) -> bool:
-        """Whether the follower's file has more than that archive, and was written last before what that was made of.
+    def is_longer_and_older(self, follower: Follower, archive: bytes, size: int, facts: FileFacts) -> bool:
+        """Whether the follower's file has more than `size` bytes, and is older than what an archive was made of.
 
-        Only if the archive's time is that, to which gzip sets it, and not when it was written itself.
+        Both as they were written last. The archive's time tells only if it was set, as gzip does, and is not its own.
         """
         there = self._facts(follower)
         if there is None or there.size <= size or there.mtime_ns >= facts.mtime_ns:

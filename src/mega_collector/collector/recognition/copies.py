@@ -93,11 +93,12 @@ class Copies:
             TooManyOpenFiles: what is followed cannot be opened, so that this is to be asked again.
             OSError: the file cannot be read.
         """
-        head, facts = file.read(HEAD_SIZE, 0), file.facts()
+        head = file.read(HEAD_SIZE, 0)
         for name in originals(path):
             for follower in self._followed.named(name):
                 alike = follower is not own and (self._begins_with(follower, head) or self._was_read(follower, file))
-                if alike and (facts is None or not self._ages.is_younger(follower, facts.mtime_ns)):
+                facts = file.facts() if alike else None
+                if facts is not None and not self._ages.is_younger(follower, facts.mtime_ns):
                     return follower
         return None
 

@@ -156,7 +156,7 @@ class Origins:
         """Whether times tell that an archive of that path and size was made of another file, which begins so, too."""
         if self._ages.is_younger(follower, facts.mtime_ns):
             return True
-        return self._ages.has_more_of_old(follower, size, path, facts)
+        return self._ages.is_longer_and_older(follower, path, size, facts)
 
     def _matching(
         self, candidates: Sequence[Entry], tails: Mapping[int, bytes], *, path: bytes, inode: int, size: int

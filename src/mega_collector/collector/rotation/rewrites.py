@@ -195,17 +195,19 @@ class Rewrites:
 
     def _has_become_copy(self, follower: Follower) -> bool:
         """Whether what was empty may be a copy of another: not if it was renamed while it was open, and as it is."""
-        renamed = follower.source.path in originals(self._departures.name(follower))
-        as_it_is = renamed and follower.renamed_as_it_is and follower in self._files
+        as_it_is = self._is_renamed(follower) and follower.left_its_name_as_it_is and follower in self._files
         return not as_it_is and self._is_copy_now(follower)
 
     def _is_copy_now(self, follower: Follower) -> bool:
         """Whether it may be a copy of another: of one, perhaps, that nobody has opened yet."""
         name = self._departures.name(follower)
         # What was renamed is none, whatever its name may tell.
-        renamed = follower.path is None or follower.source.path in originals(name)
+        renamed = follower.path is None or self._is_renamed(follower)
         lacks_original = not renamed and self._newcomers.lacks_original(name, follower.identity)
         return lacks_original or self._held_copies.is_copy_now(follower, name)
+
+    def _is_renamed(self, follower: Follower) -> bool:
+        return follower.source.path in originals(self._departures.name(follower))
 
     def _is_archive_now(self, follower: Follower) -> bool:
         """Whether an archive has the inode by now: that is not shipped as it is."""
