@@ -53,6 +53,32 @@ def test_truncated_and_refilled_to_the_old_position_or_beyond_between_two_looks(
 
 
 @pytest.mark.case(44)
+@pytest.mark.parametrize("wiped", [False, True])
+def test_a_line_that_was_not_complete_is_cut_and_written_anew_between_two_looks(site: Site, wiped: bool) -> None:
+    """As who finds the torn end of what a crash has left; then the next process still knows the file."""
+    writer = site.writer()
+    writer.write(3)
+    whole = writer.path.stat().st_size
+    with writer.path.open("ab") as file:
+        file.write(b"torn")
+    site.aggregator()
+    collector = site.collector()
+    site.assert_delivered()
+    collector.freeze()
+    os.truncate(writer.path, whole)
+    writer.write(10)
+    collector.thaw()
+    site.assert_delivered()
+    assert collector.stop() == 0
+    if wiped:
+        shutil.rmtree(site.directory / "collector")
+    collector = site.collector()
+    writer.write(1)
+    site.assert_delivered()
+    assert not collector.events("source_lost")
+
+
+@pytest.mark.case(44)
 def test_refilled_after_it_was_closed_for_being_idle(site: Site) -> None:
     _, collector, writer = site.shipped(100, close_inactive="100ms")
     until(lambda: not collector.holds(writer.path), "an idle file should be closed")

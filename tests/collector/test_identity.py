@@ -21,7 +21,20 @@ def opened(path: Path, content: bytes) -> PlainFile:
 def test_the_head_is_as_much_as_is_written_but_no_more_than_its_size(tmp_path: Path, size: int) -> None:
     content = (b"begin" + CONTENT)[:size]
     file = opened(tmp_path / "file", content)
-    assert head_of(file) == Marker.of(content[:HEAD_SIZE])
+    assert head_of(file, ended=True) == Marker.of(content[:HEAD_SIZE])
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "length"), [(b"one\ntw", 4), (b"one\n", 4), (b"on", 2), (b"one\n" + b"o" * HEAD_SIZE, HEAD_SIZE)]
+)
+def test_a_line_that_is_not_complete_is_of_the_head_only_if_there_is_no_other(
+    tmp_path: Path, content: bytes, length: int
+) -> None:
+    """Where the head is full, nobody has looked whether the last line in it is complete."""
+    file = opened(tmp_path / "file", content)
+    assert head_of(file) == Marker.of(content[:length])
+    assert head_of(file, ended=True) == Marker.of(content[:HEAD_SIZE])
     file.close()
 
 

@@ -9,15 +9,20 @@ from mega_collector.collector.reading.follower import Follower
 from mega_collector.marker import HEAD_SIZE, TAIL_SIZE, Marker
 
 
-def head_of(file: File) -> Marker:
+def head_of(file: File, *, ended: bool = False) -> Marker:
     """The marker of a file's first bytes, at most `HEAD_SIZE`, as far as they are written.
 
-    NULs behind them are space that was set aside, and may be written to later.
+    NULs behind them are space that was set aside, and may be written to later. Nor does a line count that is not
+    complete yet, unless there is no other: it is read when it is, and may be cut before that, and written anew; but if
+    the file has `ended`.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return Marker.of(file.read(HEAD_SIZE, 0).rstrip(b"\0"))
+    head = file.read(HEAD_SIZE, 0).rstrip(b"\0")
+    if len(head) < HEAD_SIZE and not ended:
+        head = head[: head.rfind(b"\n") + 1] or head
+    return Marker.of(head)
 
 
 def before(file: File, position: int) -> bytes:

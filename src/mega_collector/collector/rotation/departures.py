@@ -211,6 +211,6 @@ class Departures:
         file = self._files.get(follower)
         try:
             facts = None if file is None else file.facts()
-            return (None, False) if file is None or facts is None else (head_of(file), facts.links > 0)
+            return (None, False) if file is None or facts is None else (head_of(file, ended=True), facts.links > 0)
         except OSError:
             return None, False
