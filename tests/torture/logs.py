@@ -191,7 +191,7 @@ class Logs:
         if not self._may_be_cut(path):
             return
         size = path.stat().st_size * percent // 100
-        data = self._lines(name, 1, 40)
+        data = bytearray(self._lines(name, 1, 40))
         while len(data) + 300 < size:
             data += self._lines(name, 1, 40)
         last = self._lines(name, 1, 0)
@@ -201,7 +201,7 @@ class Logs:
             last = self._lines(name, 1, size - len(data) - len(last))
         self._cut(path, 0)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        self._append(self._names[path], descriptor, data + last)
+        self._append(self._names[path], descriptor, bytes(data + last))
         os.close(descriptor)
 
     def compress(self, name: str, inside: bool) -> None:
